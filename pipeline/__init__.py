@@ -1,0 +1,1 @@
+"""Kaggle's Digit Recognizer, from CSV files to a submission: does Swish beat ReLU, and how does that score?"""

@@ -1,0 +1,86 @@
+"""The swish family: formula, gradient, registration; and the table from names to activation layers.
+
+Swish is x·sigmoid(x) (Ramachandran, Zoph & Le 2017, https://arxiv.org/abs/1710.05941; also SiLU, Elfwing et al. 2017).
+Automatic differentiation would keep sigmoid(x) for the backward pass; the gradients here keep only x and compute the
+sigmoid again, which costs less than the memory traffic.
+
+Keras has an activation called "swish" of its own, and the string always means that one: activations are passed as
+objects.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from pipeline.config import OWN_ACTIVATIONS
+
+
+@ops.custom_gradient
+def _swish(x: Any) -> Any:
+    def gradient(*args: Any, upstream: Any = None) -> Any:
+        upstream = args[0] if upstream is None else upstream
+        gate = ops.sigmoid(x)
+        return upstream * (gate + x * gate * (1 - gate))
+
+    return x * ops.sigmoid(x), gradient
+
+
+@keras.saving.register_keras_serializable(package="pipeline")
+def swish(x: Any) -> Any:
+    """Swish, x·sigmoid(x), element by element.
+
+    Args:
+        x: Floating tensor of any shape.
+
+    Returns:
+        Tensor of the shape and dtype of `x`, at least -0.2785.
+    """
+    return _swish(ops.convert_to_tensor(x))
+
+
+@ops.custom_gradient
+def _swish_beta(x: Any, beta: Any) -> Any:
+    def gradient(*args: Any, upstream: Any = None) -> Any:
+        upstream = args[0] if upstream is None else upstream
+        gate = ops.sigmoid(beta * x)
+        slope = gate * (1 - gate)
+        return upstream * 2 * (gate + beta * x * slope), ops.sum(upstream * 2 * x * x * slope)
+
+    return 2 * x * ops.sigmoid(beta * x), gradient
+
+
+@keras.saving.register_keras_serializable(package="pipeline")
+class SwishBeta(keras.layers.Layer):
+    """2x·sigmoid(βx) with one trainable β per layer.
+
+    β starts at 1, where the slope at the origin is 1 as for the identity and the shape is twice Swish. It is kept at 0
+    or above: a negative β mirrors the function, which the next layer's signs can do as well. It is not regularised or
+    decayed: a pull towards 0 would be a pull towards the identity, 2x·sigmoid(0) = x.
+    """
+
+    def build(self, _: tuple[int | None, ...]) -> None:
+        """Create β, a float32 scalar."""
+        self.beta = self.add_weight(name="beta", shape=(), initializer="ones", constraint="non_neg")
+
+    def call(self, inputs: Any) -> Any:
+        """2x·sigmoid(βx) of a floating tensor of any shape; same shape and dtype."""
+        return _swish_beta(inputs, ops.convert_to_tensor(self.beta, dtype=inputs.dtype))
+
+
+def activation_layer(name: str, dtype: Any = None) -> keras.layers.Layer:
+    """A new layer that applies the activation of that name.
+
+    Args:
+        name: One of `relu`, `swish`, `swish_beta`, or a name in `keras.activations`.
+        dtype: Keras dtype policy of the layer; the global policy by default.
+
+    Raises:
+        ValueError: neither this module nor Keras knows the name.
+    """
+    if name == "swish_beta":
+        return SwishBeta(name=None, dtype=dtype)
+    function = {"relu": keras.activations.relu, "swish": swish}.get(name) or getattr(keras.activations, name, None)
+    if function is None:
+        raise ValueError(f"unknown activation. Expected one of {OWN_ACTIVATIONS} or Keras's. Received: {name!r}")
+    return keras.layers.Activation(function, dtype=dtype)

@@ -1,0 +1,169 @@
+"""The arms of a run side by side: accuracy, errors, time, and exact McNemar tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+from typing import Any
+
+from scipy.stats import binomtest
+
+from pipeline.data import Digits
+from pipeline.ensemble import labels_of, out_of_fold, soft_vote
+from pipeline.members import Member
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one set of predictions did."""
+
+    images: int
+    """Number of images predicted."""
+    errors: int
+    """Number of them predicted wrong."""
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction predicted right."""
+        return 1 - self.errors / self.images
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The members of one activation, each by itself."""
+
+    activation: str
+    members: int
+    validation: list[Score]
+    """Of each member on its validation rows; empty when it trained on all rows."""
+    held_back: list[Score]
+    """Of each member on the sample's held-back labels; empty without them."""
+    seconds_per_epoch: float
+    """Median wall seconds over the members' epochs, the first of each left out (it pays for compilation)."""
+    ratio_to_relu: float | None
+    """Median over pairs of (seed, fold) of seconds per epoch over ReLU's; None without such a pair."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Members voting together, with equal weights."""
+
+    name: str
+    """The activation that they share, or "all"."""
+    members: int
+    validation: Score | None
+    """On all rows that some member was validated on, each voted on by the members that did not train on it."""
+    held_back: Score | None
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Exact McNemar test between the ensembles of two arms (McNemar 1947): the images that only one gets right."""
+
+    first: str
+    second: str
+    rows: str
+    """"validation" or "held back"."""
+    only_first_right: int
+    only_second_right: int
+    p_value: float
+    """Two-sided; of the hypothesis that the two are equally likely to be the one that is right."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that is said of a run's members."""
+
+    arms: list[Arm]
+    ensembles: list[Ensemble]
+    tests: list[McNemar]
+    failed: dict[str, str]
+    """Members that are left out, with the reason."""
+
+
+def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -> Comparison:
+    """Compare the arms among the finished members of one run.
+
+    Args:
+        members: In the order of the config; at least one.
+        digits: The data they were trained on.
+        failed: Ids of the members that failed, each with the reason.
+    """
+    groups = {name: [m for m in members if m.spec.activation == name] for name in arm_names(members)}
+    voting = groups | ({"all": list(members)} if len(groups) > 1 else {})
+    return Comparison(
+        arms=[_arm(name, group, groups.get("relu", []), digits) for name, group in groups.items()],
+        ensembles=[_ensemble(name, group, digits) for name, group in voting.items()],
+        tests=[
+            test
+            for (first, a), (second, b) in combinations(groups.items(), 2)
+            for test in _tests(first, a, second, b, digits)
+        ],
+        failed=failed,
+    )
+
+
+def arm_names(members: Sequence[Member]) -> list[str]:
+    """The activations among the members, in the order of their first appearance."""
+    return list(dict.fromkeys(member.spec.activation for member in members))
+
+
+def score(labels: Any, truth: Any) -> Score:
+    """The score of predicted labels, shape (n,), against the true ones, shape (n,)."""
+    return Score(len(truth), int((labels != truth).sum()))
+
+
+def mcnemar(first: str, second: str, rows: str, first_right: Any, second_right: Any) -> McNemar:
+    """Exact McNemar test from two boolean arrays, shape (n,): whether each image was predicted right."""
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((second_right & ~first_right).sum())
+    discordant = only_first + only_second
+    p_value = float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+    return McNemar(first, second, rows, only_first, only_second, p_value)
+
+
+def _arm(name: str, group: list[Member], relu: list[Member], digits: Digits) -> Arm:
+    held_back = digits.held_back_labels
+    partner = {(m.spec.seed, m.spec.fold): median(m.seconds_per_epoch) for m in relu}
+    ratios = [
+        median(m.seconds_per_epoch) / partner[m.spec.seed, m.spec.fold]
+        for m in group
+        if (m.spec.seed, m.spec.fold) in partner
+    ]
+    return Arm(
+        activation=name,
+        members=len(group),
+        validation=[
+            score(labels_of(m.validation_probabilities), digits.labels[m.validation_rows])
+            for m in group
+            if len(m.validation_rows)
+        ],
+        held_back=[score(labels_of(m.test_probabilities), held_back) for m in group] if held_back is not None else [],
+        seconds_per_epoch=median(seconds for m in group for seconds in m.seconds_per_epoch),
+        ratio_to_relu=median(ratios) if ratios else None,
+    )
+
+
+def _ensemble(name: str, group: list[Member], digits: Digits) -> Ensemble:
+    rows, probabilities = out_of_fold(group)
+    held_back = digits.held_back_labels
+    voted = soft_vote([m.test_probabilities for m in group])
+    return Ensemble(
+        name=name,
+        members=len(group),
+        validation=score(labels_of(probabilities), digits.labels[rows]) if len(rows) else None,
+        held_back=score(labels_of(voted), held_back) if held_back is not None else None,
+    )
+
+
+def _tests(first: str, a: list[Member], second: str, b: list[Member], digits: Digits) -> list[McNemar]:
+    tests = []
+    (rows_a, validation_a), (rows_b, validation_b) = out_of_fold(a), out_of_fold(b)
+    if len(rows_a) and rows_a.tolist() == rows_b.tolist():
+        truth = digits.labels[rows_a]
+        right_a, right_b = labels_of(validation_a) == truth, labels_of(validation_b) == truth
+        tests.append(mcnemar(first, second, "validation", right_a, right_b))
+    if (known := digits.held_back_labels) is not None:
+        right_a, right_b = (labels_of(soft_vote([m.test_probabilities for m in g])) == known for g in (a, b))
+        tests.append(mcnemar(first, second, "held back", right_a, right_b))
+    return tests

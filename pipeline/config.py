@@ -1,0 +1,273 @@
+"""What a run is: frozen dataclasses, the presets, and the validation of all fields at once.
+
+Config is data. The command line is derived from these classes, a kernel carries one as a literal, and a run's folder
+keeps the JSON. The docstring under a field is its help text: its unit first, then its reason.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+OWN_ACTIVATIONS = ("relu", "swish", "swish_beta")
+# Keras's element-wise activations; written out because asking Keras takes seconds. A test holds the list against Keras.
+KERAS_ACTIVATIONS = (
+    "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu",
+    "linear", "log_sigmoid", "mish", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softplus", "softsign",
+    "sparse_plus", "squareplus", "tanh", "tanh_shrink", "threshold",
+)  # fmt: skip
+
+
+class UserError(Exception):
+    """A mistake the user can mend: the message says what, where, what was received and what to do. Exit code 2."""
+
+
+class RunError(Exception):
+    """A run that failed though its input is sound; the message says what happened and where. Exit code 1."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Random affine distortion of each training image, drawn anew every epoch."""
+
+    rotation: float = 10.0
+    """Degrees; largest rotation either way. 10 is the source's; past 20, a 1 and a 7 start to mix."""
+    zoom: float = 0.1
+    """Fraction; width and height are each scaled by a factor in [1 - zoom, 1 + zoom]. The source's value."""
+    shift: float = 0.1
+    """Fraction of the side; largest move along each axis (0.1 of 28 pixels is 2.8). The source's value."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How one member is trained."""
+
+    epochs: int = 30
+    """Passes over the training rows. The weights used are the last epoch's, never the best-scoring epoch's."""
+    batch_size: int = 86
+    """Images per step. 86 is the source's. The rows left over when an epoch is cut into batches sit that epoch out."""
+    optimizer: Literal["rmsprop", "adam", "adamw"] = "rmsprop"
+    """Update rule, with Keras's default moments. RMSprop is the source's."""
+    learning_rate: float = 1e-3
+    """Step size at its peak."""
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    """plateau: halved when validation accuracy stalls (the source's). cosine: linear warm-up, cosine decay to zero."""
+    patience: int = 3
+    """Epochs without a better validation accuracy before plateau halves the rate. The source's value."""
+    min_learning_rate: float = 1e-5
+    """Floor of the plateau schedule. The source's value."""
+    warmup: float = 0.0
+    """Fraction of the training spent on linear warm-up before the cosine decay; steadies the start at high rates."""
+    weight_decay: float = 0.0
+    """Decoupled decay per unit of learning rate, adamw only; biases, normalisation and swish_beta's beta are exempt."""
+    label_smoothing: float = 0.0
+    """Probability mass moved from the true class to all ten evenly, in [0, 1)."""
+    ema_momentum: float = 0.0
+    """Momentum per step of the moving average of the weights that is used in the end; 0 uses the last weights."""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    """Arithmetic of the layers; softmax and loss are always float32. auto: the fastest the hardware does natively."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run: the data, the members, and how each is trained."""
+
+    name: str
+    """Label of the run; first part of its default folder's name."""
+    data: str = "auto"
+    """Folder or zip of the competition's files; auto: where Kaggle mounts them, else data/; sample: embedded digits."""
+    out: str | None = None
+    """The run's folder. By default runs/NAME-DIGEST, so that the same command finds its own folder and resumes it."""
+    architecture: Literal["ghouzam", "deotte"] = "ghouzam"
+    """The network: ghouzam (the source's, 887,530 parameters) or deotte (batch-normalised, 327,242 parameters)."""
+    arms: tuple[str, ...] = ("relu", "swish")
+    """Activations to train: relu, swish, swish_beta, or any element-wise activation that Keras has by name."""
+    seeds: int = 1
+    """Members per arm and fold. Seed s gives every arm the same rows, augmentation, dropout and initial weights."""
+    folds: int = 10
+    """Stratified folds that the labelled rows are cut into; a member validates on one. 0: no validation rows at all."""
+    folds_used: int = 1
+    """How many folds take their turn as validation rows. 1: a single hold-out of 1/folds; folds: cross-validation."""
+    split_seed: int = 0
+    """Seed of the split into folds; the same for all members."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class MemberSpec:
+    """One network to train; with the data, everything that its result depends on."""
+
+    architecture: str
+    activation: str
+    seed: int
+    fold: int | None
+    folds: int
+    split_seed: int
+    augment: AugmentConfig
+    train: TrainConfig
+
+    @property
+    def id(self) -> str:
+        """Folder-safe name, unique within a run, such as `swish-s0-f3` (`fall`: trained on all rows)."""
+        return f"{self.activation}-s{self.seed}-f{'all' if self.fold is None else self.fold}"
+
+
+PRESETS: dict[str, tuple[str, RunConfig]] = {
+    "sample": (
+        "ReLU and Swish, two seeds each, on 5,000 embedded digits; minutes on a laptop",
+        RunConfig(
+            name="sample",
+            data="sample",
+            architecture="deotte",
+            seeds=2,
+            train=TrainConfig(
+                epochs=10, batch_size=50, optimizer="adam", learning_rate=3e-3, schedule="cosine", warmup=0.1
+            ),
+        ),
+    ),
+    "original": (
+        "the source's experiment: ReLU against Swish, RMSprop, 30 epochs, 10% validation",
+        RunConfig(name="original"),
+    ),
+    "leaderboard": (
+        "the strongest recipe so far: 15 networks of 2 arms, all labelled rows, soft voting",
+        RunConfig(
+            name="leaderboard",
+            architecture="deotte",
+            seeds=8,
+            folds=0,
+            folds_used=0,
+            train=TrainConfig(
+                epochs=45,
+                batch_size=64,
+                optimizer="adamw",
+                learning_rate=2e-3,
+                schedule="cosine",
+                warmup=0.05,
+                weight_decay=0.01,
+                label_smoothing=0.05,
+                ema_momentum=0.999,
+            ),
+        ),
+    ),
+}
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """The end of an error message: the nearest known word, if any is near, and all of them."""
+    near = get_close_matches(word, known, n=1)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(known)}."
+
+
+def preset(name: str) -> RunConfig:
+    """The preset of that name.
+
+    Raises:
+        UserError: no preset has that name.
+    """
+    if name not in PRESETS:
+        raise UserError(f"unknown preset {name!r}; {suggest(name, list(PRESETS))}")
+    return PRESETS[name][1]
+
+
+def problems(config: RunConfig) -> list[str]:
+    """All that is wrong with a config, one line per problem naming the field and what it holds; empty when sound."""
+    found: list[str] = []
+
+    def require(sound: bool, where: str, rule: str, received: object) -> None:
+        if not sound:
+            found.append(f"{where} must be {rule}. Received: {received!r}")
+
+    known = OWN_ACTIVATIONS + KERAS_ACTIVATIONS
+    for arm in config.arms:
+        if arm not in known:
+            found.append(f"arms: unknown activation {arm!r}; {suggest(arm, known)}")
+    require(len(config.arms) > 0, "arms", "at least one activation", config.arms)
+    require(len(set(config.arms)) == len(config.arms), "arms", "free of repetitions", config.arms)
+    require(
+        re.fullmatch(r"\w[\w.-]*", config.name) is not None,
+        "name",
+        "made of letters, digits, '.', '_', '-'",
+        config.name,
+    )
+    require(config.seeds >= 1, "seeds", "at least 1", config.seeds)
+    require(config.split_seed >= 0, "split_seed", "0 or more", config.split_seed)
+    require(config.folds == 0 or config.folds >= 2, "folds", "0 (no validation) or at least 2", config.folds)
+    if config.folds >= 2:
+        rule = f"between 1 and folds ({config.folds})"
+        require(1 <= config.folds_used <= config.folds, "folds_used", rule, config.folds_used)
+    else:
+        require(config.folds_used == 0, "folds_used", "0 when folds is 0", config.folds_used)
+
+    augment, train = config.augment, config.train
+    require(0 <= augment.rotation <= 180, "augment.rotation", "in [0, 180] degrees", augment.rotation)
+    require(0 <= augment.zoom < 1, "augment.zoom", "in [0, 1)", augment.zoom)
+    require(0 <= augment.shift < 1, "augment.shift", "in [0, 1)", augment.shift)
+
+    require(train.epochs >= 1, "train.epochs", "at least 1", train.epochs)
+    require(train.batch_size >= 1, "train.batch_size", "at least 1", train.batch_size)
+    require(0 < train.learning_rate < float("inf"), "train.learning_rate", "above 0", train.learning_rate)
+    rule = "in [0, learning_rate]"
+    require(
+        0 <= train.min_learning_rate <= train.learning_rate, "train.min_learning_rate", rule, train.min_learning_rate
+    )
+    require(train.patience >= 1, "train.patience", "at least 1", train.patience)
+    require(0 <= train.warmup < 1, "train.warmup", "in [0, 1)", train.warmup)
+    require(0 <= train.weight_decay < 1, "train.weight_decay", "in [0, 1)", train.weight_decay)
+    require(0 <= train.label_smoothing < 1, "train.label_smoothing", "in [0, 1)", train.label_smoothing)
+    require(0 <= train.ema_momentum < 1, "train.ema_momentum", "in [0, 1)", train.ema_momentum)
+    if train.schedule == "plateau":
+        require(config.folds > 0, "train.schedule", "'cosine' when folds is 0: plateau watches validation", "plateau")
+        require(train.warmup == 0, "train.warmup", "0 with schedule 'plateau'", train.warmup)
+    if train.optimizer != "adamw":
+        require(train.weight_decay == 0, "train.weight_decay", "0 unless optimizer is 'adamw'", train.weight_decay)
+    return found
+
+
+def validate(config: RunConfig) -> None:
+    """Raise a UserError that lists every problem of a config; do nothing when it is sound."""
+    if found := problems(config):
+        raise UserError("the config cannot be run:\n" + "\n".join(f"  - {problem}" for problem in found))
+
+
+def members(config: RunConfig) -> list[MemberSpec]:
+    """The members of a run, arms innermost, so that a run cut short still holds whole pairs."""
+    folds: Sequence[int | None] = range(config.folds_used) if config.folds else [None]
+    return [
+        MemberSpec(config.architecture, arm, seed, fold, config.folds, config.split_seed, config.augment, config.train)
+        for seed in range(config.seeds)
+        for fold in folds
+        for arm in config.arms
+    ]
+
+
+def digest(config: RunConfig | MemberSpec) -> str:
+    """SHA-256, in hex, of all that a config's results depend on: not its name, nor where its data and output are."""
+    content = asdict(config)
+    for label in ("name", "data", "out"):
+        content.pop(label, None)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def to_json(config: RunConfig) -> str:
+    """A config as indented JSON, read back by `from_json`."""
+    return json.dumps(asdict(config), indent=2) + "\n"
+
+
+def from_json(text: str, where: str) -> RunConfig:
+    """The config in a JSON text; `where` names the text in errors.
+
+    Raises:
+        UserError: not JSON, an unknown key, a missing one, or a value of the wrong type; every problem is listed.
+    """
+    from pydantic import ConfigDict, TypeAdapter, ValidationError  # 0.1 s, which --help does not need
+
+    try:
+        return TypeAdapter(RunConfig, config=ConfigDict(extra="forbid")).validate_json(text)
+    except ValidationError as error:
+        lines = [f"  - {'.'.join(map(str, e['loc'])) or 'the text'}: {e['msg']}" for e in error.errors()]
+        raise UserError(f"{where} is not a run's config:\n" + "\n".join(lines)) from None

@@ -1,0 +1,112 @@
+"""The device that a worker process computes on, and the arithmetic that it does natively."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+
+BFLOAT16_CPU_FLAGS = {"amx_bf16", "avx512_bf16"}
+
+
+def use_device(index: int) -> int:
+    """Make this process compute on the GPU of that index, if there is one, and repeatably on CPU.
+
+    Returns:
+        How many such devices there are: the visible GPUs, or 1 where only the CPU, or a TPU, computes.
+
+    Raises:
+        RuntimeError: Keras runs on a backend other than TensorFlow and JAX.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        devices = jax.devices()
+        if devices[0].platform != "gpu":
+            return 1
+        jax.config.update("jax_default_device", devices[index])
+        return len(devices)
+    if backend != "tensorflow":
+        raise RuntimeError(f"KERAS_BACKEND must be 'tensorflow' or 'jax'. Received: {backend!r}")
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        tf.config.experimental.enable_op_determinism()
+        return 1
+    tf.config.set_visible_devices(gpus[index], "GPU")
+    tf.config.experimental.set_memory_growth(gpus[index], True)
+    return len(gpus)
+
+
+def describe_environment() -> dict[str, str]:
+    """Versions and hardware of this process, for the records of a run."""
+    packages = ("keras", keras.backend.backend(), "numpy", "pandas", "scikit-learn")
+    return {
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+        "device": device_name(),
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "platform": platform.platform(),
+    }
+
+
+def device_name() -> str:
+    """Name of the device that computes, such as "Tesla T4" or the model of the CPU."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        if device.platform != "cpu":
+            return str(device.device_kind)
+    else:
+        import tensorflow as tf
+
+        for gpu in tf.config.get_visible_devices("GPU"):
+            return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
+    models = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def resolve_precision(requested: str) -> str:
+    """The Keras dtype policy for a config's `precision`.
+
+    Returns:
+        `requested`, or, for "auto": "mixed_bfloat16" on CPUs with AMX or AVX512-BF16, on GPUs from Ampere (compute
+        capability 8) and on TPUs; "mixed_float16" on Volta and Turing GPUs (7), such as the T4; else "float32".
+    """
+    if requested != "auto":
+        return requested
+    kind, capability = _device()
+    if kind == "tpu":
+        return "mixed_bfloat16"
+    if kind == "gpu":
+        return "mixed_bfloat16" if capability >= 8 else "mixed_float16" if capability >= 7 else "float32"
+    # On CPU it is TensorFlow's oneDNN kernels that use these instructions.
+    return "mixed_bfloat16" if keras.backend.backend() == "tensorflow" and _cpu_has_bfloat16() else "float32"
+
+
+def _device() -> tuple[str, int]:
+    """Kind of the device that computes (cpu, gpu or tpu) and the major compute capability of a GPU, else 0."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return device.platform, int(float(getattr(device, "compute_capability", 0) or 0))
+    import tensorflow as tf
+
+    gpus = tf.config.get_visible_devices("GPU")
+    if not gpus:
+        return "cpu", 0
+    return "gpu", tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))[0]
+
+
+def _cpu_has_bfloat16() -> bool:
+    return any(BFLOAT16_CPU_FLAGS & set(line.split()) for line in _cpuinfo() if line.startswith("flags"))
+
+
+def _cpuinfo() -> list[str]:
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.read_text().splitlines() if cpuinfo.exists() else []

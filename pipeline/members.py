@@ -1,0 +1,117 @@
+"""A finished member as a folder: committed in one rename, checked by hash when it is read.
+
+members/<id>/ holds member.json (spec, digests, hashes of the other files), history.csv, the validation rows and
+probabilities and the test probabilities as .npy, and model.keras.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.checkpoint import History
+from pipeline.config import MemberSpec, digest
+from pipeline.paths import written_aside
+
+MANIFEST = "member.json"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A finished member, read back from its folder."""
+
+    spec: MemberSpec
+    history: History
+    validation_rows: NDArray[np.int64]
+    """Labelled rows it did not train on, shape (v,)."""
+    validation_probabilities: NDArray[np.float32]
+    """Shape (v, 10)."""
+    test_probabilities: NDArray[np.float32]
+    """Shape (m, 10)."""
+    environment: dict[str, str]
+    """Versions and hardware it was trained with."""
+
+    @property
+    def seconds_per_epoch(self) -> list[float]:
+        """Wall seconds of its epochs, but for the first, which pays for compilation, where there are others."""
+        seconds = [record["seconds"] for record in self.history]
+        return seconds[1:] or seconds
+
+
+def commit(
+    folder: Path,
+    spec: MemberSpec,
+    data_digest: str,
+    environment: dict[str, str],
+    history: History,
+    arrays: dict[str, Any],
+    save_model: Callable[[Path], None],
+) -> None:
+    """Write a finished member's folder aside and rename it to `folder`.
+
+    Args:
+        folder: members/<id> of the run.
+        spec: What was trained.
+        data_digest: `Digits.digest` of what it was trained on.
+        environment: Versions and hardware.
+        history: One dict per epoch.
+        arrays: The three arrays of `Member`, by field name.
+        save_model: Writes the network to the path it is given.
+    """
+    with written_aside(folder) as aside:
+        aside.mkdir(parents=True)
+        pd.DataFrame(history).to_csv(aside / "history.csv", index=False)
+        for name, array in arrays.items():
+            np.save(aside / f"{name}.npy", array, allow_pickle=False)
+        save_model(aside / "model.keras")
+        manifest = {
+            "spec": asdict(spec),
+            "spec_digest": digest(spec),
+            "data_digest": data_digest,
+            "environment": environment,
+            "sha256": {path.name: _sha256(path) for path in sorted(aside.iterdir())},
+        }
+        (aside / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def flaw(folder: Path, spec: MemberSpec, data_digest: str) -> str | None:
+    """Why a folder is not this member, finished and whole; None when it is."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        if manifest["spec_digest"] != digest(spec) or manifest["data_digest"] != data_digest:
+            return f"{folder} was trained with another config or data"
+        for name, expected in manifest["sha256"].items():
+            if _sha256(folder / name) != expected:
+                return f"{folder / name} is not what was committed (its hash differs)"
+    except FileNotFoundError as error:
+        return f"{error.filename} is missing"
+    except (ValueError, KeyError, AttributeError) as error:
+        return f"{folder / MANIFEST} is damaged ({error})"
+    return None
+
+
+def read(folder: Path, spec: MemberSpec) -> Member:
+    """Read a member that `flaw` found nothing wrong with."""
+    arrays = ("validation_rows", "validation_probabilities", "test_probabilities")
+    return Member(
+        spec=spec,
+        history=_read_history(folder / "history.csv"),
+        environment=json.loads((folder / MANIFEST).read_text())["environment"],
+        **{name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in arrays},
+    )
+
+
+def _read_history(path: Path) -> History:
+    table = pd.read_csv(path, float_precision="round_trip")
+    return [{str(name): value for name, value in record.items()} for record in table.to_dict("records")]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,73 @@
+"""Where a run reads and writes; the only module that knows about Kaggle's folders."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.config import RunConfig, UserError, digest
+
+COMPETITION = "digit-recognizer"
+KAGGLE_INPUT = Path("/kaggle/input")
+
+
+def on_kaggle() -> bool:
+    """Whether this process runs inside a Kaggle kernel."""
+    return "KAGGLE_KERNEL_RUN_TYPE" in os.environ
+
+
+def data_candidates() -> list[Path]:
+    """Folders that may hold the competition's data, best first."""
+    kaggle = [KAGGLE_INPUT / "competitions" / COMPETITION, KAGGLE_INPUT / COMPETITION]
+    return [*kaggle, Path("data")]
+
+
+def run_folder(config: RunConfig) -> Path:
+    """The folder of a run: `config.out`, or one named after the config, so that the same command finds it again."""
+    return Path(config.out) if config.out else Path("runs") / f"{config.name}-{digest(config)[:8]}"
+
+
+def submissions_folder() -> Path:
+    """Where submissions of all runs are kept."""
+    return Path("submissions")
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made with its parents where missing.
+
+    Raises:
+        UserError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to the folder {folder}: {error.strerror}. Choose another with --out.") from None
+    return folder
+
+
+@contextmanager
+def written_aside(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target`, for a file or a folder, that takes the target's place if the block succeeds.
+
+    A reader never sees half of it; when the block raises, the target stays as it was.
+    """
+    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    _remove(aside)
+    try:
+        yield aside
+        if target.is_dir():
+            _remove(target)
+        aside.replace(target)
+    finally:
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,214 @@
+"""The outcome of a run for people: a table on the terminal, and one self-contained HTML page with plots."""
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from pipeline.compare import Comparison, Score, arm_names
+from pipeline.config import RunConfig, to_json
+from pipeline.data import Digits
+from pipeline.ensemble import labels_of, out_of_fold, soft_vote
+from pipeline.members import Member
+
+SHOWN_ERRORS = 24
+COLUMNS = ["who", "n", "validation accuracy", "errors", "held-back accuracy", "errors", "s/epoch", "ratio to relu"]
+
+TEMPLATE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ config.name }}: {{ config.arms | join(" against ") }}</title>
+<style>
+  :root { color-scheme: light dark; }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
+  .wide { overflow-x: auto; }
+  table { border-collapse: collapse; }
+  th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #8886; }
+  th:first-child, td:first-child { text-align: left; }
+  img { max-width: 100%; background: white; }
+  figure { margin: 2rem 0; }
+  figcaption, footer { color: #888; }
+  .failed { border-left: .3rem solid #c33; padding-left: 1rem; }
+  pre { overflow-x: auto; }
+</style>
+<h1>{{ config.arms | join(" against ") }} on handwritten digits</h1>
+<p>Run <b>{{ config.name }}</b>: {{ architecture }}, {{ config.train.epochs }} epochs.
+  Data: {{ source }}; {{ labelled }} labelled images, {{ unlabelled }} to predict.</p>
+{% for id, reason in failed.items() %}
+<p class="failed"><b>{{ id }}</b> failed and is left out: {{ reason }}</p>
+{% endfor %}
+<div class="wide"><table>
+  <tr>{% for name in columns %}<th>{{ name }}</th>{% endfor %}</tr>
+  {% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}
+</table></div>
+<p>Single networks: mean over the n members, ± their standard deviation. Ensembles: soft voting with equal weights.
+  Seconds per epoch: median, first epochs left out. Ratio: median over pairs of the same seed and fold.</p>
+{% for line in tests %}<p>{{ line }}</p>{% endfor %}
+{% for figure in figures %}
+<figure>
+  <img alt="{{ figure.alt }}" src="data:image/png;base64,{{ figure.png }}">
+  <figcaption>{{ figure.caption }}</figcaption>
+</figure>
+{% endfor %}
+<details><summary>Config</summary><pre>{{ config_json }}</pre></details>
+<details><summary>Versions and hardware</summary><pre>{{ environment }}</pre></details>
+</html>
+"""
+
+
+def comparison_rows(comparison: Comparison) -> list[list[str]]:
+    """The cells of the comparison's table, under COLUMNS: single networks per arm, then ensembles."""
+    singles = [
+        [
+            f"{arm.activation}, single",
+            str(arm.members),
+            *_spread(arm.validation),
+            *_spread(arm.held_back),
+            f"{arm.seconds_per_epoch:.2f}",
+            "-" if arm.ratio_to_relu is None else f"{arm.ratio_to_relu:.2f}",
+        ]
+        for arm in comparison.arms
+    ]
+    ensembles = [
+        [f"{e.name}, ensemble", str(e.members), *_one(e.validation), *_one(e.held_back), "-", "-"]
+        for e in comparison.ensembles
+    ]
+    return singles + ensembles
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """The comparison as a table for the terminal; columns that hold nothing are left out."""
+    rows = comparison_rows(comparison)
+    used = [i for i in range(len(COLUMNS)) if any(row[i] != "-" for row in rows)]
+    table = Table(*(COLUMNS[i] for i in used))
+    for row in rows:
+        table.add_row(*(row[i] for i in used))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def test_lines(comparison: Comparison) -> list[str]:
+    """One sentence per McNemar test."""
+    return [
+        f"{t.first} against {t.second}, ensembles, {t.rows} images: only {t.first} gets {t.only_first_right} right, "
+        f"only {t.second} gets {t.only_second_right}; exact McNemar p = {t.p_value:.3g}. "
+        "This compares these trained networks, not the activations as such."
+        for t in comparison.tests
+    ]
+
+
+def render_report(config: RunConfig, digits: Digits, members: Sequence[Member], comparison: Comparison) -> str:
+    """The run as one HTML page that needs no other file and no network."""
+    figures = [_learning_curves(members), _epoch_times(members), *_hard_digits(members, digits)]
+    return (
+        Environment(autoescape=True)
+        .from_string(TEMPLATE)
+        .render(
+            config=config,
+            architecture=config.architecture,
+            source=digits.source,
+            labelled=f"{len(digits.labels):,}",
+            unlabelled=f"{len(digits.image_ids):,}",
+            failed=comparison.failed,
+            columns=COLUMNS,
+            rows=comparison_rows(comparison),
+            tests=test_lines(comparison),
+            figures=figures,
+            config_json=to_json(config),
+            environment=json.dumps(members[0].environment, indent=2),
+        )
+    )
+
+
+def _spread(scores: list[Score]) -> tuple[str, str]:
+    if not scores:
+        return "-", "-"
+    accuracies = [s.accuracy for s in scores]
+    spread = f" ± {np.std(accuracies, ddof=1):.4f}" if len(scores) > 1 else ""
+    return f"{np.mean(accuracies):.4f}{spread}", f"{np.mean([s.errors for s in scores]):.1f}".removesuffix(".0")
+
+
+def _one(score: Score | None) -> tuple[str, str]:
+    return (f"{score.accuracy:.4f}", str(score.errors)) if score else ("-", "-")
+
+
+def _learning_curves(members: Sequence[Member]) -> dict[str, str]:
+    validated = all("validation_accuracy" in m.history[0] for m in members)
+    panels = [("loss", "training loss"), *([("validation_accuracy", "validation accuracy")] if validated else [])]
+    figure = Figure(figsize=(5 * len(panels), 3.5), layout="constrained")
+    for axes, (key, title) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+        for index, arm in enumerate(arm_names(members)):
+            curves = np.array([[r[key] for r in m.history] for m in members if m.spec.activation == arm])
+            epochs = np.arange(1, curves.shape[1] + 1)
+            axes.plot(epochs, curves.mean(axis=0), color=f"C{index}", label=arm, marker="." if len(epochs) < 3 else "")
+            axes.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=f"C{index}", alpha=0.2, lw=0)
+        axes.set(title=title, xlabel="epoch")
+        axes.set_yscale("log" if key == "loss" else "logit")
+        axes.legend()
+    return _embed(
+        figure,
+        "Training loss and validation accuracy by epoch, one line per activation.",
+        "Learning curves: mean over the members of an arm; the band spans their lowest and highest.",
+    )
+
+
+def _epoch_times(members: Sequence[Member]) -> dict[str, str]:
+    arms = arm_names(members)
+    figure = Figure(figsize=(5, 0.6 + 0.5 * len(arms)), layout="constrained")
+    axes = figure.subplots()
+    axes.boxplot([[s for m in members if m.spec.activation == arm for s in m.seconds_per_epoch] for arm in arms],
+                 orientation="horizontal", tick_labels=arms)  # fmt: skip
+    axes.set(xlabel="seconds per epoch", xlim=(0, None))
+    return _embed(
+        figure,
+        "Box plot of the wall seconds of each epoch, one box per activation.",
+        "Seconds per epoch, training and validation; each member's first epoch is left out.",
+    )
+
+
+def _hard_digits(members: Sequence[Member], digits: Digits) -> list[dict[str, str]]:
+    """The images that the ensemble gets wrong, the most confident mistakes first; none without known labels."""
+    if digits.held_back_labels is not None:
+        images, truth, where = digits.test_images, digits.held_back_labels, "held-back"
+        probabilities = soft_vote([m.test_probabilities for m in members])
+    else:
+        rows, probabilities = out_of_fold(members)
+        images, truth, where = digits.images[rows], digits.labels[rows], "validation"
+    guesses = labels_of(probabilities)
+    wrong = np.flatnonzero(guesses != truth)
+    wrong = wrong[np.argsort(-probabilities[wrong, guesses[wrong]], kind="stable")]
+    if not len(wrong):
+        return []
+    shown = wrong[:SHOWN_ERRORS]
+    columns = 8
+    rows_of_plots = -(-len(shown) // columns)
+    figure = Figure(figsize=(columns * 1.1, rows_of_plots * 1.4), layout="constrained")
+    for axes in figure.subplots(rows_of_plots, columns, squeeze=False).flat:
+        axes.axis("off")
+    for axes, row in zip(figure.axes, shown, strict=False):
+        axes.imshow(images[row], cmap="gray_r")
+        guess = guesses[row]
+        axes.set_title(f"{truth[row]} read as {guess}\n{probabilities[row, guess]:.0%}", fontsize=7)
+    return [
+        _embed(
+            figure,
+            "The digits that the ensemble of all members gets wrong, with the true and the predicted label.",
+            f"{len(shown)} of the {len(wrong)} {where} images that the ensemble of all members gets wrong, "
+            "the most confident mistakes first.",
+        )
+    ]
+
+
+def _embed(figure: Figure, alt: str, caption: str) -> dict[str, Any]:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})
+    return {"png": base64.b64encode(stream.getvalue()).decode(), "alt": alt, "caption": caption}

@@ -1,0 +1,209 @@
+"""The stages of a run in order: load, train, ensemble, compare, predict, report. The entry script."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from pipeline.compare import Comparison, compare
+from pipeline.config import MemberSpec, RunConfig, RunError, UserError, digest, from_json, members, to_json, validate
+from pipeline.data import GET_THE_DATA, Digits, load, validation_folds
+from pipeline.engine import Engine
+from pipeline.ensemble import labels_of, soft_vote
+from pipeline.members import Member, flaw, read
+from pipeline.paths import make_folder, run_folder, submissions_folder, written_aside
+from pipeline.progress import ProgressView
+from pipeline.report import comparison_table, render_report, test_lines
+from pipeline.submission import write_submission
+
+LOCK, CONFIG, DATA = ".lock", "config.json", "data.json"
+
+
+def main(config: RunConfig) -> None:
+    """Carry out a run, or what is left of it.
+
+    Raises:
+        UserError: a mistake in the config, the data or the folder, found before any training.
+        RunError: not one member could be trained.
+    """
+    started = time.perf_counter()
+    validate(config)
+    console = Console(highlight=False, soft_wrap=True)
+    submissions = make_folder(submissions_folder())
+    with claimed(run_folder(config), config) as folder:
+        console.print(f"run: {config.name} in {folder}", markup=False)
+        with Engine(folder) as engine:
+            digits = load(config.data)
+            console.print(
+                f"data: {digits.source}; {len(digits.labels):,} labelled, {len(digits.image_ids):,} to predict",
+                markup=False,
+            )
+            check_data(config, digits)
+            claim_data(folder, digits)
+            failed = train(config, digits, folder, engine, console)
+        finished = read_members(config, folder, failed)
+        comparison = compare(finished, digits, failed)
+        copy = write_results(folder, submissions, config, digits, finished, comparison)
+    show(console, comparison, folder, copy, time.perf_counter() - started)
+
+
+@contextmanager
+def claimed(folder: Path, config: RunConfig) -> Iterator[Path]:
+    """The run's folder, made, checked to belong to this config, and locked against other runs within the block.
+
+    Raises:
+        UserError: it cannot be written, another run is at work in it, or it holds something else.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / LOCK).exists():
+        raise UserError(f"the folder {folder} is not empty and holds no run. Choose another with --out.")
+    make_folder(folder)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            _claim_config(folder / CONFIG, config)
+            yield folder
+    except Timeout:
+        raise UserError(f"another run is at work in {folder}. Let it finish, or choose another --out.") from None
+
+
+def _claim_config(path: Path, config: RunConfig) -> None:
+    """Write the config of a fresh run, or check that the one there has the same results."""
+    if path.exists():
+        theirs = from_json(path.read_text(), str(path))
+        if digest(theirs) != digest(config):
+            ours_flat, theirs_flat = dict(_flat(asdict(config))), dict(_flat(asdict(theirs)))
+            differ = [
+                f"  - {key}: {theirs_flat[key]!r} there, {ours_flat[key]!r} now"
+                for key in ours_flat
+                if ours_flat[key] != theirs_flat[key] and key not in ("name", "data", "out")
+            ]
+            raise UserError(
+                f"{path.parent} holds a run with another config:\n"
+                + "\n".join(differ)
+                + "\nChoose another folder with --out, or give it the same config."
+            )
+    with written_aside(path) as aside:
+        aside.write_text(to_json(config))
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def check_data(config: RunConfig, digits: Digits) -> None:
+    """Raise a UserError if the config asks for more rows than the data has."""
+    training = len(digits.labels)
+    if config.folds:
+        folds = validation_folds(digits.labels, config.folds, config.split_seed)
+        training -= max((folds == fold).sum() for fold in range(config.folds_used))
+    if training < config.train.batch_size:
+        raise UserError(
+            f"train.batch_size is {config.train.batch_size}, but a member has only {training} rows to train on. "
+            "Lower it."
+        )
+
+
+def claim_data(folder: Path, digits: Digits) -> None:
+    """Write down which data a fresh run uses, or check that it is the same as before.
+
+    Raises:
+        UserError: the folder's run used other data.
+    """
+    path = folder / DATA
+    ours = {"sha256": digits.digest(), "source": digits.source}
+    if path.exists():
+        theirs = json.loads(path.read_text())
+        if theirs["sha256"] != ours["sha256"]:
+            raise UserError(
+                f"{folder} holds a run on other data: {theirs['source']} there, {digits.source} now, and their "
+                "contents differ. Choose another folder with --out, or name the same data with --data."
+            )
+    else:
+        write_json(path, ours)
+
+
+def train(config: RunConfig, digits: Digits, folder: Path, engine: Engine, console: Console) -> dict[str, str]:
+    """Train the members that the folder does not hold yet; the ids that failed, with reasons."""
+    specs = members(config)
+    data_digest = digits.digest()
+    missing: list[MemberSpec] = []
+    damaged: list[str] = []
+    for spec in specs:
+        path = folder / "members" / spec.id
+        if reason := flaw(path, spec, data_digest):
+            missing.append(spec)
+            if path.exists():
+                damaged.append(f"{reason}; it is trained again")
+    if len(missing) < len(specs):
+        console.print(f"{len(specs) - len(missing)} of {len(specs)} members are finished already")
+    with ProgressView(console, len(specs) - len(missing), len(specs)) as view:
+        for text in damaged:
+            view.warn(text)
+        return engine.run(missing, digits, view.watch, view.warn)
+
+
+def read_members(config: RunConfig, folder: Path, failed: dict[str, str]) -> list[Member]:
+    """The finished members of a run, in the config's order.
+
+    Raises:
+        RunError: there is none.
+    """
+    finished = [read(folder / "members" / spec.id, spec) for spec in members(config) if spec.id not in failed]
+    if not finished:
+        reasons = "\n".join(f"  - {member}: {reason}" for member, reason in failed.items())
+        raise RunError(f"no member could be trained:\n{reasons}")
+    return finished
+
+
+def write_results(
+    folder: Path,
+    submissions: Path,
+    config: RunConfig,
+    digits: Digits,
+    finished: list[Member],
+    comparison: Comparison,
+) -> Path:
+    """Write all that follows from the finished members; returns the submission's copy in the submissions folder."""
+    write_json(folder / "environment.json", finished[0].environment)
+    write_json(folder / "comparison.json", asdict(comparison))
+    with written_aside(folder / "report.html") as aside:
+        aside.write_text(render_report(config, digits, finished, comparison), encoding="utf-8")
+    labels = labels_of(soft_vote([member.test_probabilities for member in finished]))
+    copy = submissions / f"{config.name}-{digest(config)[:8]}-{len(finished)}.csv"
+    for path in (folder / "submission.csv", copy):
+        write_submission(path, digits.image_ids, labels)
+    return copy
+
+
+def show(console: Console, comparison: Comparison, folder: Path, copy: Path, seconds: float) -> None:
+    """Print the outcome."""
+    console.print(comparison_table(comparison))
+    for line in test_lines(comparison):
+        console.print(line, markup=False)
+    for member, reason in comparison.failed.items():
+        console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
+    vote = comparison.ensembles[-1]
+    console.print(f"submission: {folder / 'submission.csv'}, also {copy}: {vote.members} members", markup=False)
+    console.print(f"report: {folder / 'report.html'}", markup=False)
+    console.print(f"done in {seconds:.0f} s")
+    if vote.held_back:
+        console.print(
+            f"this submission would score {vote.held_back.accuracy:.5f} on the sample's held-back labels. The sample "
+            f"is 5,000 digits, not the competition. {GET_THE_DATA} Then: python -m pipeline run leaderboard",
+            markup=False,
+        )
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON aside and rename it."""
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,193 @@
+"""One member: seeds, schedule, epochs, checkpoint, resume, predict.
+
+A member is a pure function of its spec and the data. All that is random in epoch e (the order of rows, the
+augmentation) is drawn on the host from (seed, fold, e), and dropout's generators are among the checkpointed variables;
+so the arms of one seed share every draw, and a resumed member ends in the same bits as an uninterrupted one.
+"""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.augment import draw_transforms
+from pipeline.checkpoint import History, restore, save
+from pipeline.config import MemberSpec, TrainConfig, digest
+from pipeline.data import Digits, validation_folds
+from pipeline.device import resolve_precision
+from pipeline.progress import Progress
+from pipeline.trainer import Trainer
+
+STEPS_PER_CALL = 32  # between two calls the progress is shown; a call costs well under a millisecond
+STALL = 1e-4  # an improvement of validation accuracy below this is none; the default of Keras's ReduceLROnPlateau
+WEIGHTS, DRAWS = 1, 2  # purposes that a member's seed is split for
+
+
+class DivergedError(Exception):
+    """The loss of a member is no longer a number; training it again would end the same way."""
+
+
+@dataclass(frozen=True)
+class MemberResult:
+    """What a finished member leaves."""
+
+    network: keras.Model
+    history: History
+    validation_rows: NDArray[np.int64]
+    """Labelled rows it did not train on, shape (v,); empty when it trained on all."""
+    validation_probabilities: NDArray[np.float32]
+    """Shape (v, 10)."""
+    test_probabilities: NDArray[np.float32]
+    """Shape (m, 10)."""
+    policy: str
+    """The Keras dtype policy it was trained with."""
+
+
+def train_member(
+    spec: MemberSpec,
+    digits: Digits,
+    checkpoints: Path,
+    trainers: dict[Any, Trainer],
+    watch: Callable[[Progress], None],
+) -> MemberResult:
+    """Train one member, from its last checkpoint if it has one.
+
+    Args:
+        spec: The member.
+        digits: The data; its held-back labels are not looked at.
+        checkpoints: Folder of this member's checkpoints, empty at first.
+        trainers: Trainers that this process compiled before; one is added when there is none for this kind.
+        watch: Called after every few steps and at the end of each epoch.
+
+    Raises:
+        DivergedError: the loss became NaN or infinite.
+    """
+    training_rows, validation_rows = split_rows(spec, digits)
+    steps = len(training_rows) // spec.train.batch_size
+    policy = resolve_precision(spec.train.precision)
+    kind = (spec.architecture, spec.activation, spec.train)
+    if kind not in trainers:
+        trainers[kind] = Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
+    trainer = trainers[kind]
+    trainer.reset(derive_seed(spec, WEIGHTS))
+
+    key = hashlib.sha256(f"{digest(spec)} {digits.digest()} {policy} {keras.backend.backend()}".encode()).hexdigest()
+    history, warnings = restore(checkpoints, key, trainer.variables)
+    for warning in warnings:
+        watch(Progress(len(history), 0, steps, math.nan, math.nan, warning=warning))
+
+    for epoch in range(len(history) + 1, spec.train.epochs + 1):
+        started = time.perf_counter()
+        rates = learning_rates(spec.train, steps, history)
+        loss, accuracy = _train_epoch(trainer, spec, epoch, training_rows, rates, digits.images.shape[1], watch)
+        with trainer.final_weights():
+            probabilities = trainer.predict(digits.images[validation_rows])
+        record = {
+            "epoch": epoch,
+            "learning_rate": float(rates[-1]),
+            "loss": loss,
+            "accuracy": accuracy,
+            **_validation_metrics(probabilities, digits.labels[validation_rows]),
+            "seconds": time.perf_counter() - started,
+        }
+        history = [*history, record]
+        save(checkpoints, key, trainer.variables, history)
+        watch(Progress(epoch, steps, steps, loss, accuracy, record))
+
+    trainer.optimizer.finalize_variable_values(trainer.network.trainable_variables)
+    return MemberResult(
+        network=trainer.network,
+        history=history,
+        validation_rows=validation_rows,
+        validation_probabilities=trainer.predict(digits.images[validation_rows]),
+        test_probabilities=trainer.predict(digits.test_images),
+        policy=policy,
+    )
+
+
+def split_rows(spec: MemberSpec, digits: Digits) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The labelled rows that a member trains on, and those it is validated on; int64, ascending."""
+    rows = np.arange(len(digits.labels))
+    if spec.fold is None:
+        return rows, rows[:0]
+    validated = validation_folds(digits.labels, spec.folds, spec.split_seed) == spec.fold
+    return rows[~validated], rows[validated]
+
+
+def derive_seed(spec: MemberSpec, purpose: int, *more: int) -> int:
+    """A seed of 63 bits for one purpose, the same for all arms of a (seed, fold)."""
+    fold = 0 if spec.fold is None else spec.fold + 1
+    state = np.random.SeedSequence([spec.seed, fold, purpose, *more]).generate_state(1, np.uint64)[0]
+    return int(state >> np.uint64(1))
+
+
+def learning_rates(config: TrainConfig, steps: int, history: History) -> NDArray[np.float32]:
+    """The learning rate of each step of the epoch after `history`; float32, shape (steps,)."""
+    if config.schedule == "plateau":
+        return np.full(steps, _plateau_rate(config, history), np.float32)
+    step = np.arange(len(history) * steps, (len(history) + 1) * steps)
+    total = config.epochs * steps
+    warmup = config.warmup * total
+    decay = np.clip((step - warmup) / (total - warmup), 0, 1)
+    rate = 0.5 * (1 + np.cos(np.pi * decay))
+    if warmup:
+        rate = np.where(step < warmup, step / warmup, rate)
+    return (config.learning_rate * rate).astype(np.float32)
+
+
+def _plateau_rate(config: TrainConfig, history: History) -> float:
+    """Keras's ReduceLROnPlateau on validation accuracy, as a function of the history alone."""
+    rate, best, wait = config.learning_rate, -math.inf, 0
+    for record in history:
+        if record["validation_accuracy"] > best + STALL:
+            best, wait = record["validation_accuracy"], 0
+            continue
+        wait += 1
+        if wait >= config.patience:
+            rate, wait = max(rate / 2, config.min_learning_rate), 0
+    return rate
+
+
+def _train_epoch(
+    trainer: Trainer,
+    spec: MemberSpec,
+    epoch: int,
+    training_rows: NDArray[np.int64],
+    rates: NDArray[np.float32],
+    side: int,
+    watch: Callable[[Progress], None],
+) -> tuple[float, float]:
+    """Train one epoch; the mean loss and the accuracy over its (augmented) images."""
+    generator = np.random.default_rng(derive_seed(spec, DRAWS, epoch))
+    steps, batch = len(rates), spec.train.batch_size
+    rows = generator.permutation(training_rows)[: steps * batch].reshape(steps, batch).astype(np.int32)
+    transforms = draw_transforms(spec.augment, steps * batch, generator, side).reshape(steps, batch, 8)
+    loss_sum, correct = 0.0, 0
+    for start in range(0, steps, STEPS_PER_CALL):
+        part = slice(start, start + STEPS_PER_CALL)
+        loss, right = trainer.run(rows[part], transforms[part], rates[part])
+        loss_sum, correct, done = loss_sum + loss, correct + right, start + len(rows[part])
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the loss of {spec.id} is {loss} in epoch {epoch}, by step {done}: training diverged. "
+                f"Lower --train.learning-rate (now {spec.train.learning_rate:g}) or add warm-up."
+            )
+        watch(Progress(epoch, done, steps, loss_sum / done, correct / (done * batch)))
+    return loss_sum / steps, correct / (steps * batch)
+
+
+def _validation_metrics(probabilities: NDArray[np.float32], labels: Any) -> dict[str, float]:
+    if not len(labels):
+        return {}
+    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return {
+        "validation_loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
+        "validation_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
+    }
