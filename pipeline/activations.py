@@ -65,7 +65,8 @@ class SwishBeta(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """2x·sigmoid(βx) of a floating tensor of any shape; same shape and dtype."""
-        return _swish_beta(inputs, ops.convert_to_tensor(self.beta, dtype=inputs.dtype))
+        beta = 1 * self.beta  # a tensor: TensorFlow's custom gradients do not take variables
+        return _swish_beta(inputs, ops.cast(beta, inputs.dtype))
 
 
 def activation_layer(name: str, dtype: Any = None) -> keras.layers.Layer:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from pipeline.paths import written_aside
 
@@ -30,7 +31,7 @@ def save(folder: Path, key: str, variables: Sequence[Any], history: History) -> 
         history: One dict per finished epoch.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {f"{i:04}": np.asarray(variable) for i, variable in enumerate(variables)}
+    arrays = {f"{i:04}": ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
     with written_aside(folder / f"epoch-{len(history):04}.npz") as aside, aside.open("wb") as stream:
         np.savez(stream, meta=np.array(json.dumps({"key": key, "history": history})), **arrays)  # type: ignore[arg-type]  # the stubs take any keyword for allow_pickle
         stream.flush()

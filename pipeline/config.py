@@ -17,8 +17,11 @@ OWN_ACTIVATIONS = ("relu", "swish", "swish_beta")
 KERAS_ACTIVATIONS = (
     "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu",
     "linear", "log_sigmoid", "mish", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softplus", "softsign",
-    "sparse_plus", "squareplus", "tanh", "tanh_shrink", "threshold",
+    "sparse_plus", "squareplus", "tanh", "tanh_shrink",
 )  # fmt: skip
+
+
+FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
 
 class UserError(Exception):
@@ -33,6 +36,8 @@ class RunError(Exception):
 class AugmentConfig:
     """Random affine distortion of each training image, drawn anew every epoch."""
 
+    __pydantic_config__ = FORBID_UNKNOWN_KEYS
+
     rotation: float = 10.0
     """Degrees; largest rotation either way. 10 is the source's; past 20, a 1 and a 7 start to mix."""
     zoom: float = 0.1
@@ -44,6 +49,8 @@ class AugmentConfig:
 @dataclass(frozen=True)
 class TrainConfig:
     """How one member is trained."""
+
+    __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
     epochs: int = 30
     """Passes over the training rows. The weights used are the last epoch's, never the best-scoring epoch's."""
@@ -74,6 +81,8 @@ class TrainConfig:
 @dataclass(frozen=True)
 class RunConfig:
     """One run: the data, the members, and how each is trained."""
+
+    __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
     name: str
     """Label of the run; first part of its default folder's name."""
@@ -264,10 +273,10 @@ def from_json(text: str, where: str) -> RunConfig:
     Raises:
         UserError: not JSON, an unknown key, a missing one, or a value of the wrong type; every problem is listed.
     """
-    from pydantic import ConfigDict, TypeAdapter, ValidationError  # 0.1 s, which --help does not need
+    from pydantic import TypeAdapter, ValidationError  # 0.1 s, which --help does not need
 
     try:
-        return TypeAdapter(RunConfig, config=ConfigDict(extra="forbid")).validate_json(text)
+        return TypeAdapter(RunConfig).validate_json(text, strict=True)
     except ValidationError as error:
         lines = [f"  - {'.'.join(map(str, e['loc'])) or 'the text'}: {e['msg']}" for e in error.errors()]
         raise UserError(f"{where} is not a run's config:\n" + "\n".join(lines)) from None

@@ -51,7 +51,7 @@ class Trainer:
         self.network.jit_compile = keras.backend.backend() == "jax"  # XLA on CPU slows convolutions 5 to 10 times
         self.optimizer = make_optimizer(config, policy)
         self.optimizer.build(self.network.trainable_variables)
-        self._fresh_optimizer = [np.array(variable) for variable in self.optimizer.variables]
+        self._fresh_optimizer = [_copied(variable) for variable in self.optimizer.variables]
         make_steps = {"tensorflow": _tensorflow_steps, "jax": _jax_steps}[keras.backend.backend()]
         self._run = make_steps(
             logits_model(self.network),
@@ -101,7 +101,7 @@ class Trainer:
         They are the moving average where the config asks for one, otherwise the weights as they are.
         """
         weights = self.network.trainable_variables
-        raw = [np.array(weight) for weight in weights]
+        raw = [_copied(weight) for weight in weights]
         self.optimizer.finalize_variable_values(weights)
         yield
         for weight, value in zip(weights, raw, strict=True):
@@ -121,6 +121,11 @@ def make_optimizer(config: TrainConfig, policy: str) -> keras.optimizers.Optimiz
     optimizer = kind(config.learning_rate, **options)
     optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
     return keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
+
+
+def _copied(variable: keras.Variable) -> NDArray[Any]:
+    """Its value, which no later step of training can reach."""
+    return np.array(ops.convert_to_numpy(variable))
 
 
 def _loss(labels: Any, logits: Any, label_smoothing: float) -> Any:

@@ -1,0 +1,106 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from pipeline.activations import SwishBeta, _swish_beta, activation_layer, swish
+
+X = np.concatenate([np.linspace(-12, 12, 241), [-80.0, 80.0, 0.0]])
+
+
+def gate(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def gradient(function, *values):
+    """Gradient of sum(function(*values)) by the backend, eagerly."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(lambda *v: function(*v).sum(), argnums=tuple(range(len(values))))(*values)
+    import tensorflow as tf
+
+    variables = [tf.Variable(v) for v in values]
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(function(*variables))
+    return tape.gradient(y, variables)
+
+
+def compiled(function):
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    import tensorflow as tf
+
+    return tf.function(function)
+
+
+@pytest.mark.parametrize("how", [lambda f: f, compiled], ids=["eager", "compiled"])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("bfloat16", 2**-6), ("float16", 2**-9)])
+def test_swish_and_its_gradient_are_the_formula(how, dtype, tolerance):
+    x = ops.cast(X, dtype)
+    exact = np.asarray(ops.cast(x, "float32")).astype(np.float64)
+    y = how(swish)(x)
+    assert keras.backend.standardize_dtype(y.dtype) == dtype
+    np.testing.assert_allclose(ops.cast(y, "float32"), exact * gate(exact), rtol=2 * tolerance, atol=tolerance)
+    (slope,) = gradient(how(swish), x)
+    expected = gate(exact) + exact * gate(exact) * (1 - gate(exact))
+    np.testing.assert_allclose(ops.cast(slope, "float32"), expected, rtol=2 * tolerance, atol=2 * tolerance)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 3.0])
+def test_swish_beta_and_both_gradients_are_the_formula(beta):
+    layer = SwishBeta()
+    layer.build((None,))
+    layer.beta.assign(beta)
+    x = X.astype(np.float32)
+    np.testing.assert_allclose(layer(x), 2 * X * gate(beta * X), rtol=1e-5, atol=1e-6)
+    by_x, by_beta = gradient(_swish_beta, ops.convert_to_tensor(x), ops.convert_to_tensor(np.float32(beta)))
+    slope = gate(beta * X) * (1 - gate(beta * X))
+    np.testing.assert_allclose(by_x, 2 * (gate(beta * X) + beta * X * slope), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(by_beta, (2 * X**2 * slope).sum(), rtol=1e-4)
+
+
+def test_beta_starts_at_one_is_trainable_and_stays_above_zero():
+    layer = SwishBeta(dtype="mixed_bfloat16")
+    y = layer(ops.ones((2, 3)))
+    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+    assert [float(ops.convert_to_numpy(v)) for v in layer.trainable_variables] == [1.0]
+    assert keras.backend.standardize_dtype(layer.beta.dtype) == "float32"
+    optimizer = keras.optimizers.SGD(10.0)
+    optimizer.apply([ops.ones(())], layer.trainable_variables)
+    assert float(ops.convert_to_numpy(layer.beta)) == 0.0
+
+
+def test_layers_hold_the_very_object_and_not_kerass_swish():
+    assert activation_layer("swish").activation is swish
+    assert activation_layer("swish").activation is not keras.activations.silu
+    assert activation_layer("relu").activation is keras.activations.relu
+    assert activation_layer("mish").activation is keras.activations.mish
+    assert activation_layer("silu").activation is keras.activations.silu
+    assert isinstance(activation_layer("swish_beta"), SwishBeta)
+    assert keras.saving.get_registered_name(swish) == "pipeline>swish"
+    with pytest.raises(ValueError, match="Received: 'nope'"):
+        activation_layer("nope")
+
+
+def test_saved_model_loads_in_a_fresh_process_with_the_very_object(tmp_path):
+    x = np.linspace(-2, 2, 8, dtype=np.float32).reshape(2, 4)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), activation_layer("swish"), SwishBeta()])
+    model.layers[-1].beta.assign(0.7)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "y.npy", model(x))
+    code = f"""
+import numpy as np, keras
+from pipeline.activations import swish, SwishBeta
+model = keras.saving.load_model({str(tmp_path / "model.keras")!r})
+assert model.layers[1].activation is swish
+assert isinstance(model.layers[2], SwishBeta) and abs(float(np.asarray(model.layers[2].beta)) - 0.7) < 1e-6
+x = np.linspace(-2, 2, 8, dtype=np.float32).reshape(2, 4)
+np.testing.assert_allclose(model(x), np.load({str(tmp_path / "y.npy")!r}), rtol=1e-6)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
