@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from pipeline.members import History
 from pipeline.paths import written_aside
 
 KEPT = 2
-History = list[dict[str, float]]
 
 
 def save(folder: Path, key: str, variables: Sequence[Any], history: History) -> None:

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.checkpoint import History
 from pipeline.config import MemberSpec, digest
 from pipeline.paths import written_aside
 
 MANIFEST = "member.json"
+History = list[dict[str, float]]  # one dict per finished epoch
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def comparison_table(comparison: Comparison) -> Table:
     return table
 
 
-def test_lines(comparison: Comparison) -> list[str]:
+def mcnemar_lines(comparison: Comparison) -> list[str]:
     """One sentence per McNemar test."""
     return [
         f"{t.first} against {t.second}, ensembles, {t.rows} images: only {t.first} gets {t.only_first_right} right, "
@@ -121,7 +121,7 @@ def render_report(config: RunConfig, digits: Digits, members: Sequence[Member], 
             failed=comparison.failed,
             columns=COLUMNS,
             rows=comparison_rows(comparison),
-            tests=test_lines(comparison),
+            tests=mcnemar_lines(comparison),
             figures=figures,
             config_json=to_json(config),
             environment=json.dumps(members[0].environment, indent=2),

@@ -1,5 +1,6 @@
 """The stages of a run in order: load, train, ensemble, compare, predict, report. The entry script."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from pipeline.ensemble import labels_of, soft_vote
 from pipeline.members import Member, flaw, read
 from pipeline.paths import make_folder, run_folder, submissions_folder, written_aside
 from pipeline.progress import ProgressView
-from pipeline.report import comparison_table, render_report, test_lines
+from pipeline.report import comparison_table, mcnemar_lines, render_report
 from pipeline.submission import write_submission
 
 LOCK, CONFIG, DATA = ".lock", "config.json", "data.json"
@@ -178,16 +179,19 @@ def write_results(
     with written_aside(folder / "report.html") as aside:
         aside.write_text(render_report(config, digits, finished, comparison), encoding="utf-8")
     labels = labels_of(soft_vote([member.test_probabilities for member in finished]))
-    copy = submissions / f"{config.name}-{digest(config)[:8]}-{len(finished)}.csv"
-    for path in (folder / "submission.csv", copy):
-        write_submission(path, digits.image_ids, labels)
+    submission = folder / "submission.csv"
+    write_submission(submission, digits.image_ids, labels)
+    content = submission.read_bytes()
+    copy = submissions / f"{config.name}-{hashlib.sha256(content).hexdigest()[:8]}.csv"
+    with written_aside(copy) as aside:
+        aside.write_bytes(content)
     return copy
 
 
 def show(console: Console, comparison: Comparison, folder: Path, copy: Path, seconds: float) -> None:
     """Print the outcome."""
     console.print(comparison_table(comparison))
-    for line in test_lines(comparison):
+    for line in mcnemar_lines(comparison):
         console.print(line, markup=False)
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)

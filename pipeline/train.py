@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.augment import draw_transforms
-from pipeline.checkpoint import History, restore, save
+from pipeline.checkpoint import restore, save
 from pipeline.config import MemberSpec, TrainConfig, digest
 from pipeline.data import Digits, validation_folds
 from pipeline.device import resolve_precision
+from pipeline.members import History
 from pipeline.progress import Progress
 from pipeline.trainer import Trainer
 

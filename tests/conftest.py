@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -53,14 +54,19 @@ def spec() -> MemberSpec:
     return members(replace(TINY, arms=("swish",)))[0]
 
 
-@pytest.fixture
-def csv_folder(tmp_path, digits):
-    """The small digits in the competition's format."""
-    folder = tmp_path / "digits"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def csv_source(tmp_path_factory, digits):
+    """The small digits in the competition's format; to be read only."""
+    folder = tmp_path_factory.mktemp("digits")
     labelled = pd.DataFrame(digits.images.reshape(-1, 784), columns=PIXELS)
     labelled.insert(0, "label", digits.labels)
     labelled.to_csv(folder / "train.csv", index=False)
     pd.DataFrame(digits.test_images.reshape(-1, 784), columns=PIXELS).to_csv(folder / "test.csv", index=False)
     pd.DataFrame({"ImageId": digits.image_ids, "Label": 0}).to_csv(folder / "sample_submission.csv", index=False)
     return folder
+
+
+@pytest.fixture
+def csv_folder(csv_source, tmp_path):
+    """A copy of them, to damage."""
+    return shutil.copytree(csv_source, tmp_path / "digits")

@@ -36,7 +36,12 @@ def test_nothing_to_restore(tmp_path):
 
 
 def test_a_damaged_one_is_named_and_the_one_before_is_used(tmp_path):
-    for damage in (lambda b: b[: len(b) // 2], lambda b: b[:200] + bytes(20) + b[220:], lambda b: b"", lambda b: b"x" * 99):
+    for damage in (
+        lambda b: b[: len(b) // 2],
+        lambda b: b[:200] + bytes(20) + b[220:],
+        lambda b: b"",
+        lambda b: b"x" * 99,
+    ):
         for epoch in (1, 2):
             save(tmp_path, "key", variables(epoch), history(epoch))
         newest = tmp_path / "epoch-0002.npz"

@@ -28,7 +28,10 @@ def test_parameter_counts(name, activation, per_layer):
 
 def shapes(network):
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-    return [(layer.filters, layer.kernel_size[0], layer.strides[0], tuple(layer.output.shape[1:3])) for layer in convolutions]
+    return [
+        (layer.filters, layer.kernel_size[0], layer.strides[0], tuple(layer.output.shape[1:3]))
+        for layer in convolutions
+    ]
 
 
 def test_layers_are_the_published_ones():
@@ -47,7 +50,10 @@ def test_layers_are_the_published_ones():
         (64, 5, 2, (4, 4)),
         (128, 4, 1, (1, 1)),
     ]
-    rates = [[layer.rate for layer in n("relu", 0).layers if isinstance(layer, keras.layers.Dropout)] for n in (ghouzam, deotte)]
+    rates = [
+        [layer.rate for layer in n("relu", 0).layers if isinstance(layer, keras.layers.Dropout)]
+        for n in (ghouzam, deotte)
+    ]
     assert rates == [[0.25, 0.25, 0.5], [0.4, 0.4, 0.4]]
     order = [type(layer).__name__ for layer in deotte("relu", 0).layers]
     assert order[1:4] == ["Conv2D", "Activation", "BatchNormalization"]
@@ -55,7 +61,9 @@ def test_layers_are_the_published_ones():
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_arms_of_a_seed_start_from_the_same_weights_and_dropout(name):
-    relu, other, again = (ARCHITECTURES[name](a, s, "float32") for a, s in (("relu", 5), ("swish_beta", 5), ("relu", 6)))
+    relu, other, again = (
+        ARCHITECTURES[name](a, s, "float32") for a, s in (("relu", 5), ("swish_beta", 5), ("relu", 6))
+    )
     for a, b in zip(values(relu), values(other), strict=True):
         np.testing.assert_array_equal(a, b)
     assert any((a != b).any() for a, b in zip(values(relu), values(again), strict=True))

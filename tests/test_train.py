@@ -51,7 +51,7 @@ def test_same_spec_same_bits_also_after_other_members(spec, digits, tmp_path, tr
         assert other.test_probabilities.tobytes() == first_test.tobytes()
 
 
-class InterruptedRun(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -65,9 +65,9 @@ def test_resumed_is_bit_for_bit_uninterrupted(spec, digits, tmp_path, changes, s
 
     def stop(progress):
         if progress.epoch > stop_after:
-            raise InterruptedRun
+            raise StoppedError
 
-    with pytest.raises(InterruptedRun):
+    with pytest.raises(StoppedError):
         run(spec, digits, tmp_path / "cut", trainers, stop)
     resumed = run(spec, digits, tmp_path / "cut", trainers)
     assert resumed.test_probabilities.tobytes() == expected

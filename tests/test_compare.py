@@ -1,0 +1,96 @@
+from dataclasses import replace
+from math import comb
+
+import numpy as np
+import pytest
+
+from pipeline.compare import compare, mcnemar, score
+from pipeline.data import Digits
+from pipeline.members import Member
+
+TRUTH = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.uint8)
+
+
+@pytest.fixture
+def ten():
+    """One labelled and one held-back image per digit."""
+    images = np.zeros((10, 28, 28), np.uint8)
+    return Digits("a test", images, TRUTH, images, np.arange(1, 11), TRUTH)
+
+
+def member(spec, activation, seed, wrong, seconds, fold=0):
+    """A member that is wrong about the first `wrong` digits, and sure of itself."""
+    guesses = np.where(np.arange(10) < wrong, (TRUTH + 1) % 10, TRUTH)
+    probabilities = np.eye(10, dtype=np.float32)[guesses]
+    rows = np.arange(10) if fold is not None else np.arange(0)
+    history = [{"seconds": s} for s in seconds]
+    return Member(
+        replace(spec, activation=activation, seed=seed, fold=fold),
+        history,
+        rows,
+        probabilities[rows],
+        probabilities,
+        {},
+    )
+
+
+def test_table_by_hand(spec, ten):
+    members = [
+        member(spec, "relu", 0, 2, [99, 10, 12, 11]),
+        member(spec, "swish", 0, 1, [99, 22, 22, 22]),
+        member(spec, "relu", 1, 4, [99, 20]),
+        member(spec, "swish", 1, 1, [99, 30]),
+    ]
+    result = compare(members, ten, {"elu-s0-f0": "why"})
+    relu, swish = result.arms
+    assert [s.errors for s in relu.validation] == [2, 4]
+    assert [s.accuracy for s in relu.validation] == [pytest.approx(0.8), pytest.approx(0.6)]
+    assert [s.errors for s in swish.held_back] == [1, 1]
+    assert relu.seconds_per_epoch == 11.5  # of 10, 12, 11, 20
+    assert relu.ratio_to_relu == 1.0
+    assert swish.ratio_to_relu == (22 / 11 + 30 / 20) / 2
+    # Of the digits that half of the members get wrong, the wrong guess d + 1 ties with d, and the lower one wins.
+    assert {e.name: (e.members, e.validation.errors) for e in result.ensembles} == {
+        "relu": (2, 2),
+        "swish": (2, 1),
+        "all": (4, 1),
+    }
+    test = result.tests[0]
+    assert (test.first, test.second, test.rows) == ("relu", "swish", "validation")
+    assert (test.only_first_right, test.only_second_right) == (0, 1)
+    assert test.p_value == 1.0
+    assert result.tests[1].rows == "held back"
+    assert result.failed == {"elu-s0-f0": "why"}
+
+
+def test_without_validation_held_back_or_relu(spec, ten):
+    unlabelled = replace(ten, held_back_labels=None)
+    result = compare([member(spec, "swish", 0, 1, [5], fold=None)], unlabelled, {})
+    assert result.arms[0].validation == result.arms[0].held_back == []
+    assert result.arms[0].ratio_to_relu is None
+    assert result.arms[0].seconds_per_epoch == 5
+    assert [(e.name, e.validation, e.held_back) for e in result.ensembles] == [("swish", None, None)]
+    assert result.tests == []
+
+
+def test_pairs_missing_a_partner_do_not_enter_the_ratio(spec, ten):
+    members = [
+        member(spec, "relu", 0, 2, [1, 10]),
+        member(spec, "swish", 0, 2, [1, 15]),
+        member(spec, "swish", 1, 2, [1, 99]),
+    ]
+    assert compare(members, ten, {}).arms[1].ratio_to_relu == 1.5
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 0), (1, 0), (3, 9), (9, 3), (5, 5), (0, 12)])
+def test_mcnemar_is_the_exact_binomial_by_the_formula(b, c):
+    first = np.array([True] * b + [False] * c + [True, False])
+    second = np.array([False] * b + [True] * c + [True, False])
+    test = mcnemar("a", "b", "validation", first, second)
+    assert (test.only_first_right, test.only_second_right) == (b, c)
+    tail = sum(comb(b + c, k) for k in range(min(b, c) + 1)) / 2 ** (b + c)
+    assert test.p_value == pytest.approx(min(1, 2 * tail))
+
+
+def test_score_counts_errors():
+    assert score(np.array([1, 2, 3]), np.array([1, 2, 4])).errors == 1

@@ -1,0 +1,80 @@
+import base64
+import io
+import re
+from dataclasses import replace
+
+import matplotlib.image
+import numpy as np
+import pytest
+from rich.console import Console
+
+from pipeline.compare import compare
+from pipeline.members import Member
+from pipeline.report import comparison_rows, comparison_table, mcnemar_lines, render_report
+
+
+def member(spec, digits, activation, seed, fold):
+    generator = np.random.default_rng(seed)
+    rows = np.arange(20) if fold is not None else np.arange(0)
+    history = [{"epoch": e, "loss": 1 / e, "seconds": 1.0 + e} for e in (1, 2, 3)]
+    if fold is not None:
+        history = [{**record, "validation_accuracy": 0.5 + 0.1 * record["epoch"]} for record in history]
+    return Member(
+        replace(spec, activation=activation, seed=seed, fold=fold),
+        history,
+        rows,
+        generator.dirichlet(np.ones(10), len(rows)).astype(np.float32).reshape(-1, 10),
+        generator.dirichlet(np.ones(10), 30).astype(np.float32),
+        {"device": "<a chip>"},
+    )
+
+
+@pytest.fixture
+def run(spec, digits, tiny):
+    def make(fold=0, held_back=True):
+        known = replace(digits, held_back_labels=digits.labels[:30] if held_back else None)
+        group = [member(spec, known, arm, seed, fold) for seed in (0, 1) for arm in ("relu", "swish")]
+        return tiny, known, group, compare(group, known, {"elu-s0-f0": "<worker> died"})
+
+    return make
+
+
+@pytest.mark.parametrize(("fold", "held_back", "figures"), [(0, True, 3), (0, False, 3), (None, False, 2)])
+def test_page_is_whole_in_itself(run, fold, held_back, figures):
+    html = render_report(*run(fold, held_back))
+    assert len(html) < 3_000_000
+    assert re.findall(r'(?:src|href)="(?!data:)', html) == []
+    assert "http" not in html
+    pictures = re.findall(r'<img alt="([^"]+)" src="data:image/png;base64,([^"]+)"', html)
+    assert len(pictures) == figures
+    for alt, content in pictures:
+        assert len(alt) > 20
+        assert matplotlib.image.imread(io.BytesIO(base64.b64decode(content))).size > 10_000
+    assert "elu-s0-f0</b> failed and is left out: &lt;worker&gt; died" in html
+    assert "&lt;a chip&gt;" in html
+
+
+def test_table_has_the_figures_of_the_comparison(run):
+    _, _, _, comparison = run()
+    rows = comparison_rows(comparison)
+    assert [row[0] for row in rows] == [
+        "relu, single", "swish, single", "relu, ensemble", "swish, ensemble", "all, ensemble",
+    ]  # fmt: skip
+    accuracies = [s.accuracy for s in comparison.arms[0].validation]
+    assert rows[0][2] == f"{np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f}"
+    assert rows[0][6:] == ["3.50", "1.00"]
+    assert rows[4][3] == str(comparison.ensembles[2].validation.errors)
+    stream = io.StringIO()
+    Console(file=stream, width=200).print(comparison_table(comparison))
+    assert all(cell in stream.getvalue() for cell in rows[0])
+    assert "only relu gets" in mcnemar_lines(comparison)[0]
+
+
+def test_columns_that_hold_nothing_are_left_out(run):
+    _, _, _, comparison = run(None, False)
+    assert [column.header for column in comparison_table(comparison).columns] == [
+        "who",
+        "n",
+        "s/epoch",
+        "ratio to relu",
+    ]
