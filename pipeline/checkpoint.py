@@ -33,7 +33,7 @@ def save(folder: Path, key: str, variables: Sequence[Any], history: History) -> 
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {f"{i:04}": ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
     with written_aside(folder / f"epoch-{len(history):04}.npz") as aside, aside.open("wb") as stream:
-        np.savez(stream, meta=np.array(json.dumps({"key": key, "history": history})), **arrays)  # type: ignore[arg-type]  # the stubs take any keyword for allow_pickle
+        np.savez(stream, meta=np.array(json.dumps({"key": key, "history": history})), **arrays)
         stream.flush()
         os.fsync(stream.fileno())
     for old in sorted(folder.glob("epoch-*.npz"))[:-KEPT]:

@@ -133,8 +133,16 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
             data="sample",
             architecture="deotte",
             seeds=2,
+            folds=20,
+            augment=AugmentConfig(shift=0.04),
             train=TrainConfig(
-                epochs=10, batch_size=50, optimizer="adam", learning_rate=3e-3, schedule="cosine", warmup=0.1
+                epochs=7,
+                batch_size=32,
+                optimizer="adam",
+                learning_rate=3e-3,
+                schedule="cosine",
+                warmup=0.1,
+                label_smoothing=0.05,
             ),
         ),
     ),
