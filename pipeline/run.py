@@ -37,7 +37,7 @@ def main(config: RunConfig) -> None:
     validate(config)
     console = Console(highlight=False, soft_wrap=True)
     submissions = make_folder(submissions_folder())
-    with claimed(run_folder(config), config) as folder:
+    with opened(run_folder(config), config) as folder:
         console.print(f"run: {config.name} in {folder}", markup=False)
         with Engine(folder) as engine:
             digits = load(config.data)
@@ -46,7 +46,7 @@ def main(config: RunConfig) -> None:
                 markup=False,
             )
             check_data(config, digits)
-            claim_data(folder, digits)
+            claim(folder, config, digits)
             failed = train(config, digits, folder, engine, console)
         finished = read_members(config, folder, failed)
         comparison = compare(finished, digits, failed)
@@ -55,8 +55,8 @@ def main(config: RunConfig) -> None:
 
 
 @contextmanager
-def claimed(folder: Path, config: RunConfig) -> Iterator[Path]:
-    """The run's folder, made, checked to belong to this config, and locked against other runs within the block.
+def opened(folder: Path, config: RunConfig) -> Iterator[Path]:
+    """The run's folder, made, checked not to belong to another config, and locked within the block.
 
     Raises:
         UserError: it cannot be written, another run is at work in it, or it holds something else.
@@ -66,14 +66,14 @@ def claimed(folder: Path, config: RunConfig) -> Iterator[Path]:
     make_folder(folder)
     try:
         with FileLock(folder / LOCK, timeout=0):
-            _claim_config(folder / CONFIG, config)
+            _check_config(folder / CONFIG, config)
             yield folder
     except Timeout:
         raise UserError(f"another run is at work in {folder}. Let it finish, or choose another --out.") from None
 
 
-def _claim_config(path: Path, config: RunConfig) -> None:
-    """Write the config of a fresh run, or check that the one there has the same results."""
+def _check_config(path: Path, config: RunConfig) -> None:
+    """Check that the config there, if any, has the same results."""
     if path.exists():
         theirs = from_json(path.read_text(), str(path))
         if digest(theirs) != digest(config):
@@ -88,8 +88,6 @@ def _claim_config(path: Path, config: RunConfig) -> None:
                 + "\n".join(differ)
                 + "\nChoose another folder with --out, or give it the same config."
             )
-    with written_aside(path) as aside:
-        aside.write_text(to_json(config))
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -113,8 +111,8 @@ def check_data(config: RunConfig, digits: Digits) -> None:
         )
 
 
-def claim_data(folder: Path, digits: Digits) -> None:
-    """Write down which data a fresh run uses, or check that it is the same as before.
+def claim(folder: Path, config: RunConfig, digits: Digits) -> None:
+    """Write down the config and the data of a fresh run, or check that the data is the same as before.
 
     Raises:
         UserError: the folder's run used other data.
@@ -130,6 +128,8 @@ def claim_data(folder: Path, digits: Digits) -> None:
             )
     else:
         write_json(path, ours)
+    with written_aside(folder / CONFIG) as aside:
+        aside.write_text(to_json(config))
 
 
 def train(config: RunConfig, digits: Digits, folder: Path, engine: Engine, console: Console) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pipeline.augment import apply_transforms
 from pipeline.config import TrainConfig
 from pipeline.models import ARCHITECTURES, CLASSES, logits_model
 
-PREDICT_BATCH = 1000
+PREDICT_BATCH = 1000  # images at most
 NOT_DECAYED = ["bias", "beta", "gamma"]  # layer biases, batch normalisation, swish_beta
 
 # (rows, transforms, rates) of some steps -> (sum of losses over the steps, number of images classified right)
@@ -88,9 +88,10 @@ class Trainer:
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities, float32 of shape (n, 10), of uint8 images of shape (n, 28, 28)."""
-        padding = -len(images) % PREDICT_BATCH  # every batch of one shape: one compilation
+        count = -(-len(images) // PREDICT_BATCH)
+        padding = -len(images) % count if count else 0  # all batches of one shape: one compilation
         padded = np.pad(images, ((0, padding), (0, 0), (0, 0)))[..., None]
-        batches = np.split(padded, len(padded) // PREDICT_BATCH) if len(padded) else []
+        batches = np.split(padded, count) if count else []
         probabilities = [np.asarray(self.network.predict_on_batch(b.astype(np.float32))) for b in batches]
         return np.concatenate([*probabilities, np.empty((0, CLASSES), np.float32)])[: len(images)]
 

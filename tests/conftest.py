@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in the worker processes
 
 import shutil
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pipeline.data import PIXELS, Digits, embedded_sample
 
 TINY = RunConfig(
     name="tiny",
-    architecture="deotte",
+    architecture="ghouzam",
     folds=5,
     folds_used=1,
     train=TrainConfig(

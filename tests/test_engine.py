@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import RunError, members
+from pipeline.device import use_device
 from pipeline.engine import Engine
 from pipeline.members import flaw, read
 from pipeline.train import train_member
@@ -43,6 +44,7 @@ def test_killed_workers_lose_only_the_member_in_flight(tiny, digits, tmp_path):
     for spec in (first, fourth):
         folder = tmp_path / "members" / spec.id
         assert flaw(folder, spec, digits.digest()) is None
+    use_device(0)
     expected = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
     np.testing.assert_array_equal(
         read(tmp_path / "members" / first.id, first).test_probabilities, expected.test_probabilities

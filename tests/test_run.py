@@ -16,7 +16,7 @@ import pytest
 from pipeline.submission import check_submission
 
 ROOT = Path(__file__).parents[1]
-TINY = ["--architecture", "deotte", "--folds", "5", "--train.epochs", "3", "--train.batch-size", "20"]
+TINY = ["--folds", "5", "--train.epochs", "6", "--train.batch-size", "20"]
 
 
 def command(data, out, *more):
@@ -90,7 +90,7 @@ def test_one_command_leaves_all_that_a_run_is(finished, module_folder):
     assert json.loads((folder / "environment.json").read_text())["device"]
 
     lines = done.stdout.splitlines()
-    assert any("relu-s0-f0 epoch 3/3 loss" in line for line in lines)
+    assert any("relu-s0-f0 epoch 6/6 loss" in line for line in lines)
     assert "swish, ensemble" in done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""  # TensorFlow's chatter is in the worker's log
@@ -115,11 +115,12 @@ def test_killed_mid_training_it_resumes_to_the_same_bits(finished, csv_source, m
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    wait_for((folder / "checkpoints" / "swish-s0-f0" / "epoch-0001.npz").exists)
-    workers = children(process.pid)
+    wait_for((folder / ".lock").exists)
     second = run(module_folder, csv_source, folder)
     assert second.returncode == 2
     assert f"another run is at work in {folder}" in second.stderr
+    wait_for((folder / "checkpoints" / "swish-s0-f0" / "epoch-0001.npz").exists)
+    workers = children(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_for(lambda: not any(alive(worker) for worker in workers), 20)
@@ -129,7 +130,7 @@ def test_killed_mid_training_it_resumes_to_the_same_bits(finished, csv_source, m
     resumed = run(module_folder, csv_source, folder)
     assert resumed.returncode == 0, resumed.stderr
     assert "1 of 2 members are finished already" in resumed.stdout
-    assert "swish-s0-f0 epoch 1/3" not in resumed.stdout
+    assert "swish-s0-f0 epoch 1/6" not in resumed.stdout
     for name in ("relu-s0-f0", "swish-s0-f0"):
         for array in ("test_probabilities.npy", "validation_probabilities.npy"):
             ours, theirs = (f / "members" / name / array for f in (folder, finished[0]))
@@ -191,4 +192,5 @@ def test_what_the_data_does_not_allow(more, message, csv_source, module_folder):
     refused = run(module_folder, csv_source, "refused", *more)
     assert refused.returncode == 2
     assert message in refused.stderr
+    assert not (module_folder / "refused" / "config.json").exists()  # the folder stays free for the mended command
     assert "Traceback" not in refused.stderr

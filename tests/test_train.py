@@ -56,10 +56,11 @@ class StoppedError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("changes", "stop_after"), [({}, 2), ({"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9}, 1)]
+    ("architecture", "changes", "stop_after"),
+    [("ghouzam", {}, 2), ("deotte", {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9}, 1)],
 )
-def test_resumed_is_bit_for_bit_uninterrupted(spec, digits, tmp_path, changes, stop_after, trainers):
-    spec = replace(spec, train=replace(spec.train, **changes))
+def test_resumed_is_bit_for_bit_uninterrupted(spec, digits, tmp_path, architecture, changes, stop_after, trainers):
+    spec = replace(spec, architecture=architecture, train=replace(spec.train, **changes))
     whole = run(spec, digits, tmp_path / "whole", trainers)
     expected = whole.test_probabilities.tobytes()
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from pipeline import trainer as trainer_module
 from pipeline.augment import draw_transforms
 from pipeline.config import AugmentConfig, TrainConfig
 from pipeline.models import deotte, logits_model
@@ -133,7 +134,8 @@ def test_every_precision_learns(digits, policy):
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
-def test_prediction_is_the_networks_whatever_the_number_of_images(swish, digits, count):
+def test_prediction_is_the_networks_whatever_the_number_of_images(swish, digits, count, monkeypatch):
+    monkeypatch.setattr(trainer_module, "PREDICT_BATCH", 8)
     t = swish
     t.reset(2)
     images = digits.test_images[:count]
