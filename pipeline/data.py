@@ -22,6 +22,7 @@ from pipeline.config import UserError
 from pipeline.paths import COMPETITION, data_candidates, on_kaggle
 
 SIDE = 28
+ROWS_PER_CHUNK = 4000
 PIXELS = [f"pixel{i}" for i in range(SIDE * SIDE)]
 GET_THE_DATA = (
     f"Get it with `kaggle competitions download -c {COMPETITION} -p data` (accept the rules at "
@@ -189,9 +190,8 @@ def _open(path: Path, name: str) -> Iterator[BinaryIO | None]:
 
 
 def _read_csv(path: Path, name: str, columns: list[str], *, required: bool) -> Any:
-    """The integer columns of one file as an array of shape (rows, len(columns)); uint8 where they are pixels."""
+    """The integer columns of one file as an array of shape (rows, len(columns)); uint8 if they are pixels."""
     where = f"{path}: {name}"
-    dtype = "int64" if name == "sample_submission.csv" else "uint8"
     try:
         with _open(path, name) as stream:
             if stream is None:
@@ -203,16 +203,43 @@ def _read_csv(path: Path, name: str, columns: list[str], *, required: bool) -> A
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("error")  # pandas only warns when a row has too many fields
-                    table = pd.read_csv(stream, header=None, names=columns, dtype=dtype, index_col=False)
+                    table = _parse(stream, columns, _largest(name))
             except (ValueError, OverflowError, pd.errors.ParserWarning) as error:
                 raise UserError(_first_bad_field(path, name, columns) or f"{where}: {error}") from None
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise UserError(f"{where}: damaged or cut short ({error}). {GET_THE_DATA}") from None
     except OSError as error:
         raise UserError(f"{where}: cannot be read ({error.strerror or error}).") from None
-    if table.empty:
+    if not len(table):
         raise UserError(f"{where}: no rows below the header. {GET_THE_DATA}")
-    return table.to_numpy()
+    return table
+
+
+def _largest(name: str) -> int | None:
+    """The largest value a file may hold; None for no limit."""
+    return None if name == "sample_submission.csv" else 255
+
+
+def _parse(stream: BinaryIO, columns: list[str], largest: int | None) -> Any:
+    """Parse rows of integers; uint8 where a largest value is given.
+
+    The chunks keep the memory at 0.25 GB, and every value is seen as int64 before it is narrowed: older versions of
+    pandas, asked for uint8, take 256 for 0.
+
+    Raises:
+        ValueError: a field is no integer, or not in 0..largest.
+    """
+    chunks = []
+    for table in pd.read_csv(
+        stream, header=None, names=columns, dtype="int64", index_col=False, chunksize=ROWS_PER_CHUNK
+    ):
+        chunk = table.to_numpy()
+        if largest is not None:
+            if chunk.size and (chunk.min() < 0 or chunk.max() > largest):
+                raise ValueError(f"a value is outside of 0..{largest}")
+            chunk = chunk.astype(np.uint8)
+        chunks.append(chunk)
+    return np.concatenate(chunks)
 
 
 def _check_header(header: list[str], columns: list[str], where: str) -> None:
@@ -236,7 +263,7 @@ def _check_header(header: list[str], columns: list[str], where: str) -> None:
 
 def _first_bad_field(path: Path, name: str, columns: list[str]) -> str | None:
     """Read a file again, slowly, to say where its first bad field is."""
-    largest = None if name == "sample_submission.csv" else 255
+    largest = _largest(name)
     with _open(path, name) as stream:
         if stream is None:
             return None

@@ -22,7 +22,7 @@ def shown(spec, terminal, *reports):
 
 def test_a_log_gets_plain_lines_once_per_epoch(spec):
     assert shown(spec, False, STEP, STEP, EPOCH).splitlines() == [
-        "[4/8] swish-s0-f0: deotte, 3 epochs",
+        "[4/8] swish-s0-f0: ghouzam, 3 epochs",
         "  swish-s0-f0 epoch 1/3 loss 0.4000 accuracy 0.8000 validation 0.9000 2.5 s/epoch",
         "WARNING: look [here]",
     ]
