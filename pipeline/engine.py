@@ -15,6 +15,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class Engine:
         Raises:
             RunError: a worker died before it was ready to train anything.
         """
+        blind = replace(digits, held_back_labels=None)  # so that nothing could train on them
         pending, attempts, failed = deque(specs), Counter[str](), dict[str, str]()
         while pending or any(worker.spec for worker in self._workers):
             for connection in wait([worker.connection for worker in self._workers]):
@@ -82,7 +84,7 @@ class Engine:
                     if worker.device == 0 and len(self._workers) == 1:
                         count = min(content, len(specs))
                         self._workers += [_Worker(device, self._folder) for device in range(1, count)]
-                    worker.connection.send(digits)
+                    worker.send(blind)
                 elif kind == "diverged":
                     failed[worker.spec.id] = content
                     warn(f"{worker.spec.id} failed and is left out: {content}")
@@ -134,8 +136,12 @@ class _Worker:
         self.ready = True
         self.spec = spec
         if spec is not None:
-            with suppress(OSError):  # it just died: the next read of the pipe tells, and the member is tried again
-                self.connection.send(spec)
+            self.send(spec)
+
+    def send(self, content: Any) -> None:
+        """Send it something; if it just died, the next read of the pipe will tell."""
+        with suppress(OSError):
+            self.connection.send(content)
 
     def stop(self) -> None:
         self.process.kill()

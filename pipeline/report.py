@@ -152,7 +152,6 @@ def _learning_curves(members: Sequence[Member]) -> dict[str, str]:
             axes.plot(epochs, curves.mean(axis=0), color=f"C{index}", label=arm, marker="." if len(epochs) < 3 else "")
             axes.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=f"C{index}", alpha=0.2, lw=0)
         axes.set(title=title, xlabel="epoch")
-        axes.set_yscale("log" if key == "loss" else "logit")
         axes.legend()
     return _embed(
         figure,
@@ -167,6 +166,7 @@ def _epoch_times(members: Sequence[Member]) -> dict[str, str]:
     axes = figure.subplots()
     axes.boxplot([[s for m in members if m.spec.activation == arm for s in m.seconds_per_epoch] for arm in arms],
                  orientation="horizontal", tick_labels=arms)  # fmt: skip
+    axes.invert_yaxis()
     axes.set(xlabel="seconds per epoch", xlim=(0, None))
     return _embed(
         figure,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from pipeline.report import comparison_table, mcnemar_lines, render_report
 from pipeline.submission import write_submission
 
 LOCK, CONFIG, DATA = ".lock", "config.json", "data.json"
+LOG_WIDTH = 120  # columns, where there is no terminal to ask
 
 
 def main(config: RunConfig) -> None:
@@ -35,7 +37,7 @@ def main(config: RunConfig) -> None:
     """
     started = time.perf_counter()
     validate(config)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
     submissions = make_folder(submissions_folder())
     with opened(run_folder(config), config) as folder:
         console.print(f"run: {config.name} in {folder}", markup=False)
@@ -61,7 +63,8 @@ def opened(folder: Path, config: RunConfig) -> Iterator[Path]:
     Raises:
         UserError: it cannot be written, another run is at work in it, or it holds something else.
     """
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / LOCK).exists():
+    known = any((folder / mark).exists() for mark in (LOCK, CONFIG))
+    if folder.is_dir() and any(folder.iterdir()) and not known:
         raise UserError(f"the folder {folder} is not empty and holds no run. Choose another with --out.")
     make_folder(folder)
     try:
