@@ -92,7 +92,7 @@ ARCHITECTURES: dict[str, Callable[[str, int, str], keras.Model]] = {"ghouzam": g
 
 def logits_model(network: keras.Model) -> keras.Model:
     """The same network, sharing its weights, that stops before the softmax."""
-    return keras.Model(network.inputs, network.get_layer("logits").output)
+    return keras.Model(network.inputs[0], network.get_layer("logits").output)
 
 
 def _network(body: list[keras.layers.Layer], seed: int, policy: str) -> keras.Model:
