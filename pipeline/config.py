@@ -150,7 +150,7 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         RunConfig(name="original"),
     ),
     "leaderboard": (
-        "the strongest recipe so far: 15 networks of 2 arms, all labelled rows, soft voting",
+        "the strongest recipe so far: 16 networks of 2 arms, all labelled rows, soft voting",
         RunConfig(
             name="leaderboard",
             architecture="deotte",
