@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import tyro
 
-from pipeline.config import PRESETS, RunConfig, RunError, UserError, preset
+from pipeline.config import RunConfig, RunError, UserError
+from pipeline.presets import PRESETS, preset
 
 FAILED = 1
 USER_ERROR = 2

@@ -1,4 +1,4 @@
-"""What a run is: frozen dataclasses, the presets, and the validation of all fields at once.
+"""What a run is: frozen dataclasses, and the validation of all fields at once.
 
 Config is data. The command line is derived from these classes, a kernel carries one as a literal, and a run's folder
 keeps the JSON. The docstring under a field is its help text: its unit first, then its reason.
@@ -125,69 +125,10 @@ class MemberSpec:
         return f"{self.activation}-s{self.seed}-f{'all' if self.fold is None else self.fold}"
 
 
-PRESETS: dict[str, tuple[str, RunConfig]] = {
-    "sample": (
-        "ReLU and Swish, two seeds each, on 5,000 embedded digits; minutes on a laptop",
-        RunConfig(
-            name="sample",
-            data="sample",
-            architecture="deotte",
-            seeds=2,
-            folds=20,
-            train=TrainConfig(
-                epochs=8,
-                batch_size=32,
-                optimizer="adam",
-                learning_rate=3e-3,
-                schedule="cosine",
-                warmup=0.03,
-                label_smoothing=0.1,
-            ),
-        ),
-    ),
-    "original": (
-        "the source's experiment: ReLU against Swish, RMSprop, 30 epochs, 10% validation",
-        RunConfig(name="original"),
-    ),
-    "leaderboard": (
-        "the strongest recipe so far: 16 networks of 2 arms, all labelled rows, soft voting",
-        RunConfig(
-            name="leaderboard",
-            architecture="deotte",
-            seeds=8,
-            folds=0,
-            folds_used=0,
-            train=TrainConfig(
-                epochs=45,
-                batch_size=64,
-                optimizer="adamw",
-                learning_rate=2e-3,
-                schedule="cosine",
-                warmup=0.05,
-                weight_decay=0.01,
-                label_smoothing=0.05,
-                ema_momentum=0.999,
-            ),
-        ),
-    ),
-}
-
-
 def suggest(word: str, known: Sequence[str]) -> str:
     """The end of an error message: the nearest known word, if any is near, and all of them."""
     near = get_close_matches(word, known, n=1)
     return (f"did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(known)}."
-
-
-def preset(name: str) -> RunConfig:
-    """The preset of that name.
-
-    Raises:
-        UserError: no preset has that name.
-    """
-    if name not in PRESETS:
-        raise UserError(f"unknown preset {name!r}; {suggest(name, list(PRESETS))}")
-    return PRESETS[name][1]
 
 
 def problems(config: RunConfig) -> list[str]:

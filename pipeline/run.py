@@ -15,7 +15,8 @@ from rich.console import Console
 
 from pipeline.compare import Comparison, compare
 from pipeline.config import MemberSpec, RunConfig, RunError, UserError, digest, from_json, members, to_json, validate
-from pipeline.data import GET_THE_DATA, Digits, load, validation_folds
+from pipeline.csv_files import GET_THE_DATA
+from pipeline.data import Digits, load, validation_folds
 from pipeline.engine import Engine
 from pipeline.ensemble import labels_of, soft_vote
 from pipeline.members import Member, flaw, read

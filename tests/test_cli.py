@@ -4,7 +4,8 @@ import sys
 import pytest
 
 from pipeline.cli import main, parse_run
-from pipeline.config import PRESETS, TrainConfig, preset
+from pipeline.config import TrainConfig
+from pipeline.presets import PRESETS, preset
 
 HEAVY = ("tensorflow", "keras", "pandas", "sklearn", "scipy", "matplotlib", "pydantic", "numpy")
 

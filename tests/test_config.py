@@ -6,31 +6,16 @@ import pytest
 
 from pipeline.config import (
     KERAS_ACTIVATIONS,
-    PRESETS,
     AugmentConfig,
     TrainConfig,
     UserError,
     digest,
     from_json,
     members,
-    preset,
     problems,
     to_json,
     validate,
 )
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_are_sound_and_survive_json(name):
-    config = preset(name)
-    assert problems(config) == []
-    assert config.name == name
-    assert from_json(to_json(config), "here") == config
-
-
-def test_unknown_preset_suggests_the_nearest():
-    with pytest.raises(UserError, match="did you mean 'original'"):
-        preset("orignal")
 
 
 def test_all_problems_are_reported_at_once(tiny):

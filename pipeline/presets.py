@@ -1,0 +1,61 @@
+"""Named configs: the sample, the source's experiment, the strongest recipe."""
+
+from pipeline.config import RunConfig, TrainConfig, UserError, suggest
+
+PRESETS: dict[str, tuple[str, RunConfig]] = {
+    "sample": (
+        "ReLU and Swish, two seeds each, on 5,000 embedded digits; minutes on a laptop",
+        RunConfig(
+            name="sample",
+            data="sample",
+            architecture="deotte",
+            seeds=2,
+            folds=20,
+            train=TrainConfig(
+                epochs=8,
+                batch_size=32,
+                optimizer="adam",
+                learning_rate=3e-3,
+                schedule="cosine",
+                warmup=0.03,
+                label_smoothing=0.1,
+            ),
+        ),
+    ),
+    "original": (
+        "the source's experiment: ReLU against Swish, RMSprop, 30 epochs, 10% validation",
+        RunConfig(name="original"),
+    ),
+    "leaderboard": (
+        "the strongest recipe so far: 16 networks of 2 arms, all labelled rows, soft voting",
+        RunConfig(
+            name="leaderboard",
+            architecture="deotte",
+            seeds=8,
+            folds=0,
+            folds_used=0,
+            train=TrainConfig(
+                epochs=45,
+                batch_size=64,
+                optimizer="adamw",
+                learning_rate=2e-3,
+                schedule="cosine",
+                warmup=0.05,
+                weight_decay=0.01,
+                label_smoothing=0.05,
+                ema_momentum=0.999,
+            ),
+        ),
+    ),
+}
+
+
+def preset(name: str) -> RunConfig:
+    """The preset of that name.
+
+    Raises:
+        UserError: no preset has that name.
+    """
+    if name not in PRESETS:
+        raise UserError(f"unknown preset {name!r}; {suggest(name, list(PRESETS))}")
+    return PRESETS[name][1]

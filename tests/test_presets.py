@@ -1,0 +1,17 @@
+import pytest
+
+from pipeline.config import UserError, from_json, problems, to_json
+from pipeline.presets import PRESETS, preset
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_sound_and_survive_json(name):
+    config = preset(name)
+    assert problems(config) == []
+    assert config.name == name
+    assert from_json(to_json(config), "here") == config
+
+
+def test_unknown_preset_suggests_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'original'"):
+        preset("orignal")
