@@ -4,6 +4,7 @@ members/<id>/ holds member.json (spec, digests, hashes of the other files), hist
 probabilities and the test probabilities as .npy, and model.keras.
 """
 
+import csv
 import hashlib
 import json
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import MemberSpec, digest
@@ -66,7 +66,7 @@ def commit(
     """
     with written_aside(folder) as aside:
         aside.mkdir(parents=True)
-        pd.DataFrame(history).to_csv(aside / "history.csv", index=False)
+        _write_history(aside / "history.csv", history)
         for name, array in arrays.items():
             np.save(aside / f"{name}.npy", array, allow_pickle=False)
         save_model(aside / "model.keras")
@@ -107,9 +107,16 @@ def read(folder: Path, spec: MemberSpec) -> Member:
     )
 
 
+def _write_history(path: Path, history: History) -> None:
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, history[0].keys())
+        writer.writeheader()
+        writer.writerows(history)
+
+
 def _read_history(path: Path) -> History:
-    table = pd.read_csv(path, float_precision="round_trip")
-    return [{str(name): value for name, value in record.items()} for record in table.to_dict("records")]
+    with path.open(newline="") as stream:
+        return [{name: float(text) for name, text in record.items()} for record in csv.DictReader(stream)]
 
 
 def _sha256(path: Path) -> str:
