@@ -45,7 +45,8 @@ def read_csv(path: Path, name: str, columns: list[str], *, required: bool) -> An
             _check_header(header, columns, where)
             try:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("error")  # pandas only warns when a row has too many fields
+                    # pandas only warns when a row has too many fields.
+                    warnings.simplefilter("error", pd.errors.ParserWarning)
                     table = _parse(stream, columns, _largest(name))
             except (ValueError, OverflowError, pd.errors.ParserWarning) as error:
                 raise UserError(_first_bad_field(path, name, columns) or f"{where}: {error}") from None

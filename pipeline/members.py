@@ -91,7 +91,7 @@ def flaw(folder: Path, spec: MemberSpec, data_digest: str) -> str | None:
                 return f"{folder / name} is not what was committed (its hash differs)"
     except FileNotFoundError as error:
         return f"{error.filename} is missing"
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{folder / MANIFEST} is damaged ({error})"
     return None
 

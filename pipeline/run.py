@@ -119,12 +119,19 @@ def claim(folder: Path, config: RunConfig, digits: Digits) -> None:
     """Write down the config and the data of a fresh run, or check that the data is the same as before.
 
     Raises:
-        UserError: the folder's run used other data.
+        UserError: the folder's run used other data, or its record of it is damaged.
     """
     path = folder / DATA
     ours = {"sha256": digits.digest(), "source": digits.source}
     if path.exists():
-        theirs = json.loads(path.read_text())
+        try:
+            theirs = json.loads(path.read_text())
+            _ = theirs["sha256"], theirs["source"]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{path} is damaged, so it cannot be told which data the run there used. Choose another --out, or, if "
+                "you are sure that the data is the same, delete that file: members of other data are never reused."
+            ) from None
         if theirs["sha256"] != ours["sha256"]:
             raise UserError(
                 f"{folder} holds a run on other data: {theirs['source']} there, {digits.source} now, and their "

@@ -48,8 +48,9 @@ def test_every_flaw_is_named(folder, spec):
     assert "test_probabilities.npy is not what was committed" in flaw(folder, spec, "data")
     array.unlink()
     assert "test_probabilities.npy is missing" in flaw(folder, spec, "data")
-    (folder / "member.json").write_text("{")
-    assert "member.json is damaged" in flaw(folder, spec, "data")
+    for text in ("{", "[]", "{}"):
+        (folder / "member.json").write_text(text)
+        assert "member.json is damaged" in flaw(folder, spec, "data")
 
 
 def test_manifest_tells_people_the_spec(folder, spec):

@@ -158,6 +158,11 @@ def test_a_folder_with_another_config_or_other_data_is_left_alone(finished, csv_
     assert "holds a run on other data" in other.stderr
     assert contents(folder) == before
 
+    (folder / "data.json").write_text("{")
+    damaged = run(module_folder, csv_source, folder)
+    assert damaged.returncode == 2
+    assert "data.json is damaged" in damaged.stderr
+
     foreign = module_folder / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
