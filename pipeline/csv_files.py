@@ -19,7 +19,7 @@ from pipeline.paths import COMPETITION
 
 ROWS_PER_CHUNK = 4000
 GET_THE_DATA = (
-    f"Get it with `kaggle competitions download -c {COMPETITION} -p data` (accept the rules at "
+    "Get it with `python -m pipeline download` (accept the rules at "
     f"https://www.kaggle.com/c/{COMPETITION}/rules first) or put {COMPETITION}.zip or its CSV files into data/."
 )
 

@@ -13,6 +13,7 @@ from pipeline.csv_files import GET_THE_DATA, find_archive, read_csv
 from pipeline.paths import COMPETITION, data_candidates, on_kaggle
 
 SIDE = 28
+TEST_IMAGES = 28_000  # in the competition
 PIXELS = [f"pixel{i}" for i in range(SIDE * SIDE)]
 
 

@@ -36,6 +36,9 @@ class Engine:
     """
 
     def __init__(self, folder: Path) -> None:
+        # TensorFlow turns oneDNN on by itself only for CPUs with AVX512 instructions; on others it pays as well. Set
+        # here, because a bundled worker loads TensorFlow before it reaches its own first line.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         self._folder = folder
         self._workers = [_Worker(0, folder)]
 
@@ -166,8 +169,6 @@ def serve(connection: Connection, device: int, folder: Path, log: Path) -> None:
 
 
 def _serve(connection: Connection, device: int, folder: Path) -> None:
-    # TensorFlow turns oneDNN on by itself only for CPUs with AVX512 instructions; on others it pays as well.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # Here and not above: these load TensorFlow, which takes seconds and is of no use to the parent.
     from pipeline.device import describe_environment, use_device
     from pipeline.train import DivergedError, train_member

@@ -20,12 +20,22 @@ def on_kaggle() -> bool:
 def data_candidates() -> list[Path]:
     """Folders that may hold the competition's data, best first."""
     kaggle = [KAGGLE_INPUT / "competitions" / COMPETITION, KAGGLE_INPUT / COMPETITION]
-    return [*kaggle, Path("data")]
+    return [*kaggle, data_folder()]
+
+
+def data_folder() -> Path:
+    """Where the competition's data is put on a machine of one's own."""
+    return Path("data")
+
+
+def runs_folder() -> Path:
+    """Where runs are kept that do not say otherwise."""
+    return Path("runs")
 
 
 def run_folder(config: RunConfig) -> Path:
     """The folder of a run: `config.out`, or one named after the config, so that the same command finds it again."""
-    return Path(config.out) if config.out else Path("runs") / f"{config.name}-{digest(config)[:8]}"
+    return Path(config.out) if config.out else runs_folder() / f"{config.name}-{digest(config)[:8]}"
 
 
 def submissions_folder() -> Path:

@@ -18,7 +18,16 @@ from pipeline.ensemble import labels_of, out_of_fold, soft_vote
 from pipeline.members import Member
 
 SHOWN_ERRORS = 24
-COLUMNS = ["who", "n", "validation accuracy", "errors", "held-back accuracy", "errors", "s/epoch", "ratio to relu"]
+TABLE_COLUMNS = [
+    "who",
+    "n",
+    "validation accuracy",
+    "errors",
+    "held-back accuracy",
+    "errors",
+    "s/epoch",
+    "ratio to relu",
+]
 
 TEMPLATE = """\
 <!doctype html>
@@ -65,7 +74,7 @@ TEMPLATE = """\
 
 
 def comparison_rows(comparison: Comparison) -> list[list[str]]:
-    """The cells of the comparison's table, under COLUMNS: single networks per arm, then ensembles."""
+    """The cells of the comparison's table, under TABLE_COLUMNS: single networks per arm, then ensembles."""
     singles = [
         [
             f"{arm.activation}, single",
@@ -87,8 +96,8 @@ def comparison_rows(comparison: Comparison) -> list[list[str]]:
 def comparison_table(comparison: Comparison) -> Table:
     """The comparison as a table for the terminal; columns that hold nothing are left out."""
     rows = comparison_rows(comparison)
-    used = [i for i in range(len(COLUMNS)) if any(row[i] != "-" for row in rows)]
-    table = Table(*(COLUMNS[i] for i in used))
+    used = [i for i in range(len(TABLE_COLUMNS)) if any(row[i] != "-" for row in rows)]
+    table = Table(*(TABLE_COLUMNS[i] for i in used))
     for row in rows:
         table.add_row(*(row[i] for i in used))
     for column in table.columns[1:]:
@@ -119,7 +128,7 @@ def render_report(config: RunConfig, digits: Digits, members: Sequence[Member], 
             labelled=f"{len(digits.labels):,}",
             unlabelled=f"{len(digits.image_ids):,}",
             failed=comparison.failed,
-            columns=COLUMNS,
+            columns=TABLE_COLUMNS,
             rows=comparison_rows(comparison),
             tests=mcnemar_lines(comparison),
             figures=figures,

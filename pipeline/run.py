@@ -1,6 +1,5 @@
 """The stages of a run in order: load, train, ensemble, compare, predict, report. The entry script."""
 
-import hashlib
 import json
 import sys
 import time
@@ -20,17 +19,21 @@ from pipeline.data import Digits, load, validation_folds
 from pipeline.engine import Engine
 from pipeline.ensemble import labels_of, soft_vote
 from pipeline.members import Member, flaw, read
-from pipeline.paths import make_folder, run_folder, submissions_folder, written_aside
+from pipeline.paths import make_folder, run_folder, written_aside
 from pipeline.progress import ProgressView
 from pipeline.report import comparison_table, mcnemar_lines, render_report
 from pipeline.submission import write_submission
 
-LOCK, CONFIG, DATA = ".lock", "config.json", "data.json"
+LOCK, CONFIG_FILE, DATA_FILE = ".lock", "config.json", "data.json"
+COMPARISON, REPORT, SUBMISSION = "comparison.json", "report.html", "submission.csv"
 LOG_WIDTH = 120  # columns, where there is no terminal to ask
 
 
-def main(config: RunConfig) -> None:
+def main(config: RunConfig) -> Path:
     """Carry out a run, or what is left of it.
+
+    Returns:
+        The run's folder.
 
     Raises:
         UserError: a mistake in the config, the data or the folder, found before any training.
@@ -39,7 +42,6 @@ def main(config: RunConfig) -> None:
     started = time.perf_counter()
     validate(config)
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
-    submissions = make_folder(submissions_folder())
     with opened(run_folder(config), config) as folder:
         console.print(f"run: {config.name} in {folder}", markup=False)
         with Engine(folder) as engine:
@@ -53,8 +55,9 @@ def main(config: RunConfig) -> None:
             failed = train(config, digits, folder, engine, console)
         finished = read_members(config, folder, failed)
         comparison = compare(finished, digits, failed)
-        copy = write_results(folder, submissions, config, digits, finished, comparison)
-    show(console, comparison, folder, copy, time.perf_counter() - started)
+        write_results(folder, config, digits, finished, comparison)
+    show(console, comparison, folder, time.perf_counter() - started)
+    return folder
 
 
 @contextmanager
@@ -64,13 +67,13 @@ def opened(folder: Path, config: RunConfig) -> Iterator[Path]:
     Raises:
         UserError: it cannot be written, another run is at work in it, or it holds something else.
     """
-    known = any((folder / mark).exists() for mark in (LOCK, CONFIG))
+    known = any((folder / mark).exists() for mark in (LOCK, CONFIG_FILE))
     if folder.is_dir() and any(folder.iterdir()) and not known:
         raise UserError(f"the folder {folder} is not empty and holds no run. Choose another with --out.")
     make_folder(folder)
     try:
         with FileLock(folder / LOCK, timeout=0):
-            _check_config(folder / CONFIG, config)
+            _check_config(folder / CONFIG_FILE, config)
             yield folder
     except Timeout:
         raise UserError(f"another run is at work in {folder}. Let it finish, or choose another --out.") from None
@@ -121,7 +124,7 @@ def claim(folder: Path, config: RunConfig, digits: Digits) -> None:
     Raises:
         UserError: the folder's run used other data, or its record of it is damaged.
     """
-    path = folder / DATA
+    path = folder / DATA_FILE
     ours = {"sha256": digits.digest(), "source": digits.source}
     if path.exists():
         try:
@@ -139,7 +142,7 @@ def claim(folder: Path, config: RunConfig, digits: Digits) -> None:
             )
     else:
         write_json(path, ours)
-    with written_aside(folder / CONFIG) as aside:
+    with written_aside(folder / CONFIG_FILE) as aside:
         aside.write_text(to_json(config))
 
 
@@ -177,29 +180,18 @@ def read_members(config: RunConfig, folder: Path, failed: dict[str, str]) -> lis
 
 
 def write_results(
-    folder: Path,
-    submissions: Path,
-    config: RunConfig,
-    digits: Digits,
-    finished: list[Member],
-    comparison: Comparison,
-) -> Path:
-    """Write all that follows from the finished members; returns the submission's copy in the submissions folder."""
+    folder: Path, config: RunConfig, digits: Digits, finished: list[Member], comparison: Comparison
+) -> None:
+    """Write all that follows from the finished members."""
     write_json(folder / "environment.json", finished[0].environment)
-    write_json(folder / "comparison.json", asdict(comparison))
-    with written_aside(folder / "report.html") as aside:
+    write_json(folder / COMPARISON, asdict(comparison))
+    with written_aside(folder / REPORT) as aside:
         aside.write_text(render_report(config, digits, finished, comparison), encoding="utf-8")
     labels = labels_of(soft_vote([member.test_probabilities for member in finished]))
-    submission = folder / "submission.csv"
-    write_submission(submission, digits.image_ids, labels)
-    content = submission.read_bytes()
-    copy = submissions / f"{config.name}-{hashlib.sha256(content).hexdigest()[:8]}.csv"
-    with written_aside(copy) as aside:
-        aside.write_bytes(content)
-    return copy
+    write_submission(folder / SUBMISSION, digits.image_ids, labels)
 
 
-def show(console: Console, comparison: Comparison, folder: Path, copy: Path, seconds: float) -> None:
+def show(console: Console, comparison: Comparison, folder: Path, seconds: float) -> None:
     """Print the outcome."""
     console.print(comparison_table(comparison))
     for line in mcnemar_lines(comparison):
@@ -207,8 +199,8 @@ def show(console: Console, comparison: Comparison, folder: Path, copy: Path, sec
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
     vote = comparison.ensembles[-1]
-    console.print(f"submission: {folder / 'submission.csv'}, also {copy}: {vote.members} members", markup=False)
-    console.print(f"report: {folder / 'report.html'}", markup=False)
+    console.print(f"submission: {folder / SUBMISSION}, the vote of {vote.members} members", markup=False)
+    console.print(f"report: {folder / REPORT}", markup=False)
     console.print(f"done in {seconds:.0f} s")
     if vote.held_back:
         console.print(

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.config import UserError
 from pipeline.paths import written_aside
 
-COLUMNS = ["ImageId", "Label"]
+SUBMISSION_COLUMNS = ["ImageId", "Label"]
 
 
 def write_submission(path: Path, image_ids: Any, labels: Any) -> None:
@@ -42,8 +42,8 @@ def check_submission(path: Path, image_ids: Any) -> None:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as CSV ({error}).") from None
-    if list(table.columns) != COLUMNS:
-        raise UserError(f"{path}: the columns must be {COLUMNS}. Received: {list(table.columns)}")
+    if list(table.columns) != SUBMISSION_COLUMNS:
+        raise UserError(f"{path}: the columns must be {SUBMISSION_COLUMNS}. Received: {list(table.columns)}")
     if len(table) != len(image_ids):
         raise UserError(f"{path}: expected {len(image_ids)} rows, one per test image. Received: {len(table)}")
     if wrong := _first(table["ImageId"].to_numpy() != np.asarray(image_ids)):

@@ -1,0 +1,74 @@
+"""What a Kaggle kernel does around a run: log the machine, run, put the results where Kaggle shows them.
+
+The last module of the bundle. Its working directory is all that survives of a kernel, and a kernel has no arguments.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pipeline.config import digest, from_json
+from pipeline.paths import written_aside
+from pipeline.run import REPORT, SUBMISSION, main, write_json
+
+RECEIPT = "kernel.json"
+PACKAGES = ("tensorflow", "keras", "jax", "numpy", "pandas", "scikit-learn", "scipy", "matplotlib", "pydantic", "rich")
+
+
+def run_kernel(config_json: str, identity: dict[str, str]) -> None:
+    """Carry out the run of a bundle in the working directory, and leave a receipt of all that it wrote.
+
+    Args:
+        config_json: The run's config.
+        identity: Which bundle this is: commit, run id and hash; goes into the receipt.
+
+    Raises:
+        UserError: the config or the data is not sound.
+        RunError: not one member could be trained.
+    """
+    for line in [f"bundle: {identity}", *describe_machine()]:
+        print(line, flush=True)
+    config = from_json(config_json, "CONFIG, at the top of this kernel,")
+    folder = main(config)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    results = [Path(name) for name in (SUBMISSION, REPORT)]
+    for result in results:
+        with written_aside(result) as aside:
+            shutil.copyfile(folder / result.name, aside)
+    written = [*results, *(path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock")]
+    # Last, so that whoever fetches the output can tell that it is whole, and of which push.
+    write_json(
+        Path(RECEIPT),
+        {
+            **identity,
+            "name": config.name,
+            "config_digest": digest(config),
+            "folder": folder.as_posix(),
+            "sha256": {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in written},
+        },
+    )
+
+
+def describe_machine() -> list[str]:
+    """Versions and hardware, one line each; loads nothing that would take hold of a GPU."""
+    lines = [
+        f"python {platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores",
+        "packages: " + ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
+    ]
+    if tool := shutil.which("nvidia-smi"):
+        listing = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+        lines += (listing.stdout or listing.stderr).strip().splitlines()
+    else:
+        lines.append("no NVIDIA GPU")
+    return lines
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"

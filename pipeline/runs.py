@@ -1,0 +1,111 @@
+"""The table of the runs and submissions that are on this machine, newest first."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from pipeline.config import UserError, from_json, members
+from pipeline.kernels import PUSH_FILE
+from pipeline.paths import runs_folder
+from pipeline.run import COMPARISON, CONFIG_FILE, SUBMISSION
+from pipeline.submission_log import Entry, file_hash, read_log
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run, or a submission that belongs to no run here."""
+
+    time: datetime
+    name: str
+    config: str
+    arms: str
+    state: str
+    validation: str
+    score: str
+
+
+def list_runs() -> list[Row]:
+    """All runs under runs/ and all logged submissions, newest first.
+
+    Raises:
+        UserError: the log of submissions is damaged.
+    """
+    log = read_log()
+    rows, claimed = [], set()
+    for config_file in runs_folder().glob(f"*/{CONFIG_FILE}"):
+        submission = config_file.parent / SUBMISSION
+        sha256 = file_hash(submission) if submission.exists() else ""
+        claimed.add(sha256)
+        rows.append(_run_row(config_file, [entry for entry in log if entry.sha256 == sha256]))
+    rows += [
+        Row(datetime.fromisoformat(e.time), e.source, e.message, "", "submitted", "", _outcome(e))
+        for e in log
+        if e.sha256 not in claimed
+    ]
+    return sorted(rows, key=lambda row: row.time, reverse=True)
+
+
+def runs_table(rows: list[Row]) -> Table:
+    """The rows, for the terminal."""
+    table = Table("when", "run", "config", "arms", "state", "validation accuracy", "score")
+    for row in rows:
+        when = row.time.astimezone().strftime("%Y-%m-%d %H:%M")
+        table.add_row(when, row.name, row.config, row.arms, row.state, row.validation, row.score)
+    return table
+
+
+def _run_row(config_file: Path, sent: list[Entry]) -> Row:
+    folder = config_file.parent
+    newest = max(path.stat().st_mtime for path in (config_file, *folder.glob(COMPARISON)))
+    when = datetime.fromtimestamp(newest, UTC)
+    try:
+        config = from_json(config_file.read_text(), str(config_file))
+    except UserError:
+        return Row(when, folder.name, "", "", "config.json is damaged", "", "")
+    specs = members(config)
+    try:
+        comparison = json.loads((folder / COMPARISON).read_text())
+        state, validation = _finished(comparison)
+    except FileNotFoundError:
+        done = sum((folder / "members" / spec.id).is_dir() for spec in specs)
+        state = "at Kaggle" if (folder / PUSH_FILE).exists() else f"{done} of {len(specs)} members"
+        validation = ""
+    except (ValueError, KeyError, TypeError, IndexError):
+        state, validation = f"{COMPARISON} is damaged", ""
+    return Row(
+        when,
+        folder.name,
+        f"{config.architecture}, {len(specs)} × {config.train.epochs} epochs",
+        " ".join(config.arms),
+        state,
+        validation,
+        ", ".join(_outcome(entry) for entry in sent),
+    )
+
+
+def _finished(comparison: dict[str, Any]) -> tuple[str, str]:
+    """State and validation accuracy of a finished run."""
+    vote = comparison["ensembles"][-1]
+    state = f"finished, {len(comparison['failed'])} failed" if comparison["failed"] else "finished"
+    score = vote["validation"]
+    return state, f"{1 - score['errors'] / score['images']:.5f}" if score else "none"
+
+
+def _outcome(entry: Entry) -> str:
+    return f"{entry.score:.5f}" if entry.score is not None else entry.status
+
+
+def latest_finished() -> Path:
+    """The folder of the run that was finished last.
+
+    Raises:
+        UserError: there is none.
+    """
+    finished = sorted(runs_folder().glob(f"*/{SUBMISSION}"), key=lambda path: path.stat().st_mtime)
+    if not finished:
+        raise UserError(f"no finished run under {runs_folder()}/. Name a CSV, or a run's folder.")
+    return finished[-1].parent
