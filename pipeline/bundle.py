@@ -220,7 +220,7 @@ def _section(module: _Module) -> str:
     kept = "\n".join(line for number, line in enumerate(lines, 1) if number not in dropped)
     while "\n\n\n\n" in kept:
         kept = kept.replace("\n\n\n\n", "\n\n\n")
-    banner = f"# {'=' * 20} pipeline/{module.name}.py {'=' * (96 - len(module.name))}"
+    banner = f"# {'=' * 20} pipeline/{module.name}.py {'=' * (85 - len(module.name))}"
     return f"{banner}\n\n{kept.strip()}\n"
 
 

@@ -178,7 +178,8 @@ def _submit(arguments: list[str]) -> None:
     if wanted.kernel and wanted.version is not None:
         submit_kernel(Kaggle(), wanted.kernel, wanted.version, wanted.message, again=wanted.again)
     else:
-        submit_file(Kaggle(), wanted.run or latest_finished(), wanted.message, again=wanted.again)
+        path = wanted.run or latest_finished()
+        submit_file(Kaggle(), path, wanted.message, again=wanted.again)
 
 
 def _download(arguments: list[str]) -> None:

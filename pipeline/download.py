@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
 
 from pipeline.config import RunError
@@ -31,7 +32,11 @@ def download_data() -> None:
     partial = make_folder(folder / PARTIAL)
     archive = partial / f"{COMPETITION}.zip"
     Kaggle().download_competition(COMPETITION, partial, COMPETITION_REMEDIES)
-    _unpack(archive, folder)
+    try:
+        _unpack(archive, folder)
+    except RunError:
+        archive.unlink()  # or the next try would find it there, complete
+        raise
     write_json(folder / RECORD, {name: file_hash(folder / name) for name in FILES})
     shutil.rmtree(partial)
     print(f"{folder}/ has {', '.join(FILES)}", flush=True)
@@ -51,12 +56,9 @@ def _unpack(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as content:
             if missing := sorted(set(FILES) - set(content.namelist())):
-                raise RunError(f"{archive} lacks {', '.join(missing)}: it is not the competition's data.")
+                raise RunError(f"the download lacks {', '.join(missing)}: it is not the competition's data.")
             for name in FILES:
                 with written_aside(folder / name) as aside, content.open(name) as source, aside.open("wb") as target:
                     shutil.copyfileobj(source, target)
-    except (zipfile.BadZipFile, EOFError) as error:
-        archive.unlink()
-        raise RunError(
-            f"the download arrived damaged ({error}) and was removed. Give the same command again."
-        ) from None
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise RunError(f"the download arrived damaged ({error}). Give the same command again.") from None

@@ -4,6 +4,7 @@ The client library is imported when it is first needed: its import logs in, and 
 """
 
 import io
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -185,7 +186,7 @@ def _explained(what: str, remedies: Mapping[int, str]) -> Iterator[None]:
         yield
     except requests.HTTPError as error:
         raise _refusal(what, error.response, remedies) from None
-    except requests.JSONDecodeError:
+    except json.JSONDecodeError:
         raise NoAnswerError(
             f"{what}: the answer is not Kaggle's. Is there a proxy or a log-in page in between?"
         ) from None
@@ -227,6 +228,6 @@ def _told(response: Any) -> tuple[int, str]:
         text = str(content["message"]).strip()
         # Some refusals come with status 200, the real one in the body.
         status = max(response.status_code, int(content.get("code", 0)))
-    except (requests.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return response.status_code, "."
     return status, f": {text[:300]}" + ("" if text.endswith(".") else ".")

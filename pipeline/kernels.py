@@ -25,6 +25,7 @@ from pipeline.submission_log import file_hash
 
 PUSH_FILE, LOG_FILE = "push.json", "kernel.log"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two looks at the status
+LOOKS = (1, 3, 9)  # seconds before each look for a push that may have arrived
 MOST_FAILURES = 20  # looks in a row without an answer, before it is given up: some ten minutes
 _FETCH = "python -m pipeline fetch"
 LOG_TAIL = 30  # lines of a failed kernel's log that are shown
@@ -71,8 +72,9 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, Path]:
         version, url = response.version_number or 0, response.url
     except NoAnswerError as error:
         # A second push would start a second session, so look first.
-        source, version = kernel_source(kaggle, metadata.id)
-        if f"'run_id': '{run_id}'" not in source:
+        print(f"{error}\nlooking whether it arrived all the same", flush=True)
+        version = _arrived_version(kaggle, metadata.id, run_id)
+        if version is None:
             raise RunError(f"{error} Kaggle does not have this version; push again.") from None
         url = f"https://www.kaggle.com/code/{metadata.id}"
     url = f"https://www.kaggle.com{url}" if url.startswith("/") else url
@@ -171,6 +173,16 @@ def is_fetched(folder: Path) -> bool:
 def _folder_of(config: RunConfig, run_id: str) -> Path:
     folder = run_folder(config)
     return folder.with_name(f"{folder.name}-{run_id}")
+
+
+def _arrived_version(kaggle: Kaggle, kernel: str, run_id: str) -> int | None:
+    """The version of a kernel that has that run id; None if none turns up within some seconds."""
+    for seconds in LOOKS:
+        time.sleep(seconds)
+        source, version = kernel_source(kaggle, kernel)
+        if f"'run_id': '{run_id}'" in source:
+            return version
+    return None
 
 
 def _check_accepted(response: object) -> None:

@@ -4,16 +4,26 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in the worker processes
+# Before anything imports the client of Kaggle: no test can leave the machine.
+os.environ["KAGGLE_API_ENVIRONMENT"] = "LOCALHOST"
+os.environ["http_proxy"] = os.environ["https_proxy"] = "http://127.0.0.1:9"
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = ""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from kaggle_server import KaggleServer
 
+from pipeline import kaggle_api, kernels, submit
 from pipeline.config import MemberSpec, RunConfig, TrainConfig, members
 from pipeline.data import PIXELS, Digits, embedded_sample
+from pipeline.kaggle_api import Kaggle
 
 TINY = RunConfig(
     name="tiny",
@@ -24,6 +34,40 @@ TINY = RunConfig(
         epochs=3, batch_size=20, optimizer="adam", learning_rate=2e-3, schedule="cosine", precision="float32"
     ),
 )
+
+
+ROOT = Path(__file__).parents[1]
+TINY_FLAGS = ["--folds", "5", "--train.epochs", "6", "--train.batch-size", "20"]
+
+
+def command(data, out, *more):
+    """A whole run of both arms on the small digits, in seconds."""
+    return [
+        sys.executable, "-m", "pipeline", "run", "original", "--data", str(data), "--out", str(out), *TINY_FLAGS, *more,
+    ]  # fmt: skip
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def run(folder, data, out, *more):
+    return subprocess.run(
+        command(data, out, *more), cwd=folder, env=environment(), capture_output=True, text=True, timeout=280
+    )
+
+
+@pytest.fixture(scope="session")
+def runs_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def finished(runs_folder, csv_source):
+    """A finished, uninterrupted run: its folder and what it printed."""
+    done = run(runs_folder, csv_source, "whole")
+    assert done.returncode == 0, done.stderr
+    return runs_folder / "whole", done
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +115,29 @@ def csv_source(tmp_path_factory, digits):
 def csv_folder(csv_source, tmp_path):
     """A copy of them, to damage."""
     return shutil.copytree(csv_source, tmp_path / "digits")
+
+
+@pytest.fixture
+def server(csv_source, sample, tmp_path_factory):
+    """A Kaggle of its own for the test, which knows the labels of the small digits to predict."""
+    with KaggleServer(tmp_path_factory.mktemp("kaggle"), csv_source, sample.held_back_labels[:30]) as server:
+        yield server
+
+
+@pytest.fixture
+def account(server, tmp_path, monkeypatch):
+    """The test's account there, in an empty working directory, and less patience than a user's."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name, value in server.environment(home).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(kaggle_api, "TIMEOUT", (1, 1))
+    monkeypatch.setattr(kaggle_api, "RETRIES", 2)
+    monkeypatch.setattr(kaggle_api, "BACKOFF", 0.01)
+    monkeypatch.setattr(submit, "LOOKS", (0, 0.1))
+    monkeypatch.setattr(submit, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(kernels, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(kernels, "LOOKS", (0, 3))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return Kaggle()

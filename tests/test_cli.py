@@ -1,10 +1,15 @@
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from test_bundle import constants
 
+from pipeline.bundle import BUNDLE
 from pipeline.cli import main, parse_run
-from pipeline.config import TrainConfig
+from pipeline.config import TrainConfig, from_json
+from pipeline.kernel_metadata import METADATA, PLACEHOLDER
 from pipeline.presets import PRESETS, preset
 
 HEAVY = ("tensorflow", "keras", "pandas", "sklearn", "scipy", "matplotlib", "pydantic", "numpy")
@@ -25,7 +30,19 @@ def test_fields_of_a_preset_can_be_overridden():
     assert parse_run(["--seeds", "3"]).seeds == 3
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "original", "--help"]])
+def test_without_a_preset_kaggle_gets_the_strongest(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(Path(__file__).parents[1] / METADATA, METADATA)
+    METADATA.write_text(METADATA.read_text().replace(PLACEHOLDER, "ada"))
+    main(["bundle", "--train.epochs", "3"])
+    told = constants(BUNDLE.read_text())["CONFIG"]
+    assert from_json(told, "bundle") == parse_run(["leaderboard", "--train.epochs", "3"])
+    assert (
+        "kernel-metadata.json: ada/digit-recognizer-relu-vs-swish\nnow: kaggle kernels push" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "original", "--help"], ["push", "original", "--help"]])
 def test_help_imports_nothing_heavy(arguments):
     code = (
         "import sys\nfrom pipeline.cli import main\n"
@@ -51,6 +68,15 @@ def test_help_lists_every_preset_and_every_field_with_its_reason(capsys):
     ("arguments", "message"),
     [
         (["fly"], "unknown command 'fly'"),
+        (["pusch"], "unknown command 'pusch'; did you mean 'push'?"),
+        (["bundle", "orignal"], "unknown preset 'orignal'; did you mean 'original'?"),
+        (["bundle"], "no kernel-metadata.json in"),
+        (["push", "--wach"], "--wach"),
+        (["submit", "-k", "ada/kernel"], "a kernel by both -k OWNER/SLUG and -v VERSION"),
+        (["submit", "x.csv", "-k", "ada/kernel", "-v", "1"], "name either a run or CSV, or a kernel"),
+        (["submit"], "no finished run under runs/"),
+        (["fetch"], "nothing was pushed from here"),
+        (["download", "everything"], "everything"),
         (["run", "orignal"], "unknown preset 'orignal'; did you mean 'original'?"),
         (["run", "original", "--epocs", "3"], "--epocs"),
         (["run", "original", "--train.epochs", "many"], "--train.epochs"),

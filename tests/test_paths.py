@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline import paths
 from pipeline.config import UserError
+from pipeline.data import load
 from pipeline.paths import make_folder, run_folder, written_aside
 
 
@@ -45,3 +47,13 @@ def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot write to the folder .*file/run.*--out"):
         make_folder(tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize("layout", ["competitions/digit-recognizer", "digit-recognizer"])
+def test_the_data_is_found_where_kaggle_has_it_now_and_had_it_before(layout, csv_source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(paths, "KAGGLE_INPUT", tmp_path / "input")
+    place = tmp_path / "input" / layout
+    place.parent.mkdir(parents=True)
+    place.symlink_to(csv_source)
+    assert load("auto").source == str(place)

@@ -1,36 +1,18 @@
 """The whole pipeline as its user runs it: real subprocesses on real digits, killed for real."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import command, environment, run
 
 from pipeline.submission import check_submission
-
-ROOT = Path(__file__).parents[1]
-TINY = ["--folds", "5", "--train.epochs", "6", "--train.batch-size", "20"]
-
-
-def command(data, out, *more):
-    return [sys.executable, "-m", "pipeline", "run", "original", "--data", str(data), "--out", str(out), *TINY, *more]
-
-
-def run(folder, data, out, *more):
-    return subprocess.run(
-        command(data, out, *more), cwd=folder, env=environment(), capture_output=True, text=True, timeout=280
-    )
-
-
-def environment():
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def alive(pid):
@@ -56,26 +38,13 @@ def wait_for(condition, seconds=120):
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="module")
-def module_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def finished(module_folder, csv_source):
-    """A finished, uninterrupted run: its folder and what it printed."""
-    done = run(module_folder, csv_source, "whole")
-    assert done.returncode == 0, done.stderr
-    return module_folder / "whole", done
-
-
 def copy_of(finished, name):
     target = finished[0].with_name(name)
     shutil.copytree(finished[0], target)
     return target
 
 
-def test_one_command_leaves_all_that_a_run_is(finished, module_folder):
+def test_one_command_leaves_all_that_a_run_is(finished, runs_folder):
     folder, done = finished
     assert {p.name for p in folder.iterdir()} - {".lock"} == {
         "checkpoints", "comparison.json", "config.json", "data.json", "environment.json", "logs", "members",
@@ -83,7 +52,7 @@ def test_one_command_leaves_all_that_a_run_is(finished, module_folder):
     }  # fmt: skip
     assert sorted(p.name for p in (folder / "members").iterdir()) == ["relu-s0-f0", "swish-s0-f0"]
     check_submission(folder / "submission.csv", np.arange(1, 31))
-    (copy,) = (module_folder / "submissions").iterdir()
+    (copy,) = (runs_folder / "submissions").iterdir()
     assert copy.read_bytes() == (folder / "submission.csv").read_bytes()
 
     probabilities = [np.load(m / "test_probabilities.npy") for m in sorted((folder / "members").iterdir())]
@@ -101,26 +70,26 @@ def test_one_command_leaves_all_that_a_run_is(finished, module_folder):
     assert (folder / "logs" / "worker-0.log").exists()
 
 
-def test_the_same_command_again_trains_nothing(finished, csv_source, module_folder):
+def test_the_same_command_again_trains_nothing(finished, csv_source, runs_folder):
     folder, _ = finished
     before = {p: p.stat().st_mtime_ns for p in (folder / "members").rglob("*")}
-    again = run(module_folder, csv_source, "whole")
+    again = run(runs_folder, csv_source, "whole")
     assert again.returncode == 0
     assert "2 of 2 members are finished already" in again.stdout
     assert before == {p: p.stat().st_mtime_ns for p in (folder / "members").rglob("*")}
 
 
-def test_killed_mid_training_it_resumes_to_the_same_bits(finished, csv_source, module_folder):
-    folder = module_folder / "killed"
+def test_killed_mid_training_it_resumes_to_the_same_bits(finished, csv_source, runs_folder):
+    folder = runs_folder / "killed"
     process = subprocess.Popen(
         command(csv_source, folder),
-        cwd=module_folder,
+        cwd=runs_folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     wait_for((folder / ".lock").exists)
-    second = run(module_folder, csv_source, folder)
+    second = run(runs_folder, csv_source, folder)
     assert second.returncode == 2
     assert f"another run is at work in {folder}" in second.stderr
     wait_for((folder / "checkpoints" / "swish-s0-f0" / "epoch-0001.npz").exists)
@@ -131,7 +100,7 @@ def test_killed_mid_training_it_resumes_to_the_same_bits(finished, csv_source, m
     if (folder / "members" / "swish-s0-f0").exists():
         pytest.fail("the run was over before it could be killed")
 
-    resumed = run(module_folder, csv_source, folder)
+    resumed = run(runs_folder, csv_source, folder)
     assert resumed.returncode == 0, resumed.stderr
     assert "1 of 2 members are finished already" in resumed.stdout
     assert "swish-s0-f0 epoch 1/6" not in resumed.stdout
@@ -142,46 +111,46 @@ def test_killed_mid_training_it_resumes_to_the_same_bits(finished, csv_source, m
     assert (folder / "submission.csv").read_bytes() == (finished[0] / "submission.csv").read_bytes()
 
 
-def test_a_folder_with_another_config_or_other_data_is_left_alone(finished, csv_source, module_folder):
+def test_a_folder_with_another_config_or_other_data_is_left_alone(finished, csv_source, runs_folder):
     folder = copy_of(finished, "kept")
     before = contents(folder)
-    other = run(module_folder, csv_source, folder, "--train.learning-rate", "0.5")
+    other = run(runs_folder, csv_source, folder, "--train.learning-rate", "0.5")
     assert other.returncode == 2
     assert "train.learning_rate: 0.001 there, 0.5 now" in other.stderr
 
-    changed = module_folder / "changed"
+    changed = runs_folder / "changed"
     shutil.copytree(csv_source, changed)
     lines = (changed / "test.csv").read_text().splitlines()
     (changed / "test.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
-    other = run(module_folder, changed, folder)
+    other = run(runs_folder, changed, folder)
     assert other.returncode == 2
     assert "holds a run on other data" in other.stderr
     assert contents(folder) == before
 
     (folder / "data.json").write_text("{")
-    damaged = run(module_folder, csv_source, folder)
+    damaged = run(runs_folder, csv_source, folder)
     assert damaged.returncode == 2
     assert "data.json is damaged" in damaged.stderr
 
-    foreign = module_folder / "foreign"
+    foreign = runs_folder / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
-    refused = run(module_folder, csv_source, foreign)
+    refused = run(runs_folder, csv_source, foreign)
     assert refused.returncode == 2
     assert "is not empty and holds no run" in refused.stderr
 
 
-def test_a_damaged_member_is_trained_again(finished, csv_source, module_folder):
+def test_a_damaged_member_is_trained_again(finished, csv_source, runs_folder):
     folder = copy_of(finished, "damaged")
     (folder / "members" / "relu-s0-f0" / "test_probabilities.npy").write_bytes(b"broken")
-    again = run(module_folder, csv_source, folder)
+    again = run(runs_folder, csv_source, folder)
     assert again.returncode == 0
     assert "test_probabilities.npy is not what was committed" in again.stdout
     assert (folder / "submission.csv").read_bytes() == (finished[0] / "submission.csv").read_bytes()
 
 
-def test_when_no_member_can_be_trained_the_run_fails(csv_source, module_folder):
-    failed = run(module_folder, csv_source, "failed", "--train.learning-rate", "1e30", "--arms", "relu")
+def test_when_no_member_can_be_trained_the_run_fails(csv_source, runs_folder):
+    failed = run(runs_folder, csv_source, "failed", "--train.learning-rate", "1e30", "--arms", "relu")
     assert failed.returncode == 1
     assert "no member could be trained" in failed.stderr
     assert "Traceback" not in failed.stderr
@@ -195,10 +164,10 @@ def test_when_no_member_can_be_trained_the_run_fails(csv_source, module_folder):
         (["--out", "file/x"], "cannot write to the folder"),
     ],
 )
-def test_what_the_data_does_not_allow(more, message, csv_source, module_folder):
-    (module_folder / "file").touch()
-    refused = run(module_folder, csv_source, "refused", *more)
+def test_what_the_data_does_not_allow(more, message, csv_source, runs_folder):
+    (runs_folder / "file").touch()
+    refused = run(runs_folder, csv_source, "refused", *more)
     assert refused.returncode == 2
     assert message in refused.stderr
-    assert not (module_folder / "refused" / "config.json").exists()  # the folder stays free for the mended command
+    assert not (runs_folder / "refused" / "config.json").exists()  # the folder stays free for the mended command
     assert "Traceback" not in refused.stderr
