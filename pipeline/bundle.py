@@ -19,7 +19,8 @@ from pipeline.paths import written_aside
 # Imports point only upwards in this list.
 MODULES = (
     "config", "paths", "csv_files", "data", "members", "progress", "activations", "augment", "models", "device",
-    "trainer", "checkpoint", "train", "engine", "ensemble", "compare", "submission", "report", "run", "kernel",
+    "trainer", "checkpoint", "train", "engine", "ensemble", "paired", "compare", "submission", "report", "run",
+    "kernel",
 )  # fmt: skip
 PACKAGE = Path(__file__).parent
 BUNDLE = Path("build/kernel.py")
@@ -220,7 +221,7 @@ def _section(module: _Module) -> str:
     kept = "\n".join(line for number, line in enumerate(lines, 1) if number not in dropped)
     while "\n\n\n\n" in kept:
         kept = kept.replace("\n\n\n\n", "\n\n\n")
-    banner = f"# {'=' * 20} pipeline/{module.name}.py {'=' * (85 - len(module.name))}"
+    banner = f"# {'=' * 20} pipeline/{module.name}.py {'=' * (84 - len(module.name))}"
     return f"{banner}\n\n{kept.strip()}\n"
 
 

@@ -14,6 +14,7 @@ from pipeline.presets import PRESETS, preset
 FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 130
+LOG_WIDTH = 160  # columns of a table, where there is no terminal to ask
 
 Arguments = TypeVar("Arguments")
 
@@ -24,6 +25,7 @@ Load, augment, train ReLU and Swish networks, ensemble them, compare them, and w
 
 here:
   run [PRESET] [--FIELD VALUE ...]                       train, compare, predict; again: resumes, repeats nothing
+  compare RUN [RUN ...]                                  statistics over the pairs of one or more runs, finished or not
   runs                                                   the runs and submissions on this machine
 
 at Kaggle (needs an API token):
@@ -51,6 +53,18 @@ class PushArguments:
     """Follow its status and log to its end, then fetch its output into runs/."""
     submit: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """After that, submit the predictions and wait for the score. Implies --watch."""
+
+
+@dataclass(frozen=True)
+class CompareArguments:
+    """Compare the arms of one or more runs, pair by pair, with intervals and tests; write a report."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """The runs' folders. They may be half-finished."""
+    out: Path | None = None
+    """Where to write comparison.json and report.html. By default runs/compare-DIGEST."""
+    data: str | None = None
+    """Where the runs' data is. By default where the first run found it."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +203,18 @@ def _download(arguments: list[str]) -> None:
     download_data()
 
 
+def _compare(arguments: list[str]) -> None:
+    wanted = tyro.cli(CompareArguments, prog="python -m pipeline compare", args=arguments)
+    if not wanted.runs:
+        raise UserError("compare needs at least one run's folder, such as runs/study-1a2b3c4d.")
+    from rich.console import Console
+
+    from pipeline.compare_runs import compare_runs
+
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    compare_runs(wanted.runs, wanted.out, wanted.data, console)
+
+
 def _runs(arguments: list[str]) -> None:
     _no_arguments("runs", "List the runs under runs/ and all submissions, newest first.", arguments)
     from rich.console import Console
@@ -196,13 +222,14 @@ def _runs(arguments: list[str]) -> None:
     from pipeline.runs import list_runs, runs_table
 
     if rows := list_runs():
-        Console(width=None if sys.stdout.isatty() else 160).print(runs_table(rows))
+        Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(runs_table(rows))
     else:
         print("no runs yet: python -m pipeline run")
 
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "run": _run,
+    "compare": _compare,
     "runs": _runs,
     "download": _download,
     "bundle": _bundle,

@@ -1,16 +1,26 @@
 """The arms of a run side by side: accuracy, errors, time, and exact McNemar tests."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 from typing import Any
 
+import numpy as np
 from scipy.stats import binomtest
 
 from pipeline.data import Digits
 from pipeline.ensemble import labels_of, out_of_fold, soft_vote
 from pipeline.members import Member
+from pipeline.paired import Pair, Paired, compare_pairs
+
+# What the members of a pair record a digest of, in words.
+FINGERPRINTS = {
+    "rows": "the training and validation rows",
+    "draws": "the order and the augmentation of every image",
+    "initial_weights": "the initial weights",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,10 @@ class Comparison:
     arms: list[Arm]
     ensembles: list[Ensemble]
     tests: list[McNemar]
+    paired: list[Paired]
+    """Each two arms over their pairs of the same seed and fold; empty without pairs, or where they were not fair."""
+    fairness: str
+    """What the members' own records say of it, in a sentence; empty without pairs."""
     failed: dict[str, str]
     """Members that are left out, with the reason."""
 
@@ -89,7 +103,8 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
         digits: The data they were trained on.
         failed: Ids of the members that failed, each with the reason.
     """
-    groups = {name: [m for m in members if m.spec.activation == name] for name in arm_names(members)}
+    groups = {name: [m for m in members if m.arm == name] for name in arm_names(members)}
+    fair, fairness = check_fairness(members)
     voting = groups | ({"all": list(members)} if len(groups) > 1 else {})
     return Comparison(
         arms=[_arm(name, group, groups.get("relu", []), digits) for name, group in groups.items()],
@@ -99,13 +114,60 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
             for (first, a), (second, b) in combinations(groups.items(), 2)
             for test in _tests(first, a, second, b, digits)
         ],
+        paired=compare_pairs(pairs_of(groups, digits)) if fair else [],
+        fairness=fairness,
         failed=failed,
     )
 
 
 def arm_names(members: Sequence[Member]) -> list[str]:
     """The activations among the members, in the order of their first appearance."""
-    return list(dict.fromkeys(member.spec.activation for member in members))
+    return list(dict.fromkeys(member.arm for member in members))
+
+
+def check_fairness(members: Sequence[Member]) -> tuple[bool, str]:
+    """Whether members of the same seed and fold shared all but the activation, by the digests they recorded; and why.
+
+    Returns:
+        True or False, and a sentence that says what was found; empty when no two members share seed and fold.
+    """
+    partners: dict[tuple[int, int | None], list[Member]] = defaultdict(list)
+    for member in members:
+        partners[member.spec.seed, member.spec.fold].append(member)
+    paired = [group for group in partners.values() if len(group) > 1]
+    for group in paired:
+        for other in group[1:]:
+            for kind in FINGERPRINTS:
+                ours, theirs = group[0].fingerprints.get(kind), other.fingerprints.get(kind)
+                if ours is None or ours != theirs:
+                    how = "did not record" if ours is None or theirs is None else "did not share"
+                    names = f"{group[0].spec.id} and {other.spec.id}"
+                    return False, f"The arms are not compared pair by pair: {names} {how} {FINGERPRINTS[kind]}."
+    if not paired:
+        return True, ""
+    return True, f"Checked by digests: within each pair the members shared {', '.join(FINGERPRINTS.values())}."
+
+
+def pairs_of(groups: dict[str, list[Member]], digits: Digits) -> dict[tuple[str, str], list[Pair]]:
+    """The pairs of each two arms, the later arm first; only arms that have some, on validation rows."""
+    pairs = {}
+    for (second, theirs), (first, ours) in combinations(groups.items(), 2):
+        partners = {(m.spec.seed, m.spec.fold): m for m in theirs}
+        found = [
+            _pair(member, partners[member.spec.seed, member.spec.fold], digits)
+            for member in ours
+            if (member.spec.seed, member.spec.fold) in partners and len(member.validation_rows)
+        ]
+        if found:
+            pairs[first, second] = found
+    return pairs
+
+
+def _pair(first: Member, second: Member, digits: Digits) -> Pair:
+    truth = digits.labels[first.validation_rows]
+    ours, theirs = (labels_of(m.validation_probabilities) == truth for m in (first, second))
+    ratio = median(first.seconds_per_epoch) / median(second.seconds_per_epoch)
+    return Pair(first.spec.fold or 0, ours.astype(np.int8) - theirs.astype(np.int8), ratio)
 
 
 def score(labels: Any, truth: Any) -> Score:

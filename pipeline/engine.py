@@ -193,6 +193,7 @@ def _serve(connection: Connection, device: int, folder: Path) -> None:
             spec,
             data_digest,
             {**describe_environment(), "precision": result.policy},
+            result.fingerprints,
             result.history,
             {
                 "validation_rows": result.validation_rows,

@@ -36,6 +36,10 @@ class Member:
     """Shape (m, 10)."""
     environment: dict[str, str]
     """Versions and hardware it was trained with."""
+    fingerprints: dict[str, str]
+    """SHA-256 of what it shares with the other arms of its seed and fold: rows, draws, initial_weights."""
+    arm: str
+    """What it is compared as: its activation, or that of one of several runs."""
 
     @property
     def seconds_per_epoch(self) -> list[float]:
@@ -49,6 +53,7 @@ def commit(
     spec: MemberSpec,
     data_digest: str,
     environment: dict[str, str],
+    fingerprints: dict[str, str],
     history: History,
     arrays: dict[str, Any],
     save_model: Callable[[Path], None],
@@ -60,6 +65,7 @@ def commit(
         spec: What was trained.
         data_digest: `Digits.digest` of what it was trained on.
         environment: Versions and hardware.
+        fingerprints: As in `Member`.
         history: One dict per epoch.
         arrays: The three arrays of `Member`, by field name.
         save_model: Writes the network to the path it is given.
@@ -75,6 +81,7 @@ def commit(
             "spec_digest": digest(spec),
             "data_digest": data_digest,
             "environment": environment,
+            "fingerprints": fingerprints,
             "sha256": {path.name: _sha256(path) for path in sorted(aside.iterdir())},
         }
         (aside / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
@@ -99,10 +106,13 @@ def flaw(folder: Path, spec: MemberSpec, data_digest: str) -> str | None:
 def read(folder: Path, spec: MemberSpec) -> Member:
     """Read a member that `flaw` found nothing wrong with."""
     arrays = ("validation_rows", "validation_probabilities", "test_probabilities")
+    manifest = json.loads((folder / MANIFEST).read_text())
     return Member(
         spec=spec,
         history=_read_history(folder / "history.csv"),
-        environment=json.loads((folder / MANIFEST).read_text())["environment"],
+        environment=manifest["environment"],
+        fingerprints=manifest.get("fingerprints", {}),  # not in the first runs
+        arm=spec.activation,
         **{name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in arrays},
     )
 

@@ -26,6 +26,10 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         "the source's experiment: ReLU against Swish, RMSprop, 30 epochs, 10% validation",
         RunConfig(name="original"),
     ),
+    "study": (
+        "does the activation matter: ReLU, Swish and swish_beta, 10 pairs each over 5 folds and 2 seeds, 30 epochs",
+        RunConfig(name="study", arms=("relu", "swish", "swish_beta"), seeds=2, folds=5, folds_used=5),
+    ),
     "leaderboard": (
         "the strongest recipe so far: 16 networks of 2 arms, all labelled rows, soft voting",
         RunConfig(

@@ -16,6 +16,7 @@ from pipeline.config import RunConfig, to_json
 from pipeline.data import Digits
 from pipeline.ensemble import labels_of, out_of_fold, soft_vote
 from pipeline.members import Member
+from pipeline.paired import describe
 
 SHOWN_ERRORS = 24
 TABLE_COLUMNS = [
@@ -34,7 +35,7 @@ TEMPLATE = """\
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ config.name }}: {{ config.arms | join(" against ") }}</title>
+<title>{{ configs[0].name }}: {{ arms | join(" against ") }}</title>
 <style>
   :root { color-scheme: light dark; }
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
@@ -48,9 +49,13 @@ TEMPLATE = """\
   .failed { border-left: .3rem solid #c33; padding-left: 1rem; }
   pre { overflow-x: auto; }
 </style>
-<h1>{{ config.arms | join(" against ") }} on handwritten digits</h1>
-<p>Run <b>{{ config.name }}</b>: {{ architecture }}, {{ config.train.epochs }} epochs.
-  Data: {{ source }}; {{ labelled }} labelled images, {{ unlabelled }} to predict.</p>
+<h1>{{ arms | join(" against ") }} on handwritten digits</h1>
+{% for config in configs %}
+<p>Run <b>{{ config.name }}</b>: {{ config.architecture }}, {{ config.train.epochs }} epochs.</p>
+{% endfor %}
+<p>Data: {{ source }}; {{ labelled }} labelled images, {{ unlabelled }} to predict.</p>
+{% if note %}<p class="failed">{{ note }}</p>{% endif %}
+{% for line in paired %}<p>{% if loop.first %}<b>{{ line }}</b>{% else %}{{ line }}{% endif %}</p>{% endfor %}
 {% for id, reason in failed.items() %}
 <p class="failed"><b>{{ id }}</b> failed and is left out: {{ reason }}</p>
 {% endfor %}
@@ -67,7 +72,7 @@ TEMPLATE = """\
   <figcaption>{{ figure.caption }}</figcaption>
 </figure>
 {% endfor %}
-<details><summary>Config</summary><pre>{{ config_json }}</pre></details>
+{% for text in config_texts %}<details><summary>Config</summary><pre>{{ text }}</pre></details>{% endfor %}
 <details><summary>Versions and hardware</summary><pre>{{ environment }}</pre></details>
 </html>
 """
@@ -115,24 +120,41 @@ def mcnemar_lines(comparison: Comparison) -> list[str]:
     ]
 
 
-def render_report(config: RunConfig, digits: Digits, members: Sequence[Member], comparison: Comparison) -> str:
-    """The run as one HTML page that needs no other file and no network."""
+def paired_lines(comparison: Comparison) -> list[str]:
+    """What the pairs of each two arms say, the headline first, and whether they were fair."""
+    return [*(describe(result) for result in comparison.paired), *filter(None, [comparison.fairness])]
+
+
+def render_report(
+    configs: Sequence[RunConfig], digits: Digits, members: Sequence[Member], comparison: Comparison, note: str = ""
+) -> str:
+    """One run, or several compared, as one HTML page that needs no other file and no network.
+
+    Args:
+        configs: The runs' configs.
+        digits: Their data.
+        members: Their finished members.
+        comparison: What is said of them.
+        note: A sentence that nobody should overlook.
+    """
     figures = [_learning_curves(members), _epoch_times(members), *_hard_digits(members, digits)]
     return (
         Environment(autoescape=True)
         .from_string(TEMPLATE)
         .render(
-            config=config,
-            architecture=config.architecture,
+            configs=configs,
+            arms=arm_names(members),
+            note=note,
             source=digits.source,
             labelled=f"{len(digits.labels):,}",
             unlabelled=f"{len(digits.image_ids):,}",
             failed=comparison.failed,
             columns=TABLE_COLUMNS,
             rows=comparison_rows(comparison),
+            paired=paired_lines(comparison),
             tests=mcnemar_lines(comparison),
             figures=figures,
-            config_json=to_json(config),
+            config_texts=[to_json(config) for config in configs],
             environment=json.dumps(members[0].environment, indent=2),
         )
     )
@@ -156,7 +178,7 @@ def _learning_curves(members: Sequence[Member]) -> dict[str, str]:
     figure = Figure(figsize=(5 * len(panels), 3.5), layout="constrained")
     for axes, (key, title) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
         for index, arm in enumerate(arm_names(members)):
-            curves = np.array([[r[key] for r in m.history] for m in members if m.spec.activation == arm])
+            curves = np.array([[r[key] for r in m.history] for m in members if m.arm == arm])
             epochs = np.arange(1, curves.shape[1] + 1)
             axes.plot(epochs, curves.mean(axis=0), color=f"C{index}", label=arm, marker="." if len(epochs) < 3 else "")
             axes.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=f"C{index}", alpha=0.2, lw=0)
@@ -173,7 +195,7 @@ def _epoch_times(members: Sequence[Member]) -> dict[str, str]:
     arms = arm_names(members)
     figure = Figure(figsize=(5, 0.6 + 0.5 * len(arms)), layout="constrained")
     axes = figure.subplots()
-    axes.boxplot([[s for m in members if m.spec.activation == arm for s in m.seconds_per_epoch] for arm in arms],
+    axes.boxplot([[s for m in members if m.arm == arm for s in m.seconds_per_epoch] for arm in arms],
                  orientation="horizontal", tick_labels=arms)  # fmt: skip
     axes.invert_yaxis()
     axes.set(xlabel="seconds per epoch", xlim=(0, None))

@@ -21,7 +21,7 @@ from pipeline.ensemble import labels_of, soft_vote
 from pipeline.members import Member, flaw, read
 from pipeline.paths import make_folder, run_folder, written_aside
 from pipeline.progress import ProgressView
-from pipeline.report import comparison_table, mcnemar_lines, render_report
+from pipeline.report import comparison_table, mcnemar_lines, paired_lines, render_report
 from pipeline.submission import write_submission
 
 LOCK, CONFIG_FILE, DATA_FILE = ".lock", "config.json", "data.json"
@@ -186,7 +186,7 @@ def write_results(
     write_json(folder / "environment.json", finished[0].environment)
     write_json(folder / COMPARISON, asdict(comparison))
     with written_aside(folder / REPORT) as aside:
-        aside.write_text(render_report(config, digits, finished, comparison), encoding="utf-8")
+        aside.write_text(render_report([config], digits, finished, comparison), encoding="utf-8")
     labels = labels_of(soft_vote([member.test_probabilities for member in finished]))
     write_submission(folder / SUBMISSION, digits.image_ids, labels)
 
@@ -194,7 +194,7 @@ def write_results(
 def show(console: Console, comparison: Comparison, folder: Path, seconds: float) -> None:
     """Print the outcome."""
     console.print(comparison_table(comparison))
-    for line in mcnemar_lines(comparison):
+    for line in [*paired_lines(comparison), *mcnemar_lines(comparison)]:
         console.print(line, markup=False)
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)

@@ -49,6 +49,8 @@ class MemberResult:
     """Shape (m, 10)."""
     policy: str
     """The Keras dtype policy it was trained with."""
+    fingerprints: dict[str, str]
+    """SHA-256 of what it shares with the other arms of its seed and fold: rows, draws, initial weights."""
 
 
 def train_member(
@@ -78,16 +80,22 @@ def train_member(
         trainers[kind] = Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
     trainer = trainers[kind]
     trainer.reset(derive_seed(spec, WEIGHTS))
+    initial_weights = trainer.shared_digest()
+    draws = hashlib.sha256()
 
     key = hashlib.sha256(f"{digest(spec)} {digits.digest()} {policy} {keras.backend.backend()}".encode()).hexdigest()
     history, warnings = restore(checkpoints, key, trainer.variables)
     for warning in warnings:
         watch(Progress(len(history), 0, steps, math.nan, math.nan, warning=warning))
 
-    for epoch in range(len(history) + 1, spec.train.epochs + 1):
+    for epoch in range(1, spec.train.epochs + 1):
         started = time.perf_counter()
+        rows, transforms = draw_epoch(spec, epoch, training_rows, digits.images.shape[1])
+        draws.update(rows.tobytes() + transforms.tobytes())
+        if epoch <= len(history):
+            continue  # trained before this process; its draws are part of the fingerprint all the same
         rates = learning_rates(spec.train, steps, history)
-        loss, accuracy = _train_epoch(trainer, spec, epoch, training_rows, rates, digits.images.shape[1], watch)
+        loss, accuracy = _train_epoch(trainer, spec, epoch, rows, transforms, rates, watch)
         with trainer.final_weights():
             probabilities = trainer.predict(digits.images[validation_rows])
         record = {
@@ -110,6 +118,11 @@ def train_member(
         validation_probabilities=trainer.predict(digits.images[validation_rows]),
         test_probabilities=trainer.predict(digits.test_images),
         policy=policy,
+        fingerprints={
+            "rows": hashlib.sha256(training_rows.tobytes() + validation_rows.tobytes()).hexdigest(),
+            "draws": draws.hexdigest(),
+            "initial_weights": initial_weights,
+        },
     )
 
 
@@ -156,20 +169,32 @@ def _plateau_rate(config: TrainConfig, history: History) -> float:
     return rate
 
 
+def draw_epoch(
+    spec: MemberSpec, epoch: int, training_rows: NDArray[np.int64], side: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """What is random in an epoch, the same for all arms of a (seed, fold).
+
+    Returns:
+        The rows of each step, int32 of shape (steps, batch), and their transforms, float32 of shape (steps, batch, 8).
+    """
+    generator = np.random.default_rng(derive_seed(spec, DRAWS, epoch))
+    batch = spec.train.batch_size
+    steps = len(training_rows) // batch
+    rows = generator.permutation(training_rows)[: steps * batch].reshape(steps, batch).astype(np.int32)
+    return rows, draw_transforms(spec.augment, steps * batch, generator, side).reshape(steps, batch, 8)
+
+
 def _train_epoch(
     trainer: Trainer,
     spec: MemberSpec,
     epoch: int,
-    training_rows: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    transforms: NDArray[np.float32],
     rates: NDArray[np.float32],
-    side: int,
     watch: Callable[[Progress], None],
 ) -> tuple[float, float]:
     """Train one epoch; the mean loss and the accuracy over its (augmented) images."""
-    generator = np.random.default_rng(derive_seed(spec, DRAWS, epoch))
-    steps, batch = len(rates), spec.train.batch_size
-    rows = generator.permutation(training_rows)[: steps * batch].reshape(steps, batch).astype(np.int32)
-    transforms = draw_transforms(spec.augment, steps * batch, generator, side).reshape(steps, batch, 8)
+    steps, batch = rows.shape
     loss_sum, correct = 0.0, 0
     for start in range(0, steps, STEPS_PER_CALL):
         part = slice(start, start + STEPS_PER_CALL)

@@ -5,6 +5,7 @@ The labelled images are on the device as uint8; a step gathers its rows, augment
 two backends differ in one function each, `_tensorflow_steps` and `_jax_steps`; everything else is Keras.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from pipeline.activations import SwishBeta
 from pipeline.augment import apply_transforms
 from pipeline.config import TrainConfig
 from pipeline.models import ARCHITECTURES, CLASSES, logits_model
@@ -71,6 +73,15 @@ class Trainer:
         fresh = [*self._build(seed).variables, *self._fresh_optimizer]
         for variable, value in zip(self.variables, fresh, strict=True):
             variable.assign(value)
+
+    def shared_digest(self) -> str:
+        """SHA-256 of the network's variables, but for those that only some arms have: swish_beta's β."""
+        content = hashlib.sha256()
+        for layer in self.network.layers:
+            if not isinstance(layer, SwishBeta):
+                for variable in layer.variables:
+                    content.update(_copied(variable).tobytes())
+        return content.hexdigest()
 
     def run(self, rows: Any, transforms: NDArray[np.float32], rates: NDArray[np.float32]) -> tuple[float, int]:
         """Train some steps in one compiled call.

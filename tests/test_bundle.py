@@ -14,8 +14,8 @@ from pipeline.presets import preset
 
 ROOT = Path(__file__).parents[1]
 LOCAL = {
-    "__init__", "__main__", "bundle", "cli", "download", "kaggle_api", "kaggle_calls", "kernel_metadata", "kernels",
-    "presets", "runs", "submission_log", "submit",
+    "__init__", "__main__", "bundle", "cli", "compare_runs", "download", "kaggle_api", "kaggle_calls",
+    "kernel_metadata", "kernels", "presets", "runs", "submission_log", "submit",
 }  # fmt: skip
 
 

@@ -31,6 +31,8 @@ def member(spec, activation, seed, wrong, seconds, fold=0):
         probabilities[rows],
         probabilities,
         {},
+        {"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
+        activation,
     )
 
 
@@ -70,7 +72,8 @@ def test_without_validation_held_back_or_relu(spec, ten):
     assert result.arms[0].ratio_to_relu is None
     assert result.arms[0].seconds_per_epoch == 5
     assert [(e.name, e.validation, e.held_back) for e in result.ensembles] == [("swish", None, None)]
-    assert result.tests == []
+    assert result.tests == result.paired == []
+    assert result.fairness == ""
 
 
 def test_pairs_missing_a_partner_do_not_enter_the_ratio(spec, ten):
@@ -80,6 +83,35 @@ def test_pairs_missing_a_partner_do_not_enter_the_ratio(spec, ten):
         member(spec, "swish", 1, 2, [1, 99]),
     ]
     assert compare(members, ten, {}).arms[1].ratio_to_relu == 1.5
+
+
+def test_arms_are_compared_pair_by_pair_the_later_first(spec, ten):
+    members = [
+        member(spec, "relu", 0, 2, [9, 10]),
+        member(spec, "swish", 0, 1, [9, 20]),
+        member(spec, "relu", 1, 4, [9, 10]),
+        member(spec, "swish", 1, 1, [9, 20]),
+        member(spec, "swish", 2, 1, [9, 20]),
+    ]
+    result = compare(members, ten, {})
+    (paired,) = result.paired
+    assert (paired.first, paired.second, paired.points) == ("swish", "relu", [pytest.approx(10), pytest.approx(30)])
+    assert paired.time_ratio == pytest.approx(2)
+    assert result.fairness.startswith("Checked by digests: within each pair the members shared the training")
+
+
+@pytest.mark.parametrize(
+    ("fingerprints", "how"),
+    [({"rows": "0", "draws": "0", "initial_weights": "x"}, "did not share the initial weights"),
+     ({"rows": "0", "initial_weights": "0"}, "did not record the order and the augmentation"),
+     ({}, "did not record the training and validation rows")],
+)  # fmt: skip
+def test_unfair_pairs_are_not_compared(fingerprints, how, spec, ten):
+    members = [member(spec, "relu", 0, 2, [1]), replace(member(spec, "swish", 0, 1, [1]), fingerprints=fingerprints)]
+    result = compare(members, ten, {})
+    assert result.paired == []
+    assert f"relu-s0-f0 and swish-s0-f0 {how}" in result.fairness
+    assert len(result.arms) == 2
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 0), (1, 0), (3, 9), (9, 3), (5, 5), (0, 12)])

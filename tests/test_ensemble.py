@@ -7,7 +7,14 @@ from pipeline.members import Member
 
 def member(spec, rows, validation, test=((0.5, 0.5),)):
     return Member(
-        spec, [], np.array(rows, dtype=np.int64), np.array(validation, np.float32), np.array(test, np.float32), {}
+        spec,
+        [],
+        np.array(rows, dtype=np.int64),
+        np.array(validation, np.float32),
+        np.array(test, np.float32),
+        {},
+        {},
+        "relu",
     )
 
 

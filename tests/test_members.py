@@ -23,7 +23,7 @@ ARRAYS = {
 def folder(tmp_path, spec):
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     folder = tmp_path / "members" / spec.id
-    commit(folder, spec, "data", {"device": "x"}, HISTORY, ARRAYS, network.save)
+    commit(folder, spec, "data", {"device": "x"}, {"rows": "r"}, HISTORY, ARRAYS, network.save)
     return folder
 
 
@@ -33,7 +33,7 @@ def test_read_is_what_was_committed(folder, spec):
     assert member.history == HISTORY
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(getattr(member, name), array)
-    assert member.environment == {"device": "x"}
+    assert (member.environment, member.fingerprints) == ({"device": "x"}, {"rows": "r"})
     assert member.seconds_per_epoch == [2.0, 4.0]
     assert keras.saving.load_model(folder / "model.keras").count_params() == 3
     assert sorted(p.name for p in folder.parent.iterdir()) == [spec.id]
@@ -65,5 +65,5 @@ def test_a_commit_that_fails_leaves_nothing(tmp_path, spec):
 
     folder = tmp_path / "members" / spec.id
     with pytest.raises(OSError, match="disk full"):
-        commit(folder, spec, "data", {}, HISTORY, ARRAYS, fail)
+        commit(folder, spec, "data", {}, {}, HISTORY, ARRAYS, fail)
     assert list(folder.parent.iterdir()) == []

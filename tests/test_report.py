@@ -26,6 +26,8 @@ def member(spec, digits, activation, seed, fold):
         generator.dirichlet(np.ones(10), len(rows)).astype(np.float32).reshape(-1, 10),
         generator.dirichlet(np.ones(10), 30).astype(np.float32),
         {"device": "<a chip>"},
+        {"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
+        activation,
     )
 
 
@@ -34,7 +36,7 @@ def run(spec, digits, tiny):
     def make(fold=0, held_back=True):
         known = replace(digits, held_back_labels=digits.labels[:30] if held_back else None)
         group = [member(spec, known, arm, seed, fold) for seed in (0, 1) for arm in ("relu", "swish")]
-        return tiny, known, group, compare(group, known, {"elu-s0-f0": "<worker> died"})
+        return [tiny], known, group, compare(group, known, {"elu-s0-f0": "<worker> died"})
 
     return make
 

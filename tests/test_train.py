@@ -71,6 +71,7 @@ def test_resumed_is_bit_for_bit_uninterrupted(spec, digits, tmp_path, architectu
     with pytest.raises(StoppedError):
         run(spec, digits, tmp_path / "cut", trainers, stop)
     resumed = run(spec, digits, tmp_path / "cut", trainers)
+    assert resumed.fingerprints == whole.fingerprints
     assert resumed.test_probabilities.tobytes() == expected
     deterministic = [{k: v for k, v in r.items() if k != "seconds"} for r in resumed.history]
     assert deterministic == [{k: v for k, v in r.items() if k != "seconds"} for r in whole.history]
@@ -103,10 +104,13 @@ def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, 
             return super().run(*steps)
 
     monkeypatch.setattr(train, "Trainer", Recorder)
-    config = replace(tiny, seeds=2, train=replace(tiny.train, epochs=2))
-    shared = {}
+    config = replace(tiny, seeds=2, arms=("relu", "swish", "swish_beta"), train=replace(tiny.train, epochs=2))
+    shared, fingerprints = {}, {}
     for spec in members(config):
-        run(spec, digits, tmp_path / spec.id, shared)
+        fingerprints[spec.id] = run(spec, digits, tmp_path / spec.id, shared).fingerprints
+    assert fingerprints["relu-s0-f0"] == fingerprints["swish-s0-f0"] == fingerprints["swish_beta-s0-f0"]
+    for kind, differs in (("rows", False), ("draws", True), ("initial_weights", True)):
+        assert (fingerprints["relu-s0-f0"][kind] != fingerprints["relu-s1-f0"][kind]) is differs
     for ours, theirs in zip(calls["relu"], calls["swish"], strict=True):
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)

@@ -1,0 +1,133 @@
+"""Compare finished or half-finished runs: the members that are there, pair by pair."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.compare import compare
+from pipeline.config import RunConfig, UserError, digest, from_json, members
+from pipeline.data import Digits, load
+from pipeline.members import Member, flaw, read
+from pipeline.paths import make_folder, runs_folder, written_aside
+from pipeline.report import comparison_table, mcnemar_lines, paired_lines, render_report
+from pipeline.run import COMPARISON, CONFIG_FILE, DATA_FILE, REPORT, write_json
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run's folder, as far as it has come."""
+
+    folder: Path
+    config: RunConfig
+    data_sha256: str
+
+
+def compare_runs(folders: Sequence[Path], out: Path | None, data: str | None, console: Console) -> Path:
+    """Compare the members of one or more runs; print the outcome and write comparison.json and report.html.
+
+    An arm is an activation; where the runs differ in more than arms, seeds and folds, an activation of one run.
+
+    Args:
+        folders: The runs' folders.
+        out: Where to write; by default runs/compare-DIGEST.
+        data: Where the data is; by default where the first run found it.
+        console: Where to print.
+
+    Returns:
+        The folder that was written to.
+
+    Raises:
+        UserError: no run, no finished member, or runs that differ in data or folds.
+    """
+    runs = [_open(folder) for folder in folders]
+    _check_comparable(runs)
+    digits = _load(runs[0], data)
+    finished: list[Member] = []
+    missing: list[str] = []
+    for run, label in zip(runs, _labels(runs), strict=True):
+        for spec in members(run.config):
+            folder = run.folder / "members" / spec.id
+            if reason := flaw(folder, spec, run.data_sha256):
+                missing.append(reason)
+            else:
+                finished.append(replace(read(folder, spec), arm=label(spec.activation)))
+    if not finished:
+        raise UserError(f"none of the members is finished: {missing[0]}")
+    _check_unique(finished)
+    comparison = compare(finished, digits, {})
+    note = f"Half-finished: {len(missing)} of {len(missing) + len(finished)} members are missing." if missing else ""
+    target = make_folder(out or runs_folder() / f"compare-{_name(runs)}")
+    write_json(target / COMPARISON, asdict(comparison))
+    with written_aside(target / REPORT) as aside:
+        html = render_report([run.config for run in runs], digits, finished, comparison, note)
+        aside.write_text(html, encoding="utf-8")
+    console.print(comparison_table(comparison))
+    for line in [*filter(None, [note]), *paired_lines(comparison), *mcnemar_lines(comparison)]:
+        console.print(line, markup=False)
+    console.print(f"report: {target / REPORT}", markup=False)
+    return target
+
+
+def _open(folder: Path) -> _Run:
+    try:
+        config = from_json((folder / CONFIG_FILE).read_text(), str(folder / CONFIG_FILE))
+        return _Run(folder, config, str(json.loads((folder / DATA_FILE).read_text())["sha256"]))
+    except OSError as error:
+        raise UserError(f"{folder} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{folder / DATA_FILE} is damaged, so it cannot be told which data the run used.") from None
+
+
+def _check_comparable(runs: Sequence[_Run]) -> None:
+    first = runs[0]
+    for other in runs[1:]:
+        differ = [
+            f"{what} ({ours} and {theirs})"
+            for what, ours, theirs in (
+                ("data", first.data_sha256[:8], other.data_sha256[:8]),
+                ("folds", first.config.folds, other.config.folds),
+                ("split_seed", first.config.split_seed, other.config.split_seed),
+            )
+            if ours != theirs
+        ]
+        if differ:
+            raise UserError(
+                f"{first.folder} and {other.folder} cannot be compared: they differ in {', '.join(differ)}. Their "
+                "networks were not validated on the same images."
+            )
+
+
+def _load(run: _Run, data: str | None) -> Digits:
+    """The runs' data, checked to be what they were trained on."""
+    digits = load(data or run.config.data)
+    if digits.digest() != run.data_sha256:
+        raise UserError(f"{digits.source} is not the data of {run.folder}. Name the right one with --data.")
+    return digits
+
+
+def _labels(runs: Sequence[_Run]) -> list[Callable[[str], str]]:
+    """For each run, how an activation of it is called."""
+    recipes = {digest(replace(r.config, arms=(), seeds=1, folds_used=0, name="", out=None)) for r in runs}
+    if len(recipes) == 1:
+        return ["{}".format for _ in runs]
+    names = [run.config.name for run in runs]
+    if len(set(names)) < len(names):
+        names = [run.folder.name for run in runs]
+    return [f"{{}} ({name})".format for name in names]
+
+
+def _check_unique(finished: Sequence[Member]) -> None:
+    seen = set()
+    for member in finished:
+        key = (member.arm, member.spec.seed, member.spec.fold)
+        if key in seen:
+            raise UserError(f"{member.spec.id} is in two of the runs, trained alike. Name only one of them.")
+        seen.add(key)
+
+
+def _name(runs: Sequence[_Run]) -> str:
+    return hashlib.sha256("\n".join(str(run.folder.resolve()) for run in runs).encode()).hexdigest()[:8]
