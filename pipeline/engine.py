@@ -1,4 +1,4 @@
-"""Many members: one fresh worker process per device, fed one member at a time.
+"""Many members: one fresh worker process per GPU, or per CPU core, fed one member at a time.
 
 Parent and worker talk over a pipe; its end is how the parent learns that a worker died. A worker pays for start-up and
 compilation once and trains member after member. It loads TensorFlow, the parent never does. What a worker and the

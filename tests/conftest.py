@@ -3,7 +3,8 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in the worker processes
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # this and the next, as in the worker processes
+os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 # Before anything imports the client of Kaggle: no test can leave the machine.
 os.environ["KAGGLE_API_ENVIRONMENT"] = "LOCALHOST"
 os.environ["http_proxy"] = os.environ["https_proxy"] = "http://127.0.0.1:9"
@@ -131,7 +132,7 @@ def account(server, tmp_path, monkeypatch):
     home.mkdir()
     for name, value in server.environment(home).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(kaggle_api, "TIMEOUT", (1, 1))
+    monkeypatch.setattr(kaggle_api, "TIMEOUT", (2, 2))
     monkeypatch.setattr(kaggle_api, "RETRIES", 2)
     monkeypatch.setattr(kaggle_api, "BACKOFF", 0.01)
     monkeypatch.setattr(submit, "LOOKS", (0, 0.1))

@@ -156,9 +156,9 @@ class KaggleServer:
             sent = 0
             while True:
                 ended = self.status in ("COMPLETE", "ERROR")
-                if text := self.log[sent:]:
-                    sent += len(text)
-                    yield f"data: {json.dumps({'stream_name': 'stdout', 'data': text})}\n\n"
+                for line in self.log[sent:].splitlines(keepends=True):
+                    sent += len(line)
+                    yield f"data: {json.dumps({'stream_name': 'stdout', 'data': line})}\n\n"
                 if ended:
                     break
                 time.sleep(0.05)

@@ -24,7 +24,7 @@ def test_ids_are_the_sample_submissions_or_1_to_n(csv_folder):
 def test_auto_looks_where_kaggle_mounts_then_in_data(csv_folder, digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(paths, "KAGGLE_INPUT", tmp_path / "input")
-    with pytest.raises(UserError, match=r"(?s)no competition data found.*kaggle competitions download.*--data sample"):
+    with pytest.raises(UserError, match=r"(?s)no competition data found.*python -m pipeline download.*--data sample"):
         load("auto")
     shutil.copytree(csv_folder, tmp_path / "data")
     assert load("auto").source == "data"

@@ -1,8 +1,14 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import pytest
+import tensorflow as tf
 
 from pipeline import device
-from pipeline.device import describe_environment, resolve_precision, use_device
+from pipeline.device import describe_environment, resolve_precision
 
 
 @pytest.mark.parametrize(
@@ -27,8 +33,19 @@ def test_auto_is_what_the_hardware_does_natively(kind, capability, cpu_flags, po
     assert resolve_precision("mixed_float16") == "mixed_float16"
 
 
+def test_a_worker_takes_one_core_and_leaves_room_for_others():
+    code = (
+        "import os, tensorflow as tf\nfrom pipeline.device import use_device\ncount = use_device(0)\n"
+        "print(count, len(os.sched_getaffinity(0)), tf.config.threading.get_intra_op_parallelism_threads())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    count, cores, threads = map(int, done.stdout.split())
+    if not tf.config.list_physical_devices("GPU"):
+        assert (1 <= count <= cores, threads) == (True, 1)
+
+
 def test_this_machine_is_described():
-    assert use_device(0) >= 1
     environment = describe_environment()
     assert environment["keras"] == keras.__version__
     assert environment["device"]
