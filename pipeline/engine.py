@@ -170,6 +170,7 @@ def serve(connection: Connection, device: int, folder: Path, log: Path) -> None:
 
 def _serve(connection: Connection, device: int, folder: Path) -> None:
     # Here and not above: these load TensorFlow, which takes seconds and is of no use to the parent.
+    from pipeline.activations import recorded_curves
     from pipeline.device import describe_environment, use_device
     from pipeline.train import DivergedError, train_member
     from pipeline.trainer import Trainer
@@ -194,6 +195,7 @@ def _serve(connection: Connection, device: int, folder: Path) -> None:
             data_digest,
             {**describe_environment(), "precision": result.policy},
             result.fingerprints,
+            recorded_curves(result.network),
             result.history,
             {
                 "validation_rows": result.validation_rows,

@@ -7,7 +7,7 @@ probabilities and the test probabilities as .npy, and model.keras.
 import csv
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,18 @@ from pipeline.paths import written_aside
 
 MANIFEST = "member.json"
 History = list[dict[str, float]]  # one dict per finished epoch
+
+
+@dataclass(frozen=True)
+class ActivationCurve:
+    """An activation as a trained network applies it, in one layer or in several that are alike."""
+
+    layers: int
+    """How many layers apply this very function."""
+    beta: float | None
+    """The learned β of swish_beta."""
+    x: list[float]
+    y: list[float]
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,8 @@ class Member:
     """Versions and hardware it was trained with."""
     fingerprints: dict[str, str]
     """SHA-256 of what it shares with the other arms of its seed and fold: rows, draws, initial_weights."""
+    activations: list[ActivationCurve]
+    """Its activations, in the order of the layers."""
     arm: str
     """What it is compared as: its activation, or that of one of several runs."""
 
@@ -54,6 +68,7 @@ def commit(
     data_digest: str,
     environment: dict[str, str],
     fingerprints: dict[str, str],
+    activations: Sequence[ActivationCurve],
     history: History,
     arrays: dict[str, Any],
     save_model: Callable[[Path], None],
@@ -65,7 +80,8 @@ def commit(
         spec: What was trained.
         data_digest: `Digits.digest` of what it was trained on.
         environment: Versions and hardware.
-        fingerprints: As in `Member`.
+        fingerprints: As in `Member`, as are the next two.
+        activations: The network's.
         history: One dict per epoch.
         arrays: The three arrays of `Member`, by field name.
         save_model: Writes the network to the path it is given.
@@ -82,6 +98,7 @@ def commit(
             "data_digest": data_digest,
             "environment": environment,
             "fingerprints": fingerprints,
+            "activations": [asdict(curve) for curve in activations],
             "sha256": {path.name: _sha256(path) for path in sorted(aside.iterdir())},
         }
         (aside / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
@@ -112,6 +129,7 @@ def read(folder: Path, spec: MemberSpec) -> Member:
         history=_read_history(folder / "history.csv"),
         environment=manifest["environment"],
         fingerprints=manifest.get("fingerprints", {}),  # not in the first runs
+        activations=[ActivationCurve(**curve) for curve in manifest.get("activations", [])],
         arm=spec.activation,
         **{name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in arrays},
     )

@@ -4,21 +4,29 @@ import base64
 import io
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jinja2 import Environment
-from matplotlib.figure import Figure
 from rich.table import Table
 
 from pipeline.compare import Comparison, Score, arm_names
 from pipeline.config import RunConfig, to_json
 from pipeline.data import Digits
-from pipeline.ensemble import labels_of, out_of_fold, soft_vote
+from pipeline.figures import (
+    Plot,
+    activation_curves,
+    confusions,
+    disagreements,
+    epoch_times,
+    learning_curves,
+    misread_by_all,
+    paired_differences,
+    reliability,
+)
 from pipeline.members import Member
 from pipeline.paired import describe
+from pipeline.predictions import known_predictions
 
-SHOWN_ERRORS = 24
 TABLE_COLUMNS = [
     "who",
     "n",
@@ -47,7 +55,7 @@ TEMPLATE = """\
   figure { margin: 2rem 0; }
   figcaption, footer { color: #888; }
   .failed { border-left: .3rem solid #c33; padding-left: 1rem; }
-  pre { overflow-x: auto; }
+  pre { overflow: auto; max-height: 20rem; font-size: .8rem; }
 </style>
 <h1>{{ arms | join(" against ") }} on handwritten digits</h1>
 {% for config in configs %}
@@ -70,6 +78,7 @@ TEMPLATE = """\
 <figure>
   <img alt="{{ figure.alt }}" src="data:image/png;base64,{{ figure.png }}">
   <figcaption>{{ figure.caption }}</figcaption>
+  <details><summary>Numbers as CSV</summary><pre>{{ figure.csv }}</pre></details>
 </figure>
 {% endfor %}
 {% for text in config_texts %}<details><summary>Config</summary><pre>{{ text }}</pre></details>{% endfor %}
@@ -137,7 +146,6 @@ def render_report(
         comparison: What is said of them.
         note: A sentence that nobody should overlook.
     """
-    figures = [_learning_curves(members), _epoch_times(members), *_hard_digits(members, digits)]
     return (
         Environment(autoescape=True)
         .from_string(TEMPLATE)
@@ -153,7 +161,7 @@ def render_report(
             rows=comparison_rows(comparison),
             paired=paired_lines(comparison),
             tests=mcnemar_lines(comparison),
-            figures=figures,
+            figures=[_embed(plot) for plot in _plots(members, digits, comparison)],
             config_texts=[to_json(config) for config in configs],
             environment=json.dumps(members[0].environment, indent=2),
         )
@@ -172,74 +180,22 @@ def _one(score: Score | None) -> tuple[str, str]:
     return (f"{score.accuracy:.4f}", str(score.errors)) if score else ("-", "-")
 
 
-def _learning_curves(members: Sequence[Member]) -> dict[str, str]:
-    validated = all("validation_accuracy" in m.history[0] for m in members)
-    panels = [("loss", "training loss"), *([("validation_accuracy", "validation accuracy")] if validated else [])]
-    figure = Figure(figsize=(5 * len(panels), 3.5), layout="constrained")
-    for axes, (key, title) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
-        for index, arm in enumerate(arm_names(members)):
-            curves = np.array([[r[key] for r in m.history] for m in members if m.arm == arm])
-            epochs = np.arange(1, curves.shape[1] + 1)
-            axes.plot(epochs, curves.mean(axis=0), color=f"C{index}", label=arm, marker="." if len(epochs) < 3 else "")
-            axes.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=f"C{index}", alpha=0.2, lw=0)
-        axes.set(title=title, xlabel="epoch")
-        axes.legend()
-    return _embed(
-        figure,
-        "Training loss and validation accuracy by epoch, one line per activation.",
-        "Learning curves: mean over the members of an arm; the band spans their lowest and highest.",
-    )
-
-
-def _epoch_times(members: Sequence[Member]) -> dict[str, str]:
-    arms = arm_names(members)
-    figure = Figure(figsize=(5, 0.6 + 0.5 * len(arms)), layout="constrained")
-    axes = figure.subplots()
-    axes.boxplot([[s for m in members if m.arm == arm for s in m.seconds_per_epoch] for arm in arms],
-                 orientation="horizontal", tick_labels=arms)  # fmt: skip
-    axes.invert_yaxis()
-    axes.set(xlabel="seconds per epoch", xlim=(0, None))
-    return _embed(
-        figure,
-        "Box plot of the wall seconds of each epoch, one box per activation.",
-        "Seconds per epoch, training and validation; each member's first epoch is left out.",
-    )
-
-
-def _hard_digits(members: Sequence[Member], digits: Digits) -> list[dict[str, str]]:
-    """The images that the ensemble gets wrong, the most confident mistakes first; none without known labels."""
-    if digits.held_back_labels is not None:
-        images, truth, where = digits.test_images, digits.held_back_labels, "held-back"
-        probabilities = soft_vote([m.test_probabilities for m in members])
-    else:
-        rows, probabilities = out_of_fold(members)
-        images, truth, where = digits.images[rows], digits.labels[rows], "validation"
-    guesses = labels_of(probabilities)
-    wrong = np.flatnonzero(guesses != truth)
-    wrong = wrong[np.argsort(-probabilities[wrong, guesses[wrong]], kind="stable")]
-    if not len(wrong):
-        return []
-    shown = wrong[:SHOWN_ERRORS]
-    columns = 8
-    rows_of_plots = -(-len(shown) // columns)
-    figure = Figure(figsize=(columns * 1.1, rows_of_plots * 1.4), layout="constrained")
-    for axes in figure.subplots(rows_of_plots, columns, squeeze=False).flat:
-        axes.axis("off")
-    for axes, row in zip(figure.axes, shown, strict=False):
-        axes.imshow(images[row], cmap="gray_r")
-        guess = guesses[row]
-        axes.set_title(f"{truth[row]} read as {guess}\n{probabilities[row, guess]:.0%}", fontsize=7)
-    return [
-        _embed(
-            figure,
-            "The digits that the ensemble of all members gets wrong, with the true and the predicted label.",
-            f"{len(shown)} of the {len(wrong)} {where} images that the ensemble of all members gets wrong, "
-            "the most confident mistakes first.",
-        )
+def _plots(members: Sequence[Member], digits: Digits, comparison: Comparison) -> list[Plot]:
+    """The figures that the members give rise to, the answer first."""
+    known = known_predictions(members, digits)
+    plots = [
+        paired_differences(comparison.paired) if comparison.paired else None,
+        learning_curves(members),
+        epoch_times(members),
+        *([misread_by_all(known), disagreements(known), confusions(known), reliability(known)] if known else []),
+        activation_curves(members),
     ]
+    return [plot for plot in plots if plot]
 
 
-def _embed(figure: Figure, alt: str, caption: str) -> dict[str, Any]:
+def _embed(plot: Plot) -> dict[str, str]:
+    """A figure as the template takes it."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})
-    return {"png": base64.b64encode(stream.getvalue()).decode(), "alt": alt, "caption": caption}
+    plot.figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})
+    png = base64.b64encode(stream.getvalue()).decode()
+    return {"png": png, "alt": plot.alt, "caption": plot.caption, "csv": plot.csv}

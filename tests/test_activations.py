@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from pipeline.activations import SwishBeta, _swish_beta, activation_layer, swish
+from pipeline.activations import RECORDED_X, SwishBeta, _swish_beta, activation_layer, recorded_curves, swish
 
 X = np.concatenate([np.linspace(-12, 12, 241), [-80.0, 80.0, 0.0]])
 
@@ -104,3 +104,18 @@ x = np.linspace(-2, 2, 8, dtype=np.float32).reshape(2, 4)
 np.testing.assert_allclose(model(x), np.load({str(tmp_path / "y.npy")!r}), rtol=1e-6)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_recorded_curves_are_the_networks_own():
+    network = keras.Sequential(
+        [keras.Input((4,)), *[activation_layer(name) for name in ("swish", "swish_beta", "swish", "swish_beta")]]
+    )
+    network.layers[3].beta.assign(2.0)
+    curves = recorded_curves(network)
+    x = np.array(RECORDED_X, np.float64)
+    assert [(c.layers, c.beta) for c in curves] == [(2, None), (1, 1.0), (1, 2.0)]
+    for curve, expected in zip(
+        curves, (x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-2 * x))), strict=True
+    ):
+        assert curve.x == RECORDED_X.tolist()
+        np.testing.assert_allclose(curve.y, expected, rtol=1e-5, atol=1e-6)

@@ -32,6 +32,7 @@ def member(spec, activation, seed, wrong, seconds, fold=0):
         probabilities,
         {},
         {"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
+        [],
         activation,
     )
 

@@ -41,7 +41,7 @@ def make_run(digits, monkeypatch, tmp_path):
                 "validation_probabilities": generator.dirichlet(np.ones(10), len(rows)).astype(np.float32),
                 "test_probabilities": generator.dirichlet(np.ones(10), 30).astype(np.float32),
             }
-            commit(folder / "members" / spec.id, spec, digits.digest(), {}, shared, history, arrays, Path.touch)
+            commit(folder / "members" / spec.id, spec, digits.digest(), {}, shared, [], history, arrays, Path.touch)
         return folder
 
     return make

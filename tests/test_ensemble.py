@@ -14,6 +14,7 @@ def member(spec, rows, validation, test=((0.5, 0.5),)):
         np.array(test, np.float32),
         {},
         {},
+        [],
         "relu",
     )
 

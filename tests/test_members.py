@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from pipeline.config import digest
-from pipeline.members import commit, flaw, read
+from pipeline.members import ActivationCurve, commit, flaw, read
 
 HISTORY = [
     {"epoch": 1, "loss": 1 / 3, "validation_accuracy": 0.1, "seconds": 9.0},
     {"epoch": 2, "loss": 0.1 + 0.2, "validation_accuracy": 0.7, "seconds": 2.0},
     {"epoch": 3, "loss": 1e-17, "validation_accuracy": 0.9, "seconds": 4.0},
 ]
+CURVE = ActivationCurve(7, 1.25, [-1.0, 0.0], [0.1, 1 / 3])
 ARRAYS = {
     "validation_rows": np.array([3, 1]),
     "validation_probabilities": np.full((2, 10), 0.1, np.float32),
@@ -23,7 +24,7 @@ ARRAYS = {
 def folder(tmp_path, spec):
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     folder = tmp_path / "members" / spec.id
-    commit(folder, spec, "data", {"device": "x"}, {"rows": "r"}, HISTORY, ARRAYS, network.save)
+    commit(folder, spec, "data", {"device": "x"}, {"rows": "r"}, [CURVE], HISTORY, ARRAYS, network.save)
     return folder
 
 
@@ -33,6 +34,7 @@ def test_read_is_what_was_committed(folder, spec):
     assert member.history == HISTORY
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(getattr(member, name), array)
+    assert member.activations == [CURVE]
     assert (member.environment, member.fingerprints) == ({"device": "x"}, {"rows": "r"})
     assert member.seconds_per_epoch == [2.0, 4.0]
     assert keras.saving.load_model(folder / "model.keras").count_params() == 3
@@ -65,5 +67,5 @@ def test_a_commit_that_fails_leaves_nothing(tmp_path, spec):
 
     folder = tmp_path / "members" / spec.id
     with pytest.raises(OSError, match="disk full"):
-        commit(folder, spec, "data", {}, {}, HISTORY, ARRAYS, fail)
+        commit(folder, spec, "data", {}, {}, [], HISTORY, ARRAYS, fail)
     assert list(folder.parent.iterdir()) == []

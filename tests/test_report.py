@@ -27,6 +27,7 @@ def member(spec, digits, activation, seed, fold):
         generator.dirichlet(np.ones(10), 30).astype(np.float32),
         {"device": "<a chip>"},
         {"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
+        [],
         activation,
     )
 
@@ -41,7 +42,7 @@ def run(spec, digits, tiny):
     return make
 
 
-@pytest.mark.parametrize(("fold", "held_back", "figures"), [(0, True, 3), (0, False, 3), (None, False, 2)])
+@pytest.mark.parametrize(("fold", "held_back", "figures"), [(0, True, 6), (0, False, 6), (None, False, 2)])
 def test_page_is_whole_in_itself(run, fold, held_back, figures):
     html = render_report(*run(fold, held_back))
     assert len(html) < 3_000_000

@@ -1,0 +1,93 @@
+"""What the figures are drawn from, by their CSV, and that they draw."""
+
+import csv
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline import figures
+from pipeline.members import ActivationCurve, Member
+from pipeline.paired import Pair, compare_pairs
+from pipeline.predictions import Known
+
+
+def rows(plot):
+    stream = io.BytesIO()
+    plot.figure.savefig(stream, format="png")
+    assert stream.getbuffer().nbytes > 3000
+    assert len(plot.alt) > 20
+    assert len(plot.caption) > 40
+    return list(csv.DictReader(io.StringIO(plot.csv)))
+
+
+def member(spec, arm, seed, activations=()):
+    history = [{"epoch": e, "loss": seed + 1 / e, "validation_accuracy": 0.5, "seconds": 10.0 + e} for e in (1, 2, 3)]
+    none = np.zeros((0, 10), np.float32)
+    spec = replace(spec, activation=arm, seed=seed)
+    return Member(spec, history, np.zeros(0, np.int64), none, none, {}, {}, list(activations), arm)
+
+
+@pytest.fixture
+def known():
+    """Four images: all right, relu alone wrong, both wrong alike, both wrong differently."""
+    readings = {"relu": [0, 7, 7, 7], "swish": [0, 1, 7, 8]}
+    votes = {arm: np.eye(10)[guesses] * 0.9 + 0.01 for arm, guesses in readings.items()}
+    vote = (votes["relu"] + 2 * votes["swish"]) / 3
+    images = np.zeros((4, 28, 28), np.uint8)
+    return Known("held-back", images, np.arange(4, dtype=np.uint8), votes, vote, np.full(4, 2), np.array([2, 1, 0, 0]))
+
+
+def test_learning_curves_and_times_by_member_and_epoch(spec):
+    members = [member(spec, arm, seed) for seed in (0, 1) for arm in ("relu", "swish")]
+    curves = rows(figures.learning_curves(members))
+    assert len(curves) == 12
+    assert curves[0] == {"arm": "relu", "seed": "0", "fold": "0", "epoch": "1", "loss": "1.0",
+                         "validation_accuracy": "0.5"}  # fmt: skip
+    assert [float(row["seconds"]) for row in rows(figures.epoch_times(members))] == [12.0, 13.0] * 4
+
+
+def test_paired_differences_with_and_without_interval():
+    pairs = [Pair(0, np.array([1, 0, 0, 0], np.int8), 1.0), Pair(0, np.zeros(4, np.int8), 1.0)]
+    for count in (1, 2):
+        plot = figures.paired_differences(compare_pairs({("swish", "relu"): pairs[:count]}))
+        assert [float(row["points"]) for row in rows(plot)] == [25.0, 0.0][:count]
+
+
+def test_confusion_matrix_counts(known):
+    table = rows(figures.confusions(known))
+    assert [[int(row[str(d)]) for d in (0, 1, 7, 8)] for row in table[:4]] == [
+        [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1],
+    ]  # fmt: skip
+
+
+def test_reliability_has_each_arm_and_all(known):
+    table = rows(figures.reliability(known))
+    assert {row["ensemble"] for row in table} == {"relu", "swish", "all"}
+    relu = next(row for row in table if row["ensemble"] == "relu")
+    assert float(relu["confidence"]) == pytest.approx(0.91)
+    assert (float(relu["accuracy"]), int(relu["images"])) == (0.25, 4)
+
+
+def test_images_that_all_get_wrong_and_where_arms_differ(known):
+    everybody = rows(figures.misread_by_all(known))
+    assert sorted(row["image"] for row in everybody) == ["2", "3"]
+    apart = rows(figures.disagreements(known))
+    assert {row["image"]: (row["relu_reads"], row["swish_reads"]) for row in apart} == {
+        "1": ("7", "1"),
+        "3": ("7", "8"),
+    }
+    same = replace(known, votes={"relu": known.vote}, right=np.ones(4, np.int64))
+    assert figures.misread_by_all(same) is None
+    assert figures.disagreements(same) is None
+
+
+def test_activations_with_their_learned_betas(spec):
+    x = np.linspace(-5, 5, 11).tolist()
+    relu = member(spec, "relu", 0, [ActivationCurve(5, None, x, np.maximum(x, 0).tolist())])
+    beta = member(spec, "swish_beta", 0, [ActivationCurve(1, b, x, [b * v for v in x]) for b in (0.9, 1.2)])
+    plot = figures.activation_curves([relu, beta])
+    assert [row["beta"] for row in rows(plot)] == ["", "0.9", "1.2"]
+    assert "between 0.900 and 1.200" in plot.caption
+    assert figures.activation_curves([member(spec, "relu", 0)]) is None
