@@ -82,10 +82,11 @@ def compare_pairs(pairs: Mapping[tuple[str, str], Sequence[Pair]], seed: int = 0
     generator = np.random.default_rng(seed)
     results = [_compare(first, second, list(group), generator) for (first, second), group in pairs.items()]
     tested = [i for i, result in enumerate(results) if result.p_value is not None]
-    if tested:
-        _, adjusted, *_ = multipletests([results[i].p_value for i in tested], LEVEL, "holm")
-        for i, p_adjusted in zip(tested, adjusted, strict=True):
-            results[i] = replace(results[i], p_adjusted=float(p_adjusted))
+    p_values = [results[i].p_value for i in tested]
+    # A single test needs no correction, and multipletests collects garbage at length.
+    adjusted = multipletests(p_values, LEVEL, "holm")[1] if len(tested) > 1 else p_values
+    for i, p_adjusted in zip(tested, adjusted, strict=True):
+        results[i] = replace(results[i], p_adjusted=float(p_adjusted))
     return [_judged(result, list(group)) for result, group in zip(results, pairs.values(), strict=True)]
 
 

@@ -123,11 +123,11 @@ def test_a_true_null_rejects_at_its_level_and_intervals_cover(monkeypatch):
     monkeypatch.setattr(paired, "REPLICATES", 200)
     monkeypatch.setattr(paired, "RESAMPLES", 200)
     generator = np.random.default_rng(0)
-    results = [compared(*simulated(generator, 8, images=600)) for _ in range(40)]
+    results = [compared(*simulated(generator, 8, images=600)) for _ in range(150)]
     rejected = np.mean([r.p_value < 0.05 for r in results])
     covered = np.mean([r.interval[0] <= 0 <= r.interval[1] for r in results])
-    assert rejected < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 40)
-    assert covered > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 40)
+    assert rejected < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+    assert covered > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 150)
 
 
 def test_a_planted_effect_is_found(monkeypatch):
