@@ -179,9 +179,10 @@ def _arrived_version(kaggle: Kaggle, kernel: str, run_id: str) -> int | None:
     """The version of a kernel that has that run id; None if none turns up within some seconds."""
     for seconds in LOOKS:
         time.sleep(seconds)
-        source, version = kernel_source(kaggle, kernel)
-        if f"'run_id': '{run_id}'" in source:
-            return version
+        with suppress(UserError):  # a kernel that was never pushed before is refused as if it were another's
+            source, version = kernel_source(kaggle, kernel)
+            if f"'run_id': '{run_id}'" in source:
+                return version
     return None
 
 

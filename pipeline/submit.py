@@ -175,7 +175,7 @@ def _wait(kaggle: Kaggle, entry: Entry) -> Entry:
     while time.monotonic() < end:
         found = _find(kaggle, entry)
         status = found.status.name if found else "PENDING"
-        if status == "COMPLETE":
+        if status == "COMPLETE" and found.public_score:
             entry = record(replace(entry, status="complete", score=float(found.public_score)))
             print(f"score: {found.public_score}; {_rank(kaggle)}", flush=True)
             return entry

@@ -250,6 +250,14 @@ def test_a_push_that_kaggle_refuses(fault, kind, message, server, account, pushe
     assert find_push(None) == pushed  # no record of what was not pushed
 
 
+def test_a_first_push_that_never_arrived(server, account, tiny):
+    shutil.copy(ROOT / METADATA, METADATA)
+    server.faults["SaveKernel"] = [503]
+    server.faults["GetKernel"] = [403, 403]
+    with pytest.raises(RunError, match="does not have this version; push again"):
+        push(account, tiny)
+
+
 @pytest.mark.parametrize("fault", [After(504), "slow"])
 def test_a_push_that_arrived_though_the_answer_did_not(fault, server, account, pushed, tiny):
     server.faults["SaveKernel"] = [fault]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from kaggle_server import KEY, After, refusal
+from kaggle_server import KEY, After, refusal, reply
 
 from pipeline.config import RunError, UserError, digest, to_json
 from pipeline.submission_log import read_log
@@ -154,6 +154,20 @@ def test_an_unscorable_file_is_told_with_kaggles_reason(account, server, mine):
     with pytest.raises(RunError, match="could not score mine.csv: Submission must have 30 rows"):
         submit_file(account, mine)
     assert [(e.status, e.error) for e in read_log()] == [("error", "Submission must have 30 rows")]
+
+
+def test_a_score_that_comes_after_the_status_is_waited_for(account, server, mine):
+    mark = []
+
+    class Late(list):
+        def pop(self, _):
+            description = server.submissions[0]["description"]
+            mark.append(super().pop(0))
+            return reply({"submissions": [{"ref": 1, "description": description, "status": "COMPLETE"}]})
+
+    server.faults["ListSubmissions"] = Late(["no score yet"])
+    assert submit_file(account, mine).score == 0.9
+    assert mark == ["no score yet"]
 
 
 def test_a_score_without_a_rank(account, server, mine, capsys):
