@@ -8,18 +8,20 @@ from pathlib import Path
 import keras
 
 MEMORY_PER_WORKER = 2 << 30  # bytes; one takes about 1.2 GiB on the competition's data
+PROCESSES_PER_GPU = 2  # while the host prepares the next call of one small network, the other computes
 BFLOAT16_CPU_FLAGS = {"amx_bf16", "avx512_bf16"}
 
 
 def use_device(index: int) -> int:
-    """Make this process compute on the GPU of that index, if there is one; else on one CPU core, repeatably.
+    """Make this process, the index-th of a run, compute on one of the GPUs if there are any; else on one CPU core.
 
     One core each, because small convolutions do not fill two: on 2 cores, two processes of one thread train `deotte`
     1.4 times as fast as one of two threads, and `ghouzam` 1.05 times (float32, AMD Zen 3). A member's bits then do not
     depend on the number of cores either.
 
     Returns:
-        How many such processes the machine has room for: the visible GPUs, or the cores; 1 with a TPU or JAX on CPU.
+        How many such processes the machine has room for: two for each visible GPU if there are cores to feed them, or
+        one for each core; 1 with a TPU or JAX on CPU.
 
     Raises:
         RuntimeError: Keras runs on a backend other than TensorFlow and JAX.
@@ -31,8 +33,8 @@ def use_device(index: int) -> int:
         devices = jax.devices()
         if devices[0].platform != "gpu":
             return 1
-        jax.config.update("jax_default_device", devices[index])
-        return len(devices)
+        jax.config.update("jax_default_device", devices[index % len(devices)])
+        return _room_on_gpus(len(devices))
     if backend != "tensorflow":
         raise RuntimeError(f"KERAS_BACKEND must be 'tensorflow' or 'jax'. Received: {backend!r}")
     import tensorflow as tf
@@ -43,9 +45,10 @@ def use_device(index: int) -> int:
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.experimental.enable_op_determinism()
         return _room_on_cpu()
-    tf.config.set_visible_devices(gpus[index], "GPU")
-    tf.config.experimental.set_memory_growth(gpus[index], True)
-    return len(gpus)
+    gpu = gpus[index % len(gpus)]
+    tf.config.set_visible_devices(gpu, "GPU")
+    tf.config.experimental.set_memory_growth(gpu, True)
+    return _room_on_gpus(len(gpus))
 
 
 def describe_environment() -> dict[str, str]:
@@ -62,6 +65,11 @@ def describe_environment() -> dict[str, str]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _room_on_gpus(gpus: int) -> int:
+    """Worker processes that keep the GPUs busy, with a core for each."""
+    return max(gpus, min(PROCESSES_PER_GPU * gpus, _cores()))
 
 
 def _room_on_cpu() -> int:

@@ -1,4 +1,4 @@
-"""Many members: one fresh worker process per GPU, or per CPU core, fed one member at a time.
+"""Many members: fresh worker processes, two per GPU or one per CPU core, fed one member at a time.
 
 Parent and worker talk over a pipe; its end is how the parent learns that a worker died. A worker pays for start-up and
 compilation once and trains member after member. It loads TensorFlow, the parent never does. What a worker and the
@@ -39,6 +39,8 @@ class Engine:
         # TensorFlow turns oneDNN on by itself only for CPUs with AVX512 instructions; on others it pays as well. Set
         # here, because a bundled worker loads TensorFlow before it reaches its own first line.
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        # JAX would reserve most of a GPU's memory for the first of the processes that share it.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         self._folder = folder
         self._workers = [_Worker(0, folder)]
 
