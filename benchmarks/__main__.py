@@ -1,0 +1,43 @@
+"""The command line of the benchmarks."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import tyro
+
+from benchmarks.original import Original
+from benchmarks.pytorch import PyTorch
+from benchmarks.start import Start
+from benchmarks.step import Step
+from benchmarks.swish import Swish
+from pipeline.config import RunError, UserError
+
+CLAIMS: dict[str, Callable[..., Any]] = {
+    "swish": Swish,
+    "original": Original,
+    "pytorch": PyTorch,
+    "step": Step,
+    "start": Start,
+}
+
+
+def main() -> None:
+    """Run one benchmark and exit: 0 done, 1 failed, 2 a mistake of the user, 130 interrupted."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(CLAIMS, prog="python -m benchmarks").run()
+    except UserError as error:
+        sys.exit(_told(error, 2))
+    except (RunError, OSError) as error:
+        sys.exit(_told(error, 1))
+    except KeyboardInterrupt:
+        sys.exit(_told("interrupted", 130))
+
+
+def _told(error: object, code: int) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

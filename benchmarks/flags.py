@@ -1,0 +1,29 @@
+"""The flags that all benchmarks share."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline.config import UserError
+
+Architecture = Literal["ghouzam", "deotte"]
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Flags of every benchmark."""
+
+    data: str = "sample"
+    """Folder or zip of the competition's files, or sample: the embedded digits."""
+    rounds: int = 7
+    """Measured epochs of each competitor."""
+    out: Path | None = None
+    """Where to write the record. By default build/benchmarks/CLAIM.json."""
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "seeds", "processes"):
+            if getattr(self, name, 1) < 1:
+                raise UserError(f"--{name} must be at least 1. Received: {getattr(self, name)}")

@@ -1,0 +1,89 @@
+"""How long each kind of layer takes in a training step, and how much arithmetic it does in that time."""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from benchmarks.contest import Pause
+from pipeline.config import MemberSpec
+from pipeline.device import resolve_precision, use_device
+from pipeline.models import ARCHITECTURES
+
+REPETITIONS = 15
+PRODUCT = 2048  # side of the square matrices whose product shows what the machine can do
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """All layers of one kind, forwards and backwards, on one thread."""
+
+    kind: str
+    microseconds: float
+    """Per image."""
+    flops: float
+    """Floating-point operations per image; 0 for what is not a matrix product or convolution."""
+
+
+def measure(pause: Pause, index: int, spec: MemberSpec) -> None:
+    """Report how long every layer of a member's network takes alone, and what a large matrix product reaches.
+
+    The report is the second pause's: (list of LayerTime, FLOP/s of the product, Keras dtype policy).
+    """
+    import tensorflow as tf
+
+    pause(None)
+
+    use_device(index)
+    policy = resolve_precision(spec.train.precision)
+    network = ARCHITECTURES[spec.architecture](spec.activation, spec.seed, policy)
+    kinds: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for layer in network.layers:
+        shape = (spec.train.batch_size, *layer.input.shape[1:])
+        seconds = _step_seconds(tf, layer, shape)
+        kind = kinds[type(layer).__name__]
+        kind[0] += seconds / spec.train.batch_size * 1e6
+        kind[1] += _flops(layer)
+    half = tf.bfloat16 if policy == "mixed_bfloat16" else tf.float32
+    square = tf.cast(tf.ones((PRODUCT, PRODUCT)), half)
+    product = _median_seconds(tf.function(lambda: tf.matmul(square, square)))
+    times = [LayerTime(kind, *totals) for kind, totals in kinds.items()]
+    pause((times, 2 * PRODUCT**3 / product, policy))
+
+
+def _step_seconds(tf: Any, layer: keras.layers.Layer, shape: tuple[int, ...]) -> float:
+    """Seconds of one layer's forward and backward pass on a batch."""
+    generator = np.random.default_rng(0)
+    x = tf.cast(generator.normal(size=shape).astype(np.float32), layer.compute_dtype)
+
+    @tf.function(autograph=False)
+    def step() -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+        # A weight's gradient and the input's; the output itself stands in for the gradient from above.
+        return tape.gradient(y, [x, *layer.trainable_variables], output_gradients=y)
+
+    return _median_seconds(step)
+
+
+def _median_seconds(work: Any) -> float:
+    work()
+    seconds = []
+    for _ in range(REPETITIONS):
+        started = time.perf_counter()
+        result = work()
+        np.asarray(result[0] if isinstance(result, list) else result)
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds))
+
+
+def _flops(layer: keras.layers.Layer) -> float:
+    """Of a training step, per image: a product forwards, one for the input's gradient and one for the weights'."""
+    if not isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        return 0.0
+    places = float(np.prod(layer.output.shape[1:-1]))  # 1 for a dense layer
+    return 3 * 2 * places * float(np.prod(layer.kernel.shape))

@@ -1,0 +1,94 @@
+"""This project's training, as a competitor: the very function that a run's workers call."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.contest import Competitor, Pause
+from pipeline.config import MemberSpec, RunConfig, TrainConfig, members, validate
+from pipeline.data import load, validation_folds
+
+# As `pipeline.engine` sets them for its workers.
+ENVIRONMENT = {
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+WITHOUT_END = 100_000  # epochs
+
+
+def specs_of(architecture: str, arms: tuple[str, ...], train: TrainConfig, seeds: int = 1) -> list[MemberSpec]:
+    """Members to compete: each arm with each seed, validated on a tenth of the rows.
+
+    Raises:
+        UserError: such members cannot be trained.
+    """
+    config = RunConfig(
+        name="benchmark", architecture=architecture, arms=arms, seeds=seeds, train=replace(train, epochs=WITHOUT_END)
+    )  # type: ignore[arg-type]
+    validate(config)
+    return members(config)
+
+
+def competitor(name: str, specs: Sequence[MemberSpec], data: str, *, arithmetic_only: bool = False) -> Competitor:
+    """Members that train at the same time, each in a process of its own.
+
+    Args:
+        name: What to call them.
+        specs: The members.
+        data: A config's `data` field.
+        arithmetic_only: Leave out all but the network's own arithmetic: no augmentation, validation or checkpoints.
+    """
+    work = "benchmarks.ours:train_bare" if arithmetic_only else "benchmarks.ours:train_member_of"
+    return Competitor(name, work, (list(specs), data), epoch_images(specs[0], data), len(specs), ENVIRONMENT)
+
+
+def training_images(spec: MemberSpec, data: str) -> int:
+    """How many labelled images are outside a member's fold."""
+    return int((validation_folds(load(data).labels, spec.folds, spec.split_seed) != spec.fold).sum())
+
+
+def epoch_images(spec: MemberSpec, data: str) -> int:
+    """How many of them an epoch has: whole batches."""
+    return training_images(spec, data) // spec.train.batch_size * spec.train.batch_size
+
+
+def train_member_of(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str) -> None:
+    """Train the member of that index as a run does: augmentation, validation and checkpoint included."""
+    from pipeline.device import use_device
+    from pipeline.progress import Progress
+    from pipeline.train import train_member
+
+    def watch(progress: Progress) -> None:
+        if progress.record:
+            pause(progress.record)
+
+    use_device(index)
+    with tempfile.TemporaryDirectory() as folder:
+        train_member(specs[index], load(data), Path(folder), {}, watch)
+
+
+def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str) -> None:
+    """Train on the same images over and over, as they are."""
+    from keras import ops
+
+    from pipeline import trainer
+    from pipeline.device import resolve_precision, use_device
+    from pipeline.train import STEPS_PER_CALL, draw_epoch, split_rows
+
+    use_device(index)
+    spec, digits = specs[index], load(data)
+    trainer.apply_transforms = lambda images, transforms: ops.cast(images, "float32")  # type: ignore[attr-defined]
+    policy = resolve_precision(spec.train.precision)
+    bare = trainer.Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
+    bare.reset(0)
+    rows, transforms = draw_epoch(spec, 1, split_rows(spec, digits)[0], digits.images.shape[1])
+    rates = np.full(len(rows), spec.train.learning_rate, np.float32)
+    while True:
+        for start in range(0, len(rows), STEPS_PER_CALL):
+            part = slice(start, start + STEPS_PER_CALL)
+            bare.run(rows[part], transforms[part], rates[part])
+        pause(None)

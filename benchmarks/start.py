@@ -1,0 +1,57 @@
+"""How long one waits: for --help, and for the first training step."""
+
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.flags import Flags
+from benchmarks.record import environment, save
+from pipeline.config import MemberSpec, TrainConfig
+from pipeline.progress import Progress
+
+HELP = [sys.executable, "-m", "pipeline", "--help"]
+FIRST_STEPS = [sys.executable, "-c", "import sys; from benchmarks.start import train_first_steps as f; f(sys.argv[1])"]
+BATCH = 8  # so that the first call's 32 steps, the first that is heard of, are soon done
+
+
+@dataclass(frozen=True)
+class Start(Flags):
+    """Seconds of `python -m pipeline --help`, and from nothing to the first trained steps of a run."""
+
+    def run(self) -> None:
+        """Time both, again and again."""
+        helps, steps = [], []
+        for _ in range(self.rounds):
+            helps.append(_seconds(HELP))
+            steps.append(_seconds([*FIRST_STEPS, self.data]))
+        for what, seconds in (("--help", helps), (f"first steps (batch {BATCH})", steps)):
+            print(f"{what}: {statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})")
+        save("start", self.out, {"environment": environment(), "help_seconds": helps, "first_steps_seconds": steps})
+
+
+def train_first_steps(data: str) -> None:
+    """Do what a run does, in its order, until a worker tells of its first steps."""
+    from benchmarks.ours import specs_of
+    from pipeline.data import load
+    from pipeline.engine import Engine
+
+    class Trained(Exception):  # noqa: N818 - it is the aim, not an error
+        pass
+
+    def watch(*_: MemberSpec | Progress) -> None:
+        raise Trained
+
+    specs = specs_of("ghouzam", ("swish",), TrainConfig(batch_size=BATCH))
+    with TemporaryDirectory() as folder, suppress(Trained), Engine(Path(folder)) as engine:
+        engine.run(specs, load(data), watch, print)
+
+
+def _seconds(command: list[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
