@@ -136,9 +136,9 @@ def _started(competitors: Sequence[Competitor], logs: Path) -> Iterator[list[lis
                 groups[-1].append(_Process(process, ours, log))
         yield groups
     finally:
-        for process in itertools.chain(*groups):
-            process.process.kill()
-            process.process.join()
+        for started in itertools.chain(*groups):
+            started.process.kill()
+            started.process.join()
 
 
 @contextmanager

@@ -27,3 +27,6 @@ class Flags:
         for name in ("rounds", "seeds", "processes"):
             if getattr(self, name, 1) < 1:
                 raise UserError(f"--{name} must be at least 1. Received: {getattr(self, name)}")
+        for name in ("arms", "architectures", "batches"):
+            if getattr(self, name, True) == ():
+                raise UserError(f"--{name} must name at least one")

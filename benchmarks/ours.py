@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.contest import Competitor, Pause
-from pipeline.config import MemberSpec, RunConfig, TrainConfig, members, validate
+from benchmarks.flags import Architecture
+from pipeline.config import MemberSpec, RunConfig, TrainConfig, UserError, members, validate
 from pipeline.data import load, validation_folds
 
 # As `pipeline.engine` sets them for its workers.
@@ -20,7 +21,7 @@ ENVIRONMENT = {
 WITHOUT_END = 100_000  # epochs
 
 
-def specs_of(architecture: str, arms: tuple[str, ...], train: TrainConfig, seeds: int = 1) -> list[MemberSpec]:
+def specs_of(architecture: Architecture, arms: tuple[str, ...], train: TrainConfig, seeds: int = 1) -> list[MemberSpec]:
     """Members to compete: each arm with each seed, validated on a tenth of the rows.
 
     Raises:
@@ -28,7 +29,7 @@ def specs_of(architecture: str, arms: tuple[str, ...], train: TrainConfig, seeds
     """
     config = RunConfig(
         name="benchmark", architecture=architecture, arms=arms, seeds=seeds, train=replace(train, epochs=WITHOUT_END)
-    )  # type: ignore[arg-type]
+    )
     validate(config)
     return members(config)
 
@@ -52,8 +53,15 @@ def training_images(spec: MemberSpec, data: str) -> int:
 
 
 def epoch_images(spec: MemberSpec, data: str) -> int:
-    """How many of them an epoch has: whole batches."""
-    return training_images(spec, data) // spec.train.batch_size * spec.train.batch_size
+    """How many of them an epoch has: whole batches.
+
+    Raises:
+        UserError: there is not one.
+    """
+    rows, batch = training_images(spec, data), spec.train.batch_size
+    if rows < batch:
+        raise UserError(f"train.batch_size is {batch}, but a member has only {rows} rows to train on. Lower it.")
+    return rows // batch * batch
 
 
 def train_member_of(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str) -> None:
@@ -81,7 +89,7 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
 
     use_device(index)
     spec, digits = specs[index], load(data)
-    trainer.apply_transforms = lambda images, transforms: ops.cast(images, "float32")  # type: ignore[attr-defined]
+    trainer.apply_transforms = lambda images, _: ops.cast(images, "float32")  # type: ignore[assignment,attr-defined]
     policy = resolve_precision(spec.train.precision)
     bare = trainer.Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
     bare.reset(0)

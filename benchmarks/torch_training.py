@@ -56,7 +56,7 @@ def train(pause: Pause, _: int, spec: MemberSpec, activation: str, threads: int,
     images = torch.from_numpy(digits.images[rows]).float().div(255).unsqueeze(1)
     labels = torch.from_numpy(digits.labels[rows]).long()
     network = NETWORKS[spec.architecture](ACTIVATIONS[activation]).train()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.RMSprop(network.parameters(), lr=spec.train.learning_rate, alpha=0.9)
     half = resolve_precision(spec.train.precision) == "mixed_bfloat16"
     batch = spec.train.batch_size

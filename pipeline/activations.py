@@ -1,18 +1,14 @@
 """The swish family: formula, gradient, registration; and the table from names to activation layers.
 
 Swish is x·sigmoid(x) (Ramachandran, Zoph & Le 2017, https://arxiv.org/abs/1710.05941; also SiLU, Elfwing et al. 2017).
-What makes it cost more than ReLU is not its arithmetic but its passes over memory: written in tensor operations it takes
-two forward and some five backward, each rounded to the precision of the layer. Here it is one pass each: only x is kept
-for the gradient, sigmoid(x) is computed again, and the element-wise formula, it alone, is compiled by XLA, with float32
-inside of the pass whatever the precision outside. Everything around it stays with oneDNN, whose convolutions are 5 to 10
-times as fast as XLA's on a CPU. `python -m benchmarks swish` measures what is left of the extra cost.
+What makes it cost more than ReLU is not its arithmetic but its passes over memory: written in tensor operations it
+takes two forward and some five backward, each rounded to the precision of the layer. Here it is one pass each: only x
+is kept for the gradient, and sigmoid(x) is computed again. `python -m benchmarks swish` measures what it still costs.
 
 Keras has an activation called "swish" of its own, and the string always means that one: activations are passed as
 objects.
 """
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import keras
@@ -20,30 +16,10 @@ import numpy as np
 from keras import ops
 
 from pipeline.config import OWN_ACTIVATIONS
+from pipeline.fusion import one_pass
 from pipeline.members import ActivationCurve
 
 RECORDED_X = np.linspace(-5, 5, 101, dtype=np.float32)
-
-
-@cache
-def _one_pass(formula: Callable[..., Any]) -> Callable[..., Any]:
-    """An element-wise formula as one loop over its tensors, float32 inside where they are narrower.
-
-    The formula returns a tuple; each result gets the dtype of the argument in its place.
-
-    Under JAX there is nothing to do: the training step that it becomes a part of is compiled by XLA as a whole.
-    """
-
-    def in_float32(*tensors: Any) -> Any:
-        wide = [ops.cast(t, keras.backend.result_type(t.dtype, "float32")) for t in tensors]
-        results = formula(*wide)
-        return tuple(ops.cast(result, tensor.dtype) for result, tensor in zip(results, tensors, strict=False))
-
-    if keras.backend.backend() != "tensorflow":
-        return in_float32
-    import tensorflow as tf
-
-    return tf.function(in_float32, jit_compile=True, autograph=False)
 
 
 def _swish_value(x: Any) -> tuple[Any]:
@@ -58,9 +34,9 @@ def _swish_gradient(x: Any, upstream: Any) -> tuple[Any]:
 @ops.custom_gradient
 def _swish(x: Any) -> Any:
     def gradient(*args: Any, upstream: Any = None) -> Any:
-        return _one_pass(_swish_gradient)(x, args[0] if upstream is None else upstream)[0]
+        return one_pass(_swish_gradient)(x, args[0] if upstream is None else upstream)[0]
 
-    return _one_pass(_swish_value)(x)[0], gradient
+    return one_pass(_swish_value)(x)[0], gradient
 
 
 @keras.saving.register_keras_serializable(package="pipeline")
@@ -90,10 +66,10 @@ def _swish_beta_gradients(x: Any, beta: Any, upstream: Any) -> tuple[Any, Any]:
 @ops.custom_gradient
 def _swish_beta(x: Any, beta: Any) -> Any:
     def gradient(*args: Any, upstream: Any = None) -> Any:
-        by_x, by_beta = _one_pass(_swish_beta_gradients)(x, beta, args[0] if upstream is None else upstream)
+        by_x, by_beta = one_pass(_swish_beta_gradients)(x, beta, args[0] if upstream is None else upstream)
         return by_x, ops.sum(by_beta)
 
-    return _one_pass(_swish_beta_value)(x, beta)[0], gradient
+    return one_pass(_swish_beta_value)(x, beta)[0], gradient
 
 
 @keras.saving.register_keras_serializable(package="pipeline")

@@ -51,6 +51,15 @@ def use_device(index: int) -> int:
     return _room_on_gpus(len(gpus))
 
 
+def on_tensorflow_cpu() -> bool:
+    """Whether it is TensorFlow that computes, and on the CPU."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.get_visible_devices("GPU")
+
+
 def describe_environment() -> dict[str, str]:
     """Versions and hardware of this process, for the records of a run."""
     packages = ("keras", keras.backend.backend(), "numpy", "pandas", "scikit-learn")

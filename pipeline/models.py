@@ -13,6 +13,7 @@ import numpy as np
 from keras import layers
 
 from pipeline.activations import activation_layer
+from pipeline.normalization import BatchNormalization
 
 CLASSES = 10
 
@@ -66,7 +67,7 @@ def deotte(activation: str, seed: int, policy: str = "float32") -> keras.Model:
             layers.Conv2D(filters, size, stride, padding=padding, kernel_initializer=init, dtype=policy),
             activation_layer(activation, policy),
             # Keras's momentum, 0.99, would need some 500 steps to follow the weights.
-            layers.BatchNormalization(momentum=0.9, dtype=policy),
+            BatchNormalization(momentum=0.9, dtype=policy),
         ]
 
     def dropout() -> keras.layers.Layer:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.activations import SwishBeta
 from pipeline.augment import apply_transforms
 from pipeline.config import TrainConfig
+from pipeline.device import on_tensorflow_cpu
 from pipeline.models import ARCHITECTURES, CLASSES, logits_model
 
 PREDICT_BATCH = 1000  # images at most
@@ -166,7 +167,7 @@ def _tensorflow_steps(
         optimizer.apply(tape.gradient(scaled, model.trainable_variables), model.trainable_variables)
         return loss, _correct(truth, logits)
 
-    if _has_gpu():
+    if not on_tensorflow_cpu():
         # One fused program a step. Not the augmentation: XLA does not know TensorFlow's resampling.
         update = tf.function(update, jit_compile=True, autograph=False)
 
@@ -188,12 +189,6 @@ def _tensorflow_steps(
         return total, correct
 
     return run
-
-
-def _has_gpu() -> bool:
-    import tensorflow as tf
-
-    return bool(tf.config.get_visible_devices("GPU"))
 
 
 def _jax_steps(

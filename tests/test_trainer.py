@@ -76,7 +76,7 @@ def test_steps_are_kerass_own_train_on_batch(digits, optimizer):
 def test_the_step_that_gpus_get_compiled_whole_computes_the_same(digits, policy, count, tolerance, monkeypatch):
     results = []
     for gpu in (False, True):
-        monkeypatch.setattr(trainer_module, "_has_gpu", lambda gpu=gpu: gpu)
+        monkeypatch.setattr(trainer_module, "on_tensorflow_cpu", lambda gpu=gpu: not gpu)
         t = trainer(digits, policy=policy)
         for layer in t.network.layers:
             if isinstance(layer, keras.layers.Dropout):

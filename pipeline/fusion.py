@@ -1,0 +1,34 @@
+"""Element-wise formulas in one pass over memory, where the framework would take several.
+
+On a CPU it is passes over memory, not arithmetic, that everything but convolutions costs, and TensorFlow makes one for
+each operation, in bfloat16 a slow one. XLA compiles a formula into one loop; but it must get the formula alone, as its
+convolutions are 5 to 10 times slower than the ones of oneDNN around it.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@cache
+def one_pass(formula: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+    """An element-wise formula as one loop over its tensors, float32 inside where they are narrower.
+
+    Under JAX there is nothing to do: the training step that it becomes a part of is compiled by XLA as a whole.
+
+    Args:
+        formula: Takes tensors and returns a tuple; each result gets the dtype of the argument in its place.
+    """
+
+    def in_float32(*tensors: Any) -> tuple[Any, ...]:
+        wide = [ops.cast(t, keras.backend.result_type(t.dtype, "float32")) for t in tensors]
+        return tuple(ops.cast(r, t.dtype) for r, t in zip(formula(*wide), tensors, strict=False))
+
+    if keras.backend.backend() != "tensorflow":
+        return in_float32
+    import tensorflow as tf
+
+    return tf.function(in_float32, jit_compile=True, autograph=False)
