@@ -7,6 +7,7 @@ from typing import Any
 import tyro
 
 from benchmarks.original import Original
+from benchmarks.plot import Plot
 from benchmarks.pytorch import PyTorch
 from benchmarks.start import Start
 from benchmarks.step import Step
@@ -19,6 +20,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "pytorch": PyTorch,
     "step": Step,
     "start": Start,
+    "plot": Plot,
 }
 
 

@@ -19,8 +19,8 @@ from pipeline.paths import written_aside
 # Imports point only upwards in this list.
 MODULES = (
     "config", "paths", "csv_files", "data", "members", "progress", "device", "fusion", "activations",
-    "normalization", "augment", "models", "trainer", "checkpoint", "train", "engine", "ensemble", "paired", "compare",
-    "submission", "predictions", "figures", "report", "run", "kernel",
+    "normalization", "augment", "models", "trainer", "checkpoint", "train", "engine", "ensemble", "voters", "selection",
+    "paired", "compare", "submission", "predictions", "figures", "report", "run", "kernel",
 )  # fmt: skip
 PACKAGE = Path(__file__).parent
 BUNDLE = Path("build/kernel.py")

@@ -14,6 +14,8 @@ from pipeline.data import Digits
 from pipeline.ensemble import labels_of, out_of_fold, soft_vote
 from pipeline.members import Member
 from pipeline.paired import Pair, Paired, compare_pairs
+from pipeline.selection import Selection, judge_selections
+from pipeline.voters import SameSize, same_size, voters_of
 
 # What the members of a pair record a digest of, in words.
 FINGERPRINTS = {
@@ -91,6 +93,10 @@ class Comparison:
     """Each two arms over their pairs of the same seed and fold; empty without pairs, or where they were not fair."""
     fairness: str
     """What the members' own records say of it, in a sentence; empty without pairs."""
+    same_size: list[SameSize]
+    """Ensembles of one size, from one arm and from two; on the held-back images, else on the validation rows."""
+    selections: list[Selection]
+    """Votes of unequal weight, against equal ones."""
     failed: dict[str, str]
     """Members that are left out, with the reason."""
 
@@ -105,6 +111,7 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
     """
     groups = {name: [m for m in members if m.arm == name] for name in arm_names(members)}
     fair, fairness = check_fairness(members)
+    voters = voters_of(members, digits)
     voting = groups | ({"all": list(members)} if len(groups) > 1 else {})
     return Comparison(
         arms=[_arm(name, group, groups.get("relu", []), digits) for name, group in groups.items()],
@@ -116,6 +123,8 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
         ],
         paired=compare_pairs(pairs_of(groups, digits)) if fair else [],
         fairness=fairness,
+        same_size=same_size(voters, digits.held_back_labels) if voters else [],
+        selections=judge_selections(voters) if voters else [],
         failed=failed,
     )
 

@@ -13,7 +13,7 @@ from pipeline.config import RunConfig, UserError, digest, from_json, members
 from pipeline.data import Digits, load
 from pipeline.members import Member, flaw, read
 from pipeline.paths import make_folder, runs_folder, written_aside
-from pipeline.report import comparison_table, mcnemar_lines, paired_lines, render_report
+from pipeline.report import comparison_lines, comparison_table, render_report
 from pipeline.run import COMPARISON, CONFIG_FILE, DATA_FILE, REPORT, write_json
 
 
@@ -66,7 +66,7 @@ def compare_runs(folders: Sequence[Path], out: Path | None, data: str | None, co
         html = render_report([run.config for run in runs], digits, finished, comparison, note)
         aside.write_text(html, encoding="utf-8")
     console.print(comparison_table(comparison))
-    for line in [*filter(None, [note]), *paired_lines(comparison), *mcnemar_lines(comparison)]:
+    for line in [*filter(None, [note]), *comparison_lines(comparison)]:
         console.print(line, markup=False)
     console.print(f"report: {target / REPORT}", markup=False)
     return target

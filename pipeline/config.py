@@ -21,6 +21,8 @@ KERAS_ACTIVATIONS = (
 )  # fmt: skip
 
 
+Vote = Literal["equal", "greedy", "fitted"]
+
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
 
@@ -102,6 +104,9 @@ class RunConfig:
     """How many folds take their turn as validation rows. 1: a single hold-out of 1/folds; folds: cross-validation."""
     split_seed: int = 0
     """Seed of the split into folds; the same for all members."""
+    vote: Vote = "equal"
+    """Weights of the members' votes in the submission. greedy, fitted: chosen on validation rows; the report says
+    whether that pays. Can be changed after the training: nothing is trained again."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
@@ -160,6 +165,9 @@ def problems(config: RunConfig) -> list[str]:
     else:
         require(config.folds_used == 0, "folds_used", "0 when folds is 0", config.folds_used)
 
+    require(config.vote == "equal" or config.folds > 0, "vote", "'equal' when folds is 0: weights need validation rows",
+            config.vote)  # fmt: skip
+
     augment, train = config.augment, config.train
     require(0 <= augment.rotation <= 180, "augment.rotation", "in [0, 180] degrees", augment.rotation)
     require(0 <= augment.zoom < 1, "augment.zoom", "in [0, 1)", augment.zoom)
@@ -203,9 +211,9 @@ def members(config: RunConfig) -> list[MemberSpec]:
 
 
 def digest(config: RunConfig | MemberSpec) -> str:
-    """SHA-256, in hex, of all that a config's results depend on: not its name, nor where its data and output are."""
+    """SHA-256, in hex, of all that a config's members depend on: not its name, nor where its data and output are."""
     content = asdict(config)
-    for label in ("name", "data", "out"):
+    for label in ("name", "data", "out", "vote"):
         content.pop(label, None)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -73,7 +73,7 @@ TEMPLATE = """\
 </table></div>
 <p>Single networks: mean over the n members, ± their standard deviation. Ensembles: soft voting with equal weights.
   Seconds per epoch: median, first epochs left out. Ratio: median over pairs of the same seed and fold.</p>
-{% for line in tests %}<p>{{ line }}</p>{% endfor %}
+{% for line in others %}<p>{{ line }}</p>{% endfor %}
 {% for figure in figures %}
 <figure>
   <img alt="{{ figure.alt }}" src="data:image/png;base64,{{ figure.png }}">
@@ -134,6 +134,28 @@ def paired_lines(comparison: Comparison) -> list[str]:
     return [*(describe(result) for result in comparison.paired), *filter(None, [comparison.fairness])]
 
 
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """All that is said of a comparison in words, the headline first."""
+    return [*paired_lines(comparison), *mcnemar_lines(comparison), *ensemble_lines(comparison)]
+
+
+def ensemble_lines(comparison: Comparison) -> list[str]:
+    """What each arm adds to an ensemble, and whether unequal votes pay."""
+    lines = []
+    if comparison.same_size:
+        images = comparison.same_size[0].images
+        each = "; ".join(f"{e.composition}: {e.mean_errors:.1f}" for e in comparison.same_size)
+        lines.append(f"Ensembles of the same size, mean errors on {images:,} images: {each}.")
+    for s in comparison.selections:
+        low, high = s.interval
+        lines.append(
+            f"{s.method.capitalize()} instead of equal votes: {s.gain:+.3f} points (95% {low:+.3f} to {high:+.3f}, "
+            f"nested cross-validation on {s.images:,} images): "
+            + (f"worth it, --vote {s.method}." if s.recommended else "no gain shown, equal votes it is.")
+        )
+    return lines
+
+
 def render_report(
     configs: Sequence[RunConfig], digits: Digits, members: Sequence[Member], comparison: Comparison, note: str = ""
 ) -> str:
@@ -160,7 +182,7 @@ def render_report(
             columns=TABLE_COLUMNS,
             rows=comparison_rows(comparison),
             paired=paired_lines(comparison),
-            tests=mcnemar_lines(comparison),
+            others=[*mcnemar_lines(comparison), *ensemble_lines(comparison)],
             figures=[_embed(plot) for plot in _plots(members, digits, comparison)],
             config_texts=[to_json(config) for config in configs],
             environment=json.dumps(members[0].environment, indent=2),

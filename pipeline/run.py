@@ -9,19 +9,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 from rich.console import Console
 
-from pipeline.compare import Comparison, compare
+from pipeline.compare import Comparison, Score, compare, score
 from pipeline.config import MemberSpec, RunConfig, RunError, UserError, digest, from_json, members, to_json, validate
 from pipeline.csv_files import GET_THE_DATA
 from pipeline.data import Digits, load, validation_folds
 from pipeline.engine import Engine
-from pipeline.ensemble import labels_of, soft_vote
+from pipeline.ensemble import labels_of
 from pipeline.members import Member, flaw, read
 from pipeline.paths import make_folder, run_folder, written_aside
 from pipeline.progress import ProgressView
-from pipeline.report import comparison_table, mcnemar_lines, paired_lines, render_report
+from pipeline.report import comparison_lines, comparison_table, render_report
+from pipeline.selection import cast_votes
 from pipeline.submission import write_submission
 
 LOCK, CONFIG_FILE, DATA_FILE = ".lock", "config.json", "data.json"
@@ -55,8 +58,9 @@ def main(config: RunConfig) -> Path:
             failed = train(config, digits, folder, engine, console)
         finished = read_members(config, folder, failed)
         comparison = compare(finished, digits, failed)
-        write_results(folder, config, digits, finished, comparison)
-    show(console, comparison, folder, time.perf_counter() - started)
+        labels = write_results(folder, config, digits, finished, comparison)
+    known = digits.held_back_labels
+    show(console, comparison, folder, None if known is None else score(labels, known), time.perf_counter() - started)
     return folder
 
 
@@ -181,30 +185,31 @@ def read_members(config: RunConfig, folder: Path, failed: dict[str, str]) -> lis
 
 def write_results(
     folder: Path, config: RunConfig, digits: Digits, finished: list[Member], comparison: Comparison
-) -> None:
-    """Write all that follows from the finished members."""
+) -> NDArray[np.int64]:
+    """Write all that follows from the finished members; returns the predicted labels, shape (m,)."""
     write_json(folder / "environment.json", finished[0].environment)
     write_json(folder / COMPARISON, asdict(comparison))
     with written_aside(folder / REPORT) as aside:
         aside.write_text(render_report([config], digits, finished, comparison), encoding="utf-8")
-    labels = labels_of(soft_vote([member.test_probabilities for member in finished]))
+    labels = labels_of(cast_votes(config.vote, finished, digits))
     write_submission(folder / SUBMISSION, digits.image_ids, labels)
+    return labels
 
 
-def show(console: Console, comparison: Comparison, folder: Path, seconds: float) -> None:
-    """Print the outcome."""
+def show(console: Console, comparison: Comparison, folder: Path, held_back: Score | None, seconds: float) -> None:
+    """Print the outcome; `held_back` is the submission's score where it is known."""
     console.print(comparison_table(comparison))
-    for line in [*paired_lines(comparison), *mcnemar_lines(comparison)]:
+    for line in comparison_lines(comparison):
         console.print(line, markup=False)
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
-    vote = comparison.ensembles[-1]
-    console.print(f"submission: {folder / SUBMISSION}, the vote of {vote.members} members", markup=False)
+    members = comparison.ensembles[-1].members
+    console.print(f"submission: {folder / SUBMISSION}, the vote of {members} members", markup=False)
     console.print(f"report: {folder / REPORT}", markup=False)
     console.print(f"done in {seconds:.0f} s")
-    if vote.held_back:
+    if held_back:
         console.print(
-            f"this submission would score {vote.held_back.accuracy:.5f} on the sample's held-back labels. The sample "
+            f"this submission would score {held_back.accuracy:.5f} on the sample's held-back labels. The sample "
             f"is 5,000 digits, not the competition. {GET_THE_DATA} Then: python -m pipeline run leaderboard",
             markup=False,
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from kaggle_server import KaggleServer
 
 from pipeline import kaggle_api, kernels, submit
@@ -60,15 +61,24 @@ def run(folder, data, out, *more):
 
 @pytest.fixture(scope="session")
 def runs_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
+    """One for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runs"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def finished(runs_folder, csv_source):
-    """A finished, uninterrupted run: its folder and what it printed."""
-    done = run(runs_folder, csv_source, "whole")
-    assert done.returncode == 0, done.stderr
-    return runs_folder / "whole", done
+    """A finished, uninterrupted run: its folder and what it printed. Trained once for all processes of the tests."""
+    printed = runs_folder / "printed.txt"
+    with FileLock(runs_folder / ".lock"):
+        if not printed.exists():
+            done = run(runs_folder, csv_source, "whole")
+            assert done.returncode == 0, done.stderr
+            assert done.stderr == ""  # TensorFlow's chatter is in the worker's log
+            printed.write_text(done.stdout)
+    return runs_folder / "whole", printed.read_text()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import matplotlib.image
 import numpy as np
 import pytest
 from conftest import ROOT, environment
@@ -13,8 +14,9 @@ from conftest import ROOT, environment
 from benchmarks.contest import Competitor, Timing, hold
 from benchmarks.original import gain_of
 from benchmarks.ours import competitor, epoch_images, specs_of, training_images
+from benchmarks.plot import Plot
 from benchmarks.record import rows_of
-from pipeline.config import RunError, TrainConfig
+from pipeline.config import RunError, TrainConfig, UserError
 
 NAP = 0.2
 
@@ -158,7 +160,8 @@ def test_the_command_writes_a_record_of_what_it_did(csv_source, tmp_path):
         (["swish", "--arms", "relu", "swich"], "did you mean 'swish'?"),
         (["swish", "--data", "nowhere.zip"], "nowhere.zip"),
         (["swish", "--batches", 5000], "train.batch_size is 5000, but a member has only 2700 rows"),
-        (["swish", "--arms"], "--arms"),
+        (["swish", "--arms"], "--arms must name at least one"),
+        (["plot", "--records", "nowhere"], "nowhere/swish.json is missing; python -m benchmarks swish writes it."),
     ],
 )
 def test_a_users_mistake_is_told_without_a_traceback(arguments, words):
@@ -166,6 +169,21 @@ def test_a_users_mistake_is_told_without_a_traceback(arguments, words):
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_picture_shows_the_records(tmp_path):
+    def row(architecture, name, ratio):
+        return {"architecture": architecture, "batch": 86, "name": name, "ratio": ratio, "ratio_low": ratio - 0.1,
+                "ratio_high": ratio + 0.1, "microseconds_per_image": 100 * ratio}  # fmt: skip
+
+    for claim, names in (("swish", ("relu", "swish")), ("pytorch", ("ours relu", "PyTorch relu"))):
+        rows = [row(a, name, 1 + 0.2 * i) for a in ("ghouzam", "deotte") for i, name in enumerate(names)]
+        (tmp_path / f"{claim}.json").write_text(json.dumps({"rows": rows}))
+    Plot(tmp_path / "deep" / "speed.png", tmp_path).run()
+    assert matplotlib.image.imread(tmp_path / "deep" / "speed.png").shape[:2] == (480, 1320)
+    (tmp_path / "pytorch.json").write_text("{}")
+    with pytest.raises(UserError, match="pytorch.json is not the record of a benchmark"):
+        Plot(tmp_path / "speed.png", tmp_path).run()
 
 
 def benchmark(*arguments):

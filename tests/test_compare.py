@@ -64,6 +64,13 @@ def test_table_by_hand(spec, ten):
     assert test.p_value == 1.0
     assert result.tests[1].rows == "held back"
     assert result.failed == {"elu-s0-f0": "why"}
+    # Both seeds of an arm, or one of each, where swish's right digit, the lower one, wins every tie.
+    assert {e.composition: (e.ensembles, e.mean_errors) for e in result.same_size} == {
+        "2 relu": (1, 2.0),
+        "2 swish": (1, 1.0),
+        "1 relu + 1 swish": (4, 1.0),
+    }
+    assert result.selections == []  # ten rows say nothing of weights
 
 
 def test_without_validation_held_back_or_relu(spec, ten):

@@ -10,7 +10,9 @@ from rich.console import Console
 
 from pipeline.compare import compare
 from pipeline.members import Member
-from pipeline.report import comparison_rows, comparison_table, mcnemar_lines, render_report
+from pipeline.report import comparison_rows, comparison_table, ensemble_lines, mcnemar_lines, render_report
+from pipeline.selection import Selection
+from pipeline.voters import SameSize
 
 
 def member(spec, digits, activation, seed, fold):
@@ -81,3 +83,20 @@ def test_columns_that_hold_nothing_are_left_out(run):
         "s/epoch",
         "ratio to relu",
     ]
+
+
+def test_ensembles_and_weights_are_told_in_words(run):
+    comparison = replace(
+        run()[3],
+        same_size=[SameSize("2 relu", 1, 27.0, 2000), SameSize("1 relu + 1 swish", 4, 25.25, 2000)],
+        selections=[
+            Selection("greedy", {}, 0.01, (-0.02, 0.04), 1500),
+            Selection("fitted", {}, 0.05, (0.01, 0.09), 1500),
+        ],
+    )
+    sizes, greedy, fitted = ensemble_lines(comparison)
+    assert sizes.endswith("mean errors on 2,000 images: 2 relu: 27.0; 1 relu + 1 swish: 25.2.")
+    assert "+0.010 points (95% -0.020 to +0.040, nested cross-validation on 1,500 images): no gain shown" in greedy
+    assert fitted.endswith("worth it, --vote fitted.")
+    html = render_report(*run()[:3], comparison)
+    assert all(line.replace("+", "&#43;") in html for line in (sizes, greedy, fitted))
