@@ -2,17 +2,14 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.contest import Competitor, hold
 from benchmarks.flags import Architecture, Flags, Precision
 from benchmarks.ours import ENVIRONMENT, competitor, specs_of
 from benchmarks.record import environment, rows_of, save, show, show_timings
 from pipeline.config import TrainConfig
-
-if TYPE_CHECKING:
-    from benchmarks.layers import LayerTime
 
 
 @dataclass(frozen=True)
@@ -47,25 +44,22 @@ class Step(Flags):
             spread = (max(whole.seconds) - min(whole.seconds)) / statistics.median(whole.seconds)
             print(f"epochs of the member differ by {spread:.1%} of their median")
 
-            probe = hold([Competitor("layers", "benchmarks.layers:measure", (specs[0],), 1, 1, ENVIRONMENT)], rounds=1)[
-                0
-            ]
-            times, product, policy = probe.last_reports[0]
+            probe = Competitor("layers", "benchmarks.layers:measure", (specs[0],), 1, 1, ENVIRONMENT)
+            product, policy, times = hold([probe], rounds=1)[0].last_reports[0]
             show_layers(architecture, times, product, policy)
-            layers += [{"architecture": architecture, "precision": policy, **asdict(t)} for t in times]
+            layers += [{"architecture": architecture, "precision": policy, **t} for t in times]
             products[architecture] = product
         content = {"environment": environment(), "rows": rows, "layers": layers, "product_flops": products}
         save("step", self.out, content)
 
 
-def show_layers(architecture: str, times: Sequence["LayerTime"], product: float, policy: str) -> None:
+def show_layers(architecture: str, times: Sequence[dict[str, Any]], product: float, policy: str) -> None:
     """Print the kinds of layers, those that take most first."""
-    total = sum(t.microseconds for t in times)
-    lines = [
-        [t.kind, f"{t.microseconds:.0f}", f"{t.microseconds / total:.0%}",
-         f"{t.flops / t.microseconds / 1e3:.0f}" if t.flops else "-",
-         f"{t.flops / t.microseconds * 1e6 / product:.0%}" if t.flops else "-"]
-        for t in sorted(times, key=lambda t: -t.microseconds)
-    ]  # fmt: skip
+    total = sum(t["microseconds"] for t in times)
+    lines = []
+    for t in sorted(times, key=lambda t: -t["microseconds"]):
+        rate = t["flops"] / t["microseconds"] * 1e6  # FLOP/s
+        reached = [f"{rate / 1e9:.0f}", f"{rate / product:.0%}"] if rate else ["-", "-"]
+        lines.append([t["kind"], f"{t['microseconds']:.0f}", f"{t['microseconds'] / total:.0%}", *reached])
     title = f"{architecture}, {policy}, layers alone; a large matrix product: {product / 1e9:.0f} GFLOP/s"
     show(title, ["layers", "µs per image", "share", "GFLOP/s", "of the product"], lines)

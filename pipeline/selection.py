@@ -72,11 +72,14 @@ def fitted_weights(of_truth: NDArray[np.float64]) -> NDArray[np.float64]:
     """The weights, not negative and of sum 1, whose vote has the lowest log loss; shapes as `greedy_weights`."""
     voters = len(of_truth)
 
+    def loss(weights: NDArray[np.float64]) -> float:
+        return _log_loss(weights @ of_truth)
+
     def slope(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return -(of_truth / np.maximum(weights @ of_truth, TINY)).mean(axis=1)
+        return np.asarray(-(of_truth / np.maximum(weights @ of_truth, TINY)).mean(axis=1))
 
     found = minimize(
-        lambda weights: _log_loss(weights @ of_truth),
+        loss,
         np.full(voters, 1 / voters),
         jac=slope,
         method="SLSQP",

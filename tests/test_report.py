@@ -2,6 +2,7 @@ import base64
 import io
 import re
 from dataclasses import replace
+from html import unescape
 
 import matplotlib.image
 import numpy as np
@@ -99,4 +100,4 @@ def test_ensembles_and_weights_are_told_in_words(run):
     assert "+0.010 points (95% -0.020 to +0.040, nested cross-validation on 1,500 images): no gain shown" in greedy
     assert fitted.endswith("worth it, --vote fitted.")
     html = render_report(*run()[:3], comparison)
-    assert all(line.replace("+", "&#43;") in html for line in (sizes, greedy, fitted))
+    assert all(line in unescape(html) for line in (sizes, greedy, fitted))
