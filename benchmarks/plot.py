@@ -55,7 +55,7 @@ def _draw_costs(axes: Axes, rows: list[dict[str, Any]]) -> None:
         places = [c + (i - (len(names) - 1) / 2) * 0.2 for c in range(len(contests))]
         axes.errorbar(places, ratios, yerr=spread, fmt="o", capsize=3, color=f"C{i + 1}", label=name)
     axes.axhline(1, color="C0", label=rows[0]["name"])
-    axes.set_xticks(range(len(contests)), [f"{architecture}, batch {batch}" for architecture, batch in contests])
+    axes.set_xticks(range(len(contests)), [f"{architecture}\nbatch {batch}" for architecture, batch in contests])
     axes.set(title="Epoch time, in multiples of ReLU's", ylim=(0.8, None))
     axes.legend(ncols=len(names) + 1, fontsize="small")
 
