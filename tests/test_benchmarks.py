@@ -82,7 +82,7 @@ def test_an_epoch_is_the_whole_batches_outside_of_the_fold(csv_source):
 
 
 def test_ours_trains_members_and_their_bare_arithmetic(csv_source):
-    specs = specs_of("deotte", ("swish",), TrainConfig(batch_size=20), seeds=2)
+    specs = specs_of("ghouzam", ("swish",), TrainConfig(batch_size=20), seeds=2)
     whole, bare = hold(
         [
             competitor("whole", specs, str(csv_source)),
@@ -139,7 +139,7 @@ def test_pytorchs_networks_are_the_same(architecture):
 
 def test_the_command_writes_a_record_of_what_it_did(csv_source, tmp_path):
     out = tmp_path / "swish.json"
-    done = benchmark("swish", "--data", csv_source, "--out", out, "--rounds", 1, "--architectures", "deotte",
+    done = benchmark("swish", "--data", csv_source, "--out", out, "--rounds", 1, "--architectures", "ghouzam",
                      "--batches", 20, "--arms", "relu", "swish", "--processes", 1)  # fmt: skip
     assert done.returncode == 0, done.stderr
     record = json.loads(out.read_text())
