@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.flags import Flags
 from benchmarks.record import environment, save
 from pipeline.config import MemberSpec, TrainConfig
+from pipeline.data import load
 from pipeline.progress import Progress
 
 HELP = [sys.executable, "-m", "pipeline", "--help"]
@@ -25,6 +26,7 @@ class Start(Flags):
 
     def run(self) -> None:
         """Time both, again and again."""
+        load(self.data)  # so that a mistake in its name is told here, not by the processes below
         helps, steps = [], []
         for _ in range(self.rounds):
             helps.append(_seconds(HELP))
@@ -37,7 +39,6 @@ class Start(Flags):
 def train_first_steps(data: str) -> None:
     """Do what a run does, in its order, until a worker tells of its first steps."""
     from benchmarks.ours import specs_of
-    from pipeline.data import load
     from pipeline.engine import Engine
 
     class Trained(Exception):  # noqa: N818 - it is the aim, not an error

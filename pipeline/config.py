@@ -165,8 +165,10 @@ def problems(config: RunConfig) -> list[str]:
     else:
         require(config.folds_used == 0, "folds_used", "0 when folds is 0", config.folds_used)
 
-    require(config.vote == "equal" or config.folds > 0, "vote", "'equal' when folds is 0: weights need validation rows",
-            config.vote)  # fmt: skip
+    if config.vote != "equal":
+        require(config.folds > 0, "vote", "'equal' when folds is 0: weights are fitted on validation rows", config.vote)
+        voters = len(config.arms) * config.seeds
+        require(voters > 1, "vote", "'equal' with one arm and seed: there is nothing to weigh", config.vote)
 
     augment, train = config.augment, config.train
     require(0 <= augment.rotation <= 180, "augment.rotation", "in [0, 180] degrees", augment.rotation)

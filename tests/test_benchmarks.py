@@ -161,6 +161,7 @@ def test_the_command_writes_a_record_of_what_it_did(csv_source, tmp_path):
         (["swish", "--data", "nowhere.zip"], "nowhere.zip"),
         (["swish", "--batches", 5000], "train.batch_size is 5000, but a member has only 2700 rows"),
         (["swish", "--arms"], "--arms must name at least one"),
+        (["start", "--data", "nowhere.zip"], "nowhere.zip"),
         (["plot", "--records", "nowhere"], "nowhere/swish.json is missing; python -m benchmarks swish writes it."),
     ],
 )

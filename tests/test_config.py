@@ -7,6 +7,7 @@ import pytest
 from pipeline.config import (
     KERAS_ACTIVATIONS,
     AugmentConfig,
+    RunConfig,
     TrainConfig,
     UserError,
     digest,
@@ -86,3 +87,13 @@ def test_keras_activations_exist_and_are_elementwise(name):
     y = np.asarray(getattr(keras.activations, name)(x))
     assert y.shape == x.shape
     assert np.allclose(y[1], np.asarray(getattr(keras.activations, name)(x[1:2]))[0])
+
+
+def test_votes_are_weighed_only_where_there_is_something_to_weigh_them_by():
+    weighed = RunConfig(name="x", vote="greedy")
+    assert problems(weighed) == []
+    (no_rows,) = problems(replace(weighed, folds=0, folds_used=0, train=TrainConfig(schedule="cosine")))
+    assert "vote must be 'equal' when folds is 0" in no_rows
+    (alone,) = problems(replace(weighed, arms=("swish",)))
+    assert "nothing to weigh. Received: 'greedy'" in alone
+    assert digest(weighed) == digest(replace(weighed, vote="equal"))  # nothing is trained again
