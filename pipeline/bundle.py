@@ -231,7 +231,7 @@ def _header(config: RunConfig, run_id: str) -> str:
         f'"""ReLU and Swish on Digit Recognizer: the run "{config.name}", as one file.\n\n'
         "Made by `python -m pipeline bundle` from the modules of pipeline/; change those, not this. As a Kaggle\n"
         "kernel it needs the competition's data attached, and no internet. Elsewhere: `python kernel.py` in a folder\n"
-        "that has the data in data/. It writes submission.csv, report.html and the run's folder, runs/NAME-DIGEST, to\n"
+        "that has the data in data/. It writes submission.csv, report.html and the run's folder, runs/NAME-RECIPE, to\n"
         "the working directory; started there again, it resumes.\n"
         f'"""\n\nIDENTITY = {identity!r}\n'
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.compare import compare
-from pipeline.config import RunConfig, UserError, digest, from_json, members
+from pipeline.config import RunConfig, UserError, from_json, members, recipe
 from pipeline.data import Digits, load
 from pipeline.members import Member, flaw, read
 from pipeline.paths import make_folder, runs_folder, written_aside
@@ -111,8 +111,7 @@ def _load(run: _Run, data: str | None) -> Digits:
 
 def _labels(runs: Sequence[_Run]) -> list[Callable[[str], str]]:
     """For each run, how an activation of it is called."""
-    recipes = {digest(replace(r.config, arms=(), seeds=1, folds_used=0, name="", out=None)) for r in runs}
-    if len(recipes) == 1:
+    if len({recipe(run.config) for run in runs}) == 1:
         return ["{}".format for _ in runs]
     names = [run.config.name for run in runs]
     if len(set(names)) < len(names):

@@ -25,6 +25,9 @@ Vote = Literal["equal", "greedy", "fitted"]
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
+LABELS = ("name", "data", "out", "vote")  # fields that no member depends on
+EXTENT = ("arms", "seeds", "folds_used")  # fields that say which members there are, not how one is trained
+
 
 class UserError(Exception):
     """A mistake the user can mend: the message says what, where, what was received and what to do. Exit code 2."""
@@ -91,7 +94,8 @@ class RunConfig:
     data: str = "auto"
     """Folder or zip of the competition's files; auto: where Kaggle mounts them, else data/; sample: embedded digits."""
     out: str | None = None
-    """The run's folder. By default runs/NAME-DIGEST, so that the same command finds its own folder and resumes it."""
+    """The run's folder. By default runs/NAME-RECIPE, so that the same command finds its own folder and resumes it, and
+    one with more seeds, arms or folds trains only what is missing."""
     architecture: Literal["ghouzam", "deotte"] = "ghouzam"
     """The network: ghouzam (the source's, 887,530 parameters) or deotte (batch-normalised, 327,242 parameters)."""
     arms: tuple[str, ...] = ("relu", "swish")
@@ -214,9 +218,16 @@ def members(config: RunConfig) -> list[MemberSpec]:
 
 def digest(config: RunConfig | MemberSpec) -> str:
     """SHA-256, in hex, of all that a config's members depend on: not its name, nor where its data and output are."""
-    content = asdict(config)
-    for label in ("name", "data", "out", "vote"):
-        content.pop(label, None)
+    return _hash(config, LABELS)
+
+
+def recipe(config: RunConfig) -> str:
+    """SHA-256, in hex, of how a config's members are trained, however many there are: such runs share a folder."""
+    return _hash(config, LABELS + EXTENT)
+
+
+def _hash(config: RunConfig | MemberSpec, without: Sequence[str]) -> str:
+    content = {name: value for name, value in asdict(config).items() if name not in without}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

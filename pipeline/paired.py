@@ -209,7 +209,7 @@ def describe(result: Paired) -> str:
     if result.interval and result.more_pairs is None:
         text += ". More pairs alone would not settle it: it takes more images"
     elif result.more_pairs:
-        text += f". If the difference stays, about {result.more_pairs} more pairs would settle it"
+        text += f". If the difference stays, about {result.more_pairs} more pairs would settle it (--seeds)"
     ratio = f"{result.time_ratio:.2f}" + (
         f" (95% interval {result.time_interval[0]:.2f} to {result.time_interval[1]:.2f})"
         if result.time_interval

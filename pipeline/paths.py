@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.config import RunConfig, UserError, digest
+from pipeline.config import RunConfig, UserError, recipe
 
 COMPETITION = "digit-recognizer"
 KAGGLE_INPUT = Path("/kaggle/input")
@@ -34,8 +34,8 @@ def runs_folder() -> Path:
 
 
 def run_folder(config: RunConfig) -> Path:
-    """The folder of a run: `config.out`, or one named after the config, so that the same command finds it again."""
-    return Path(config.out) if config.out else runs_folder() / f"{config.name}-{digest(config)[:8]}"
+    """The folder of a run: `config.out`, or one named after its recipe, so that the same command finds it again."""
+    return Path(config.out) if config.out else runs_folder() / f"{config.name}-{recipe(config)[:8]}"
 
 
 def submissions_folder() -> Path:

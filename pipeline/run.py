@@ -15,7 +15,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from pipeline.compare import Comparison, Score, compare, score
-from pipeline.config import MemberSpec, RunConfig, RunError, UserError, digest, from_json, members, to_json, validate
+from pipeline.config import (
+    EXTENT,
+    LABELS,
+    MemberSpec,
+    RunConfig,
+    RunError,
+    UserError,
+    from_json,
+    members,
+    recipe,
+    to_json,
+    validate,
+)
 from pipeline.csv_files import GET_THE_DATA
 from pipeline.data import Digits, load, validation_folds
 from pipeline.engine import Engine
@@ -66,7 +78,7 @@ def main(config: RunConfig) -> Path:
 
 @contextmanager
 def opened(folder: Path, config: RunConfig) -> Iterator[Path]:
-    """The run's folder, made, checked not to belong to another config, and locked within the block.
+    """The run's folder, made, checked not to belong to another recipe, and locked within the block.
 
     Raises:
         UserError: it cannot be written, another run is at work in it, or it holds something else.
@@ -84,15 +96,15 @@ def opened(folder: Path, config: RunConfig) -> Iterator[Path]:
 
 
 def _check_config(path: Path, config: RunConfig) -> None:
-    """Check that the config there, if any, has the same results."""
+    """Check that the config there, if any, trains members in the same way; it may have fewer of them, or more."""
     if path.exists():
         theirs = from_json(path.read_text(), str(path))
-        if digest(theirs) != digest(config):
+        if recipe(theirs) != recipe(config):
             ours_flat, theirs_flat = dict(_flat(asdict(config))), dict(_flat(asdict(theirs)))
             differ = [
                 f"  - {key}: {theirs_flat[key]!r} there, {ours_flat[key]!r} now"
                 for key in ours_flat
-                if ours_flat[key] != theirs_flat[key] and key not in ("name", "data", "out")
+                if ours_flat[key] != theirs_flat[key] and key not in LABELS + EXTENT
             ]
             raise UserError(
                 f"{path.parent} holds a run with another config:\n"

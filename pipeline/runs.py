@@ -67,13 +67,15 @@ def _run_row(config_file: Path, sent: list[Entry]) -> Row:
     except UserError:
         return Row(when, folder.name, "", "", "config.json is damaged", "", "")
     specs = members(config)
+    done = sum((folder / "members" / spec.id).is_dir() for spec in specs)
+    state, validation = f"{done} of {len(specs)} members", ""
     try:
         comparison = json.loads((folder / COMPARISON).read_text())
-        state, validation = _finished(comparison)
+        if comparison["ensembles"][-1]["members"] + len(comparison["failed"]) == len(specs):
+            state, validation = _finished(comparison)  # else it is from before the run was extended
     except FileNotFoundError:
-        done = sum((folder / "members" / spec.id).is_dir() for spec in specs)
-        state = "at Kaggle" if (folder / PUSH_FILE).exists() else f"{done} of {len(specs)} members"
-        validation = ""
+        if (folder / PUSH_FILE).exists():
+            state = "at Kaggle"
     except (ValueError, KeyError, TypeError, IndexError):
         state, validation = f"{COMPARISON} is damaged", ""
     return Row(

@@ -14,6 +14,7 @@ from pipeline.config import (
     from_json,
     members,
     problems,
+    recipe,
     to_json,
     validate,
 )
@@ -69,6 +70,13 @@ def test_json_with_unknown_key_or_wrong_type_is_refused(tiny):
 def test_digest_sees_results_and_not_places(tiny):
     assert digest(tiny) == digest(replace(tiny, name="other", data="x.zip", out="y"))
     assert digest(tiny) != digest(replace(tiny, train=replace(tiny.train, epochs=4)))
+
+
+def test_recipe_sees_how_members_are_trained_and_not_how_many(tiny):
+    for same in ({"arms": ("swish",)}, {"seeds": 3}, {"folds_used": 2}, {"name": "other"}):
+        assert recipe(tiny) == recipe(replace(tiny, **same))
+    for other in ({"folds": 4}, {"split_seed": 1}, {"augment": AugmentConfig(zoom=0)}, {"architecture": "deotte"}):
+        assert recipe(tiny) != recipe(replace(tiny, **other))
 
 
 def test_members_pair_the_arms(tiny):

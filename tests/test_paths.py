@@ -8,9 +8,11 @@ from pipeline.data import load
 from pipeline.paths import make_folder, run_folder, written_aside
 
 
-def test_default_folder_depends_on_the_config_alone(tiny):
+def test_default_folder_depends_on_the_recipe_alone(tiny):
     assert run_folder(tiny) == run_folder(replace(tiny, data="elsewhere"))
-    assert run_folder(tiny) != run_folder(replace(tiny, seeds=2))
+    assert run_folder(tiny) == run_folder(replace(tiny, seeds=2, arms=("relu",), folds_used=3))
+    assert run_folder(tiny) != run_folder(replace(tiny, train=replace(tiny.train, epochs=4)))
+    assert run_folder(tiny) != run_folder(replace(tiny, split_seed=1))
     assert run_folder(tiny).parts[0] == "runs"
     assert str(run_folder(replace(tiny, out="x/y"))) == "x/y"
 

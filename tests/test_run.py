@@ -138,6 +138,18 @@ def test_a_folder_with_another_config_or_other_data_is_left_alone(finished, csv_
     assert "is not empty and holds no run" in refused.stderr
 
 
+def test_other_members_of_the_same_recipe_join_those_that_are_there(finished, csv_source, runs_folder):
+    folder = copy_of(finished, "extended")
+    before = contents(folder / "members")
+    other = run(runs_folder, csv_source, folder, "--arms", "swish", "--seeds", "2")
+    assert other.returncode == 0, other.stderr
+    assert "1 of 2 members are finished already" in other.stdout
+    assert before.items() < contents(folder / "members").items()
+    voters = [np.load(folder / "members" / f"swish-s{seed}-f0" / "test_probabilities.npy") for seed in (0, 1)]
+    labels = np.mean(voters, axis=0, dtype=np.float64).argmax(axis=1)
+    assert pd.read_csv(folder / "submission.csv")["Label"].tolist() == labels.tolist()
+
+
 def test_a_damaged_member_is_trained_again(finished, csv_source, runs_folder):
     folder = copy_of(finished, "damaged")
     (folder / "members" / "relu-s0-f0" / "test_probabilities.npy").write_bytes(b"broken")

@@ -13,7 +13,7 @@ from pipeline.submission_log import Entry, file_hash, record
 
 COMPARISON = (
     '{"ensembles": [{"name": "relu", "validation": null}, '
-    '{"name": "all", "validation": {"images": 4000, "errors": 10}}], "failed": {}}'
+    '{"name": "all", "members": 2, "validation": {"images": 4000, "errors": 10}}], "failed": {}}'
 )
 
 
@@ -59,6 +59,12 @@ def test_runs_and_submissions_newest_first(runs):
     text = StringIO()
     Console(file=text, width=160).print(runs_table(rows))
     assert text.getvalue().index("0.99660") < text.getvalue().index("elsewhere.csv")
+
+
+def test_a_run_that_is_being_extended_is_not_finished(runs, tiny):
+    (runs / "config.json").write_text(to_json(replace(tiny, seeds=2)))
+    (runs / "members" / "relu-s0-f0").mkdir(parents=True)
+    assert [(r.state, r.validation) for r in list_runs() if r.name == "a"] == [("1 of 4 members", "")]
 
 
 def test_the_run_to_submit_is_the_one_finished_last(runs):
