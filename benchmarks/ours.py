@@ -9,7 +9,8 @@ import numpy as np
 
 from benchmarks.contest import Competitor, Pause
 from benchmarks.flags import Architecture
-from pipeline.config import MemberSpec, RunConfig, TrainConfig, UserError, members, validate
+from pipeline.config import MemberSpec, RunConfig, TrainConfig, UserError, members
+from pipeline.config_rules import validate
 from pipeline.data import load, validation_folds
 
 # As `pipeline.engine` sets them for its workers.

@@ -1,43 +1,27 @@
 """The package as the one flat file that a Kaggle kernel can have.
 
 The bundle is one import block, the config, then each module's own text under a banner, in the order of MODULES. That
-works because the modules keep some rules, which are checked here: every breach is reported with its file and line.
+works because the modules keep some rules, which are checked first.
 """
 
 import ast
-import builtins
 import hashlib
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.config import RunConfig, RunError, UserError, members, to_json, validate
+from pipeline.bundle_rules import MODULES, Module, breaches, is_own
+from pipeline.config import RunConfig, RunError, UserError, members, to_json
+from pipeline.config_rules import validate
 from pipeline.paths import written_aside
 
-# Imports point only upwards in this list.
-MODULES = (
-    "config", "paths", "csv_files", "data", "members", "progress", "device", "fusion", "activations",
-    "normalization", "augment", "models", "trainer", "checkpoint", "train", "engine", "ensemble", "voters", "selection",
-    "paired", "compare", "submission", "predictions", "figures", "report", "run", "kernel",
-)  # fmt: skip
 PACKAGE = Path(__file__).parent
 BUNDLE = Path("build/kernel.py")
 LARGEST = 300_000  # bytes; Kaggle takes about three times as much
 MOST_FILES = 450  # in a kernel's output; Kaggle keeps 500
 FILES_PER_MEMBER, OTHER_FILES = 6, 20
 HASH_PLACEHOLDER = "0" * 64
-
-
-@dataclass(frozen=True)
-class _Module:
-    """A module's source and its syntax tree."""
-
-    name: str
-    path: Path
-    text: str
-    tree: ast.Module
 
 
 def write_bundle(config: RunConfig, run_id: str = "") -> str:
@@ -67,8 +51,8 @@ def bundle(config: RunConfig, run_id: str = "") -> tuple[str, str]:
     """
     check_config(config)
     modules = [_parse(PACKAGE / f"{name}.py") for name in MODULES]
-    if breaches := [line for module in modules for line in _breaches(module)] + _name_clashes(modules):
-        raise RunError("the package cannot be bundled:\n" + "\n".join(f"  - {line}" for line in breaches))
+    if broken := breaches(modules):
+        raise RunError("the package cannot be bundled:\n" + "\n".join(f"  - {line}" for line in broken))
     parts = [
         _header(config, run_id),
         _import_block(modules),
@@ -102,97 +86,12 @@ def check_config(config: RunConfig) -> None:
         )
 
 
-def _parse(path: Path) -> _Module:
+def _parse(path: Path) -> Module:
     text = path.read_text(encoding="utf-8")
-    return _Module(path.stem, path, text, ast.parse(text, str(path)))
+    return Module(path.stem, path, text, ast.parse(text, str(path)))
 
 
-def _breaches(module: _Module) -> Iterator[str]:
-    """What in a module would not work, or mean something else, in one flat file."""
-    for node in module.tree.body:
-        if not isinstance(
-            node,
-            ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign,
-        ) and not _is_text(node):
-            rule = "only imports, assignments, functions and classes at top level: nothing runs on import"
-            yield _at(module, node, rule)
-    yield from _import_breaches(module)
-
-
-def _import_breaches(module: _Module) -> Iterator[str]:
-    """What in a module's imports, or in its use of the file system, has no meaning in one flat file."""
-
-    def at(node: ast.AST, problem: str) -> str:
-        return _at(module, node, problem)
-
-    earlier = MODULES[: MODULES.index(module.name)]
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name.split(".")[0] == "pipeline":
-                    yield at(node, f"import {alias.name}: write `from {alias.name} import name`")
-                if alias.name.split(".")[0] == "pickle":
-                    yield at(node, "no pickles: classes have another module's name in the bundle")
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                yield at(node, "relative import: write `from pipeline.x import name`")
-            elif any(alias.name == "*" for alias in node.names):
-                yield at(node, "import of *: name what is imported")
-            elif _is_own(node):
-                source = (node.module or "").removeprefix("pipeline").removeprefix(".")
-                if source not in earlier:
-                    yield at(
-                        node, f"imports from {source or 'the package'}, which is not above {module.name} in MODULES"
-                    )
-                for alias in node.names:
-                    if alias.asname:
-                        yield at(node, f"{alias.name} as {alias.asname}: a flat file has no second names")
-        elif isinstance(node, ast.Name) and node.id == "__file__":
-            yield at(node, "__file__: the bundle has no files beside it")
-
-
-def _at(module: _Module, node: ast.AST, problem: str) -> str:
-    return f"{module.path}, line {getattr(node, 'lineno', 1)}: {problem}"
-
-
-def _name_clashes(modules: list[_Module]) -> list[str]:
-    """Top-level names that two modules use for different things."""
-    meanings: dict[str, dict[str, str]] = defaultdict(dict)  # name -> what it stands for -> where
-    for name in ("CONFIG", "IDENTITY"):
-        meanings[name]["the bundle"] = "the bundle itself"
-    for name in dir(builtins):
-        meanings[name]["Python"] = "Python's own names"
-    for module in modules:
-        for node in module.tree.body:
-            for name, meaning in _bound(node, module.name):
-                meanings[name].setdefault(meaning, f"{module.path}, line {node.lineno}")
-    return [
-        f"{' and '.join(places.values())}: the name {name} is used for {len(places)} things; rename one"
-        for name, places in meanings.items()
-        if len(places) > 1
-    ]
-
-
-def _bound(node: ast.stmt, module: str) -> Iterator[tuple[str, str]]:
-    """The names that a top-level statement binds, each with what it stands for."""
-    match node:
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name, f"pipeline.{module}.{name}"
-        case ast.Assign() | ast.AnnAssign():
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                for part in ast.walk(target):
-                    if isinstance(part, ast.Name):
-                        yield part.id, f"pipeline.{module}.{part.id}"
-        case ast.Import():
-            for alias in node.names:
-                yield alias.asname or alias.name.split(".")[0], alias.name if alias.asname else "package"
-        case ast.ImportFrom():
-            for alias in node.names:
-                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
-
-
-def _import_block(modules: list[_Module]) -> str:
+def _import_block(modules: list[Module]) -> str:
     """All imports of other packages, merged and sorted."""
     whole: set[str] = set()
     names: dict[str, set[str]] = defaultdict(set)
@@ -200,20 +99,20 @@ def _import_block(modules: list[_Module]) -> str:
         for node in module.tree.body:
             if isinstance(node, ast.Import):
                 whole |= {ast.unparse(ast.Import([alias])) for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not _is_own(node):
+            elif isinstance(node, ast.ImportFrom) and not is_own(node):
                 names[node.module or ""] |= {ast.unparse(alias) for alias in node.names}
     lines = [*sorted(whole), *(f"from {source} import {', '.join(sorted(names[source]))}" for source in sorted(names))]
     return "\n".join(lines) + "\n"
 
 
-def _section(module: _Module) -> str:
+def _section(module: Module) -> str:
     """A module's own text under a banner: without its imports, which are in the block or are in this file already."""
     dropped: set[int] = set()
     lines = module.text.splitlines()
     for node in ast.walk(module.tree):
         if node in module.tree.body and isinstance(node, ast.Import | ast.ImportFrom):
             dropped |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-        elif isinstance(node, ast.ImportFrom) and _is_own(node):  # in a function, to load late
+        elif isinstance(node, ast.ImportFrom) and is_own(node):  # in a function, to load late
             first = node.lineno
             while first - 1 in dropped or lines[first - 2].lstrip().startswith("#"):
                 first -= 1  # the comment that says why it loads late
@@ -250,11 +149,3 @@ def _git(*arguments: str) -> str:
     return subprocess.run(
         ["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=True
     ).stdout.strip()
-
-
-def _is_own(node: ast.ImportFrom) -> bool:
-    return (node.module or "").split(".")[0] == "pipeline"
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -1,22 +1,26 @@
-"""The command line: one command a function; their flags, and a preset's fields, derived by tyro from dataclasses."""
+"""The command line: one command a function, and the exit codes."""
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, TypeVar
 
 import tyro
 
+from pipeline.arguments import (
+    CompareArguments,
+    FetchArguments,
+    PushArguments,
+    SubmitArguments,
+    no_arguments,
+    parse_preset,
+    parse_run,
+)
 from pipeline.config import RunConfig, RunError, UserError, suggest
-from pipeline.presets import PRESETS, preset
+from pipeline.presets import PRESETS
 
 FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 130
 LOG_WIDTH = 160  # columns of a table, where there is no terminal to ask
-
-Arguments = TypeVar("Arguments")
 
 HELP = f"""\
 usage: python -m pipeline COMMAND ...
@@ -42,53 +46,6 @@ presets (without one: sample for run, leaderboard for bundle and push):
 python -m pipeline COMMAND --help lists a command's flags; run PRESET --help the preset's fields with their units and
 reasons.
 """
-
-
-@dataclass(frozen=True)
-class PushArguments:
-    """Bundle a preset's run, push it as a kernel, and print the kernel's address."""
-
-    config: Annotated[RunConfig, tyro.conf.arg(name="")]
-    watch: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Follow its status and log to its end, then fetch its output into runs/."""
-    submit: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """After that, submit the predictions and wait for the score. Implies --watch."""
-
-
-@dataclass(frozen=True)
-class CompareArguments:
-    """Compare the arms of one or more runs, pair by pair, with intervals and tests; write a report."""
-
-    runs: tyro.conf.Positional[tuple[Path, ...]]
-    """The runs' folders. They may be half-finished."""
-    out: Path | None = None
-    """Where to write comparison.json and report.html. By default runs/compare-DIGEST."""
-    data: str | None = None
-    """Where the runs' data is. By default where the first run found it."""
-
-
-@dataclass(frozen=True)
-class FetchArguments:
-    """Follow a kernel that was pushed from here to its end, and fetch its output."""
-
-    run: tyro.conf.Positional[Path | None] = None
-    """The run's folder under runs/. By default the one that was pushed last."""
-
-
-@dataclass(frozen=True)
-class SubmitArguments:
-    """Check predictions, submit them, wait for the score, and log it in submissions/log.jsonl."""
-
-    run: tyro.conf.Positional[Path | None] = None
-    """A run's folder, or a CSV. By default the run that was finished last."""
-    message: Annotated[str | None, tyro.conf.arg(aliases=["-m"])] = None
-    """Description of the submission at Kaggle. By default the run's name and its config's digest."""
-    kernel: Annotated[str | None, tyro.conf.arg(aliases=["-k"])] = None
-    """owner/slug of a kernel whose output is submitted instead."""
-    version: Annotated[int | None, tyro.conf.arg(aliases=["-v"])] = None
-    """The kernel's version."""
-    again: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Submit although the same predictions were submitted before."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -133,7 +90,7 @@ def _run(arguments: list[str]) -> None:
 
 
 def _bundle(arguments: list[str]) -> None:
-    config = _parse_preset("bundle", arguments, "leaderboard", RunConfig, lambda default: default)
+    config = parse_preset("bundle", arguments, "leaderboard", RunConfig, lambda default: default)
     from pipeline.bundle import BUNDLE, write_bundle
     from pipeline.kaggle_api import Kaggle
     from pipeline.kernel_metadata import METADATA, PLACEHOLDER, fill_owner, read_metadata
@@ -151,10 +108,12 @@ def _bundle(arguments: list[str]) -> None:
 
 
 def _push(arguments: list[str]) -> None:
-    wanted = _parse_preset("push", arguments, "leaderboard", PushArguments, PushArguments)
+    wanted = parse_preset("push", arguments, "leaderboard", PushArguments, PushArguments)
+    from pipeline.fetch import fetch
     from pipeline.kaggle_api import Kaggle
-    from pipeline.kernels import fetch, push, watch
+    from pipeline.push import FETCH, push
     from pipeline.submit import submit_file
+    from pipeline.watch import watch
 
     kaggle = Kaggle()
     pushed, folder = push(kaggle, wanted.config)
@@ -162,15 +121,17 @@ def _push(arguments: list[str]) -> None:
         watch(kaggle, pushed)
         fetch(kaggle, pushed, folder)
     else:
-        print("when it is complete: python -m pipeline fetch")
+        print(f"when it is complete: {FETCH}")
     if wanted.submit:
         submit_file(kaggle, folder)
 
 
 def _fetch(arguments: list[str]) -> None:
     wanted = tyro.cli(FetchArguments, prog="python -m pipeline fetch", args=arguments)
+    from pipeline.fetch import fetch, is_fetched
     from pipeline.kaggle_api import Kaggle
-    from pipeline.kernels import fetch, find_push, is_fetched, watch
+    from pipeline.push import find_push
+    from pipeline.watch import watch
 
     pushed, folder = find_push(wanted.run)
     if is_fetched(folder):
@@ -197,7 +158,7 @@ def _submit(arguments: list[str]) -> None:
 
 
 def _download(arguments: list[str]) -> None:
-    _no_arguments("download", "Fetch the competition's data into data/, or what is missing of it.", arguments)
+    no_arguments("download", "Fetch the competition's data into data/, or what is missing of it.", arguments)
     from pipeline.download import download_data
 
     download_data()
@@ -216,7 +177,7 @@ def _compare(arguments: list[str]) -> None:
 
 
 def _runs(arguments: list[str]) -> None:
-    _no_arguments("runs", "List the runs under runs/ and all submissions, newest first.", arguments)
+    no_arguments("runs", "List the runs under runs/ and all submissions, newest first.", arguments)
     from rich.console import Console
 
     from pipeline.runs import list_runs, runs_table
@@ -237,42 +198,3 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "fetch": _fetch,
     "submit": _submit,
 }
-
-
-def parse_run(arguments: list[str]) -> RunConfig:
-    """The config that `run`'s arguments ask for: a preset's, with the fields that are overridden.
-
-    Raises:
-        UserError: an unknown preset.
-        SystemExit: with code 2, an unknown field or a value of the wrong type, as tyro reports it; with 0, --help.
-    """
-    return _parse_preset("run", arguments, "sample", RunConfig, lambda default: default)
-
-
-def _parse_preset(
-    command: str,
-    arguments: list[str],
-    usual: str,
-    kind: type[Arguments],
-    defaults: Callable[[RunConfig], Arguments],
-) -> Arguments:
-    """A command's arguments whose first may name a preset, which the rest overrides."""
-    named = bool(arguments) and not arguments[0].startswith("-")
-    name = arguments[0] if named else usual
-    default = defaults(preset(name))
-    return tyro.cli(
-        kind,
-        prog=f"python -m pipeline {command} {name}",
-        description=f"{name}: {PRESETS[name][0]}.",
-        default=default,
-        args=arguments[1:] if named else arguments,
-    )
-
-
-def _no_arguments(command: str, description: str, arguments: list[str]) -> None:
-    """Show a command's help, or complain about arguments that it does not have."""
-
-    def nothing() -> None:
-        pass
-
-    tyro.cli(nothing, prog=f"python -m pipeline {command}", description=description, args=arguments)

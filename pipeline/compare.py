@@ -1,6 +1,5 @@
 """The arms of a run side by side: accuracy, errors, time, and exact McNemar tests."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,17 +11,11 @@ from scipy.stats import binomtest
 
 from pipeline.data import Digits
 from pipeline.ensemble import labels_of, out_of_fold, soft_vote
+from pipeline.fairness import check_fairness
 from pipeline.members import Member
 from pipeline.paired import Pair, Paired, compare_pairs
 from pipeline.selection import Selection, judge_selections
 from pipeline.voters import SameSize, same_size, voters_of
-
-# What the members of a pair record a digest of, in words.
-FINGERPRINTS = {
-    "rows": "the training and validation rows",
-    "draws": "the order and the augmentation of every image",
-    "initial_weights": "the initial weights",
-}
 
 
 @dataclass(frozen=True)
@@ -132,29 +125,6 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
 def arm_names(members: Sequence[Member]) -> list[str]:
     """The activations among the members, in the order of their first appearance."""
     return list(dict.fromkeys(member.arm for member in members))
-
-
-def check_fairness(members: Sequence[Member]) -> tuple[bool, str]:
-    """Whether members of the same seed and fold shared all but the activation, by the digests they recorded; and why.
-
-    Returns:
-        True or False, and a sentence that says what was found; empty when no two members share seed and fold.
-    """
-    partners: dict[tuple[int, int | None], list[Member]] = defaultdict(list)
-    for member in members:
-        partners[member.spec.seed, member.spec.fold].append(member)
-    paired = [group for group in partners.values() if len(group) > 1]
-    for group in paired:
-        for other in group[1:]:
-            for kind in FINGERPRINTS:
-                ours, theirs = group[0].fingerprints.get(kind), other.fingerprints.get(kind)
-                if ours is None or ours != theirs:
-                    how = "did not record" if ours is None or theirs is None else "did not share"
-                    names = f"{group[0].spec.id} and {other.spec.id}"
-                    return False, f"The arms are not compared pair by pair: {names} {how} {FINGERPRINTS[kind]}."
-    if not paired:
-        return True, ""
-    return True, f"Checked by digests: within each pair the members shared {', '.join(FINGERPRINTS.values())}."
 
 
 def pairs_of(groups: dict[str, list[Member]], digits: Digits) -> dict[tuple[str, str], list[Pair]]:

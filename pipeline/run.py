@@ -26,8 +26,8 @@ from pipeline.config import (
     members,
     recipe,
     to_json,
-    validate,
 )
+from pipeline.config_rules import validate
 from pipeline.csv_files import GET_THE_DATA
 from pipeline.data import Digits, load, validation_folds
 from pipeline.engine import Engine

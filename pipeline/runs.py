@@ -9,8 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.config import UserError, from_json, members
-from pipeline.kernels import PUSH_FILE
 from pipeline.paths import runs_folder
+from pipeline.push import PUSH_FILE
 from pipeline.run import COMPARISON, CONFIG_FILE, SUBMISSION
 from pipeline.submission_log import Entry, file_hash, read_log
 

@@ -22,10 +22,11 @@ import pytest
 from filelock import FileLock
 from kaggle_server import KaggleServer
 
-from pipeline import kaggle_api, kernels, submit
+from pipeline import kaggle_api, push, submit, watch
 from pipeline.config import MemberSpec, RunConfig, TrainConfig, members
 from pipeline.data import PIXELS, Digits, embedded_sample
 from pipeline.kaggle_api import Kaggle
+from pipeline.kernel_metadata import METADATA
 
 TINY = RunConfig(
     name="tiny",
@@ -56,6 +57,18 @@ def environment():
 def run(folder, data, out, *more):
     return subprocess.run(
         command(data, out, *more), cwd=folder, env=environment(), capture_output=True, text=True, timeout=280
+    )
+
+
+def command_at(folder, environment, *arguments):
+    """A command in a folder that is not the clone."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
 
 
@@ -147,8 +160,16 @@ def account(server, tmp_path, monkeypatch):
     monkeypatch.setattr(kaggle_api, "BACKOFF", 0.01)
     monkeypatch.setattr(submit, "LOOKS", (0, 0.1))
     monkeypatch.setattr(submit, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(kernels, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(kernels, "LOOKS", (0, 3))
+    monkeypatch.setattr(watch, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(push, "LOOKS", (0, 3))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return Kaggle()
+
+
+@pytest.fixture
+def pushed(account, server, tiny):
+    """A kernel that was pushed, and its folder here; the server does not run it."""
+    server.runs_kernels = False
+    shutil.copy(ROOT / METADATA, METADATA)
+    return push.push(account, tiny)

@@ -1,21 +1,20 @@
-"""The bundle's rules and text; that it computes what the package computes is tested in test_kernels.py."""
+"""The bundle's rules and text; that it computes what the package computes is tested in test_kernel.py."""
 
 import ast
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipeline import bundle as bundle_module
-from pipeline.bundle import HASH_PLACEHOLDER, LARGEST, MODULES, bundle, check_config
-from pipeline.config import RunError, UserError, from_json
+from pipeline.bundle import HASH_PLACEHOLDER, LARGEST, bundle, check_config
+from pipeline.bundle_rules import MODULES
+from pipeline.config import UserError, from_json
 from pipeline.presets import preset
 
 ROOT = Path(__file__).parents[1]
 LOCAL = {
-    "__init__", "__main__", "bundle", "cli", "compare_runs", "download", "kaggle_api", "kaggle_calls",
-    "kernel_metadata", "kernels", "presets", "runs", "submission_log", "submit",
+    "__init__", "__main__", "arguments", "bundle", "bundle_rules", "cli", "compare_runs", "download", "fetch",
+    "kaggle_api", "kaggle_calls", "kernel_metadata", "presets", "push", "runs", "submission_log", "submit", "watch",
 }  # fmt: skip
 
 
@@ -68,38 +67,6 @@ def test_a_kernels_output_stays_within_kaggles_limit_of_files(tiny):
     check_config(replace(preset("leaderboard"), seeds=30))
     with pytest.raises(UserError, match="has 80 members of 6 files each.*at most 71"):
         check_config(replace(preset("leaderboard"), seeds=40))
-
-
-@pytest.mark.parametrize(
-    ("module", "addition", "message"),
-    [
-        ("data", "import pipeline.paths\n", r"data.py, line 1: import pipeline.paths: write `from pipeline.paths"),
-        ("data", "from .paths import on_kaggle\n", "line 1: relative import"),
-        ("data", "from pipeline.paths import on_kaggle as x\n", "line 1: on_kaggle as x: a flat file has no second"),
-        ("data", "from pipeline.run import main\n", "line 1: imports from run, which is not above data"),
-        ("data", "from math import *\n", r"line 1: import of \*"),
-        ("data", "import pickle\n", "line 1: no pickles"),
-        ("data", "HERE = __file__\n", "line 1: __file__: the bundle has no files"),
-        ("data", "print('hello')\n", "line 1: only imports, assignments, functions"),
-        ("data", "if __name__ == '__main__':\n    pass\n", "line 1: only imports"),
-        (
-            "data",
-            "def written_aside(): ...\n",
-            "paths.py, line .* and .*data.py, line 1: the name written_aside",
-        ),
-        ("data", "from time import sleep\ndef NDArray(): ...\n", "the name NDArray is used for 2 things"),
-        ("data", "CONFIG = 1\n", "the bundle itself and .*data.py, line 1: the name CONFIG"),
-        ("data", "def compile(): ...\n", "Python's own names and .*data.py, line 1: the name compile"),
-    ],
-)
-def test_breaches_are_told_with_file_and_line(module, addition, message, tiny, tmp_path, monkeypatch):
-    package = tmp_path / "pipeline"
-    shutil.copytree(ROOT / "pipeline", package, ignore=shutil.ignore_patterns("__pycache__"))
-    path = package / f"{module}.py"
-    path.write_text(addition + path.read_text().split('"""', 2)[2])
-    monkeypatch.setattr(bundle_module, "PACKAGE", package)
-    with pytest.raises(RunError, match=message):
-        bundle(tiny)
 
 
 def test_late_imports_of_own_modules_go_with_the_comment_that_explains_them(tiny):

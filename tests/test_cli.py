@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from test_bundle import constants
 
+from pipeline.arguments import parse_run
 from pipeline.bundle import BUNDLE
-from pipeline.cli import main, parse_run
+from pipeline.cli import main
 from pipeline.config import TrainConfig, from_json
 from pipeline.kernel_metadata import METADATA, PLACEHOLDER
 from pipeline.presets import PRESETS, preset

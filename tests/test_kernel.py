@@ -1,12 +1,75 @@
-"""What a kernel says and refuses; a whole one runs in test_kernels.py."""
+"""A kernel that really runs, the whole way from code to score; and what one says and refuses."""
 
+import json
 import platform
+import shutil
 from importlib.metadata import version
 
+import numpy as np
+import pandas as pd
 import pytest
+from conftest import ROOT, TINY_FLAGS, command_at
+from kaggle_server import KERNEL, KEY
 
+from pipeline.bundle import BUNDLE
 from pipeline.config import UserError, to_json
 from pipeline.kernel import RECEIPT, describe_machine, run_kernel
+from pipeline.kernel_metadata import METADATA
+
+
+def test_the_whole_way_from_code_to_score(server, finished, csv_source, tmp_path):
+    """Push, watch, fetch, submit, score; and the kernel computes what the package computes, bit for bit."""
+    home, clone = tmp_path / "home", tmp_path / "clone"
+    home.mkdir()
+    clone.mkdir()
+    shutil.copy(ROOT / METADATA, clone)
+    shutil.copytree(csv_source, clone / "data")
+    done = command_at(clone, server.environment(home), "push", "original", "--submit", *TINY_FLAGS)
+    assert done.returncode == 0, done.stderr
+    sent = server.kernel
+    assert sent["slug"] == KERNEL
+    assert sent["text"] == (clone / BUNDLE).read_text()
+    assert (sent["language"], sent["kernelType"], sent["machineShape"]) == ("python", "script", "NvidiaTeslaT4")
+    assert (sent["isPrivate"], sent["enableGpu"], sent["enableInternet"]) == (True, True, False)
+    assert sent["competitionDataSources"] == ["digit-recognizer"]
+
+    (folder,) = (clone / "runs").iterdir()
+    for member in ("relu-s0-f0", "swish-s0-f0"):
+        for array in ("test_probabilities.npy", "validation_probabilities.npy"):
+            ours, theirs = (f / "members" / member / array for f in (folder, finished[0]))
+            assert ours.read_bytes() == theirs.read_bytes()
+    assert (folder / "submission.csv").read_bytes() == (finished[0] / "submission.csv").read_bytes()
+
+    working = server.folder / "working1"
+    written = {path.relative_to(working).as_posix() for path in working.rglob("*") if path.is_file()}
+    assert {"submission.csv", "report.html", RECEIPT} <= written
+    assert len(written) < 500
+    assert not any("checkpoints" in path for path in written)
+    assert (working / "submission.csv").read_bytes() == (folder / "submission.csv").read_bytes()
+    first = [server.log.index(text) for text in ("bundle: ", "packages: tensorflow", "run: original in")]
+    assert first == sorted(first)
+
+    predicted = pd.read_csv(folder / "submission.csv")["Label"].to_numpy()
+    score = np.mean(predicted == server.truth)
+    for text in (
+        f"pushed version 1 of {KERNEL}: https://www.kaggle.com/code/{KERNEL}",
+        f"{KERNEL}: RUNNING",
+        "swish-s0-f0 epoch 6/6",
+        f"{KERNEL}: COMPLETE",
+        "submissions left today: 5",
+        f"score: {score:.5f}; your best is at rank 12 of 1,500",
+    ):
+        assert done.stdout.count(text) == 1, text
+    (entry,) = [json.loads(line) for line in (clone / "submissions" / "log.jsonl").read_text().splitlines()]
+    assert (entry["status"], entry["score"]) == ("complete", float(f"{score:.5f}"))
+    everything = done.stdout + done.stderr + server.log + sent["text"]
+    everything += "".join(p.read_text(errors="replace") for p in clone.rglob("*") if p.is_file())
+    assert KEY not in everything
+    assert "s3cret" not in everything
+
+    listed = command_at(clone, server.environment(home), "runs")
+    assert folder.name[:20] in listed.stdout
+    assert f"{score:.5f}" in listed.stdout
 
 
 def test_the_log_begins_with_versions_and_hardware():

@@ -1,6 +1,7 @@
 import pytest
 
-from pipeline.config import UserError, from_json, problems, to_json
+from pipeline.config import UserError, from_json, to_json
+from pipeline.config_rules import problems
 from pipeline.presets import PRESETS, preset
 
 
