@@ -31,7 +31,7 @@ class CompareArguments:
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """The runs' folders. They may be half-finished."""
     out: Path | None = None
-    """Where to write comparison.json and report.html. By default runs/compare-DIGEST."""
+    """Where to write comparison.json, metrics.csv and report.html. By default runs/compare-DIGEST."""
     data: str | None = None
     """Where the runs' data is. By default where the first run found it."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 MODULES = (
     "config", "config_rules", "paths", "csv_files", "data", "members", "progress", "device", "fusion", "activations",
     "normalization", "augment", "models", "trainer", "checkpoint", "train", "engine", "ensemble", "voters", "selection",
-    "paired", "fairness", "compare", "submission", "predictions", "figures", "report", "run", "kernel",
+    "paired", "fairness", "compare", "submission", "predictions", "figures", "report", "run_folder", "run", "kernel",
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,9 +12,10 @@ from pipeline.compare import compare
 from pipeline.config import RunConfig, UserError, from_json, members, recipe
 from pipeline.data import Digits, load
 from pipeline.members import Member, flaw, read
-from pipeline.paths import make_folder, runs_folder, written_aside
-from pipeline.report import comparison_lines, comparison_table, render_report
-from pipeline.run import COMPARISON, CONFIG_FILE, DATA_FILE, REPORT, write_json
+from pipeline.paths import make_folder, runs_folder
+from pipeline.report import comparison_lines, comparison_table
+from pipeline.run import REPORT, write_comparison
+from pipeline.run_folder import CONFIG_FILE, DATA_FILE
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class _Run:
 
 
 def compare_runs(folders: Sequence[Path], out: Path | None, data: str | None, console: Console) -> Path:
-    """Compare the members of one or more runs; print the outcome and write comparison.json and report.html.
+    """Compare the members of one or more runs; print the outcome; write comparison.json, metrics.csv, report.html.
 
     An arm is an activation; where the runs differ in more than arms, seeds and folds, an activation of one run.
 
@@ -61,10 +62,7 @@ def compare_runs(folders: Sequence[Path], out: Path | None, data: str | None, co
     comparison = compare(finished, digits, {})
     note = f"Half-finished: {len(missing)} of {len(missing) + len(finished)} members are missing." if missing else ""
     target = make_folder(out or runs_folder() / f"compare-{_name(runs)}")
-    write_json(target / COMPARISON, asdict(comparison))
-    with written_aside(target / REPORT) as aside:
-        html = render_report([run.config for run in runs], digits, finished, comparison, note)
-        aside.write_text(html, encoding="utf-8")
+    write_comparison(target, [run.config for run in runs], digits, finished, comparison, note)
     console.print(comparison_table(comparison))
     for line in [*filter(None, [note]), *comparison_lines(comparison)]:
         console.print(line, markup=False)

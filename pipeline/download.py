@@ -9,8 +9,7 @@ from pathlib import Path
 from pipeline.config import RunError
 from pipeline.kaggle_api import Kaggle
 from pipeline.kaggle_calls import COMPETITION_REMEDIES
-from pipeline.paths import COMPETITION, data_folder, make_folder, written_aside
-from pipeline.run import write_json
+from pipeline.paths import COMPETITION, data_folder, make_folder, write_json, written_aside
 from pipeline.submission_log import file_hash
 
 FILES = ("train.csv", "test.csv", "sample_submission.csv")

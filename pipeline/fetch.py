@@ -11,9 +11,9 @@ from pipeline.config import RunError
 from pipeline.kaggle_api import Kaggle
 from pipeline.kaggle_calls import OutputFile, download_outputs, kernel_output
 from pipeline.kernel import RECEIPT
-from pipeline.paths import make_folder, runs_folder, written_aside
+from pipeline.paths import make_folder, runs_folder, write_json, written_aside
 from pipeline.push import FETCH, PUSH_FILE, Push
-from pipeline.run import COMPARISON, write_json
+from pipeline.run import COMPARISON
 from pipeline.submission_log import file_hash
 from pipeline.watch import log_lines
 

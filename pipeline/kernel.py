@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.config import digest, from_json
-from pipeline.paths import written_aside
-from pipeline.run import REPORT, SUBMISSION, main, write_json
+from pipeline.paths import write_json, written_aside
+from pipeline.run import REPORT, SUBMISSION, main
 
 RECEIPT = "kernel.json"
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "pandas", "scikit-learn", "scipy", "matplotlib", "pydantic", "rich")

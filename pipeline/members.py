@@ -7,7 +7,7 @@ probabilities and the test probabilities as .npy, and model.keras.
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def commit(
     """
     with written_aside(folder) as aside:
         aside.mkdir(parents=True)
-        _write_history(aside / "history.csv", history)
+        _write_table(aside / "history.csv", history)
         for name, array in arrays.items():
             np.save(aside / f"{name}.npy", array, allow_pickle=False)
         save_model(aside / "model.keras")
@@ -135,11 +135,23 @@ def read(folder: Path, spec: MemberSpec) -> Member:
     )
 
 
-def _write_history(path: Path, history: History) -> None:
+def write_metrics(path: Path, members: Sequence[Member]) -> None:
+    """Write the histories of members as one CSV: a line per epoch, beginning with arm, seed and fold."""
+    _write_table(
+        path,
+        [
+            {"arm": m.arm, "seed": m.spec.seed, "fold": "none" if m.spec.fold is None else m.spec.fold, **record}
+            for m in members
+            for record in m.history
+        ],
+    )
+
+
+def _write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, history[0].keys())
+        writer = csv.DictWriter(stream, rows[0].keys())
         writer.writeheader()
-        writer.writerows(history)
+        writer.writerows(rows)
 
 
 def _read_history(path: Path) -> History:

@@ -1,10 +1,12 @@
 """Where a run reads and writes; the only module that knows about Kaggle's folders."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import RunConfig, UserError, recipe
 
@@ -74,6 +76,12 @@ def written_aside(target: Path) -> Iterator[Path]:
         aside.replace(target)
     finally:
         _remove(aside)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON aside and rename it."""
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _remove(path: Path) -> None:

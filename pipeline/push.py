@@ -14,8 +14,8 @@ from pipeline.config import RunConfig, RunError, UserError, to_json
 from pipeline.kaggle_api import Kaggle, NoAnswerError
 from pipeline.kaggle_calls import kernel_source
 from pipeline.kernel_metadata import fill_owner, read_metadata
-from pipeline.paths import COMPETITION, make_folder, run_folder, runs_folder, written_aside
-from pipeline.run import CONFIG_FILE, write_json
+from pipeline.paths import COMPETITION, make_folder, run_folder, runs_folder, write_json, written_aside
+from pipeline.run_folder import CONFIG_FILE
 
 PUSH_FILE = "push.json"
 LOOKS = (1, 3, 9)  # seconds before each look for a push that may have arrived

@@ -1,46 +1,31 @@
 """The stages of a run in order: load, train, ensemble, compare, predict, report. The entry script."""
 
-import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from rich.console import Console
 
 from pipeline.compare import Comparison, Score, compare, score
-from pipeline.config import (
-    EXTENT,
-    LABELS,
-    MemberSpec,
-    RunConfig,
-    RunError,
-    UserError,
-    from_json,
-    members,
-    recipe,
-    to_json,
-)
+from pipeline.config import MemberSpec, RunConfig, RunError, UserError, members
 from pipeline.config_rules import validate
 from pipeline.csv_files import GET_THE_DATA
 from pipeline.data import Digits, load, validation_folds
 from pipeline.engine import Engine
 from pipeline.ensemble import labels_of
-from pipeline.members import Member, flaw, read
-from pipeline.paths import make_folder, run_folder, written_aside
+from pipeline.members import Member, flaw, read, write_metrics
+from pipeline.paths import run_folder, write_json, written_aside
 from pipeline.progress import ProgressView
 from pipeline.report import comparison_lines, comparison_table, render_report
+from pipeline.run_folder import claim, opened
 from pipeline.selection import cast_votes
 from pipeline.submission import write_submission
 
-LOCK, CONFIG_FILE, DATA_FILE = ".lock", "config.json", "data.json"
-COMPARISON, REPORT, SUBMISSION = "comparison.json", "report.html", "submission.csv"
+COMPARISON, METRICS, REPORT, SUBMISSION = "comparison.json", "metrics.csv", "report.html", "submission.csv"
 LOG_WIDTH = 120  # columns, where there is no terminal to ask
 
 
@@ -76,51 +61,6 @@ def main(config: RunConfig) -> Path:
     return folder
 
 
-@contextmanager
-def opened(folder: Path, config: RunConfig) -> Iterator[Path]:
-    """The run's folder, made, checked not to belong to another recipe, and locked within the block.
-
-    Raises:
-        UserError: it cannot be written, another run is at work in it, or it holds something else.
-    """
-    known = any((folder / mark).exists() for mark in (LOCK, CONFIG_FILE))
-    if folder.is_dir() and any(folder.iterdir()) and not known:
-        raise UserError(f"the folder {folder} is not empty and holds no run. Choose another with --out.")
-    make_folder(folder)
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            _check_config(folder / CONFIG_FILE, config)
-            yield folder
-    except Timeout:
-        raise UserError(f"another run is at work in {folder}. Let it finish, or choose another --out.") from None
-
-
-def _check_config(path: Path, config: RunConfig) -> None:
-    """Check that the config there, if any, trains members in the same way; it may have fewer of them, or more."""
-    if path.exists():
-        theirs = from_json(path.read_text(), str(path))
-        if recipe(theirs) != recipe(config):
-            ours_flat, theirs_flat = dict(_flat(asdict(config))), dict(_flat(asdict(theirs)))
-            differ = [
-                f"  - {key}: {theirs_flat[key]!r} there, {ours_flat[key]!r} now"
-                for key in ours_flat
-                if ours_flat[key] != theirs_flat[key] and key not in LABELS + EXTENT
-            ]
-            raise UserError(
-                f"{path.parent} holds a run with another config:\n"
-                + "\n".join(differ)
-                + "\nChoose another folder with --out, or give it the same config."
-            )
-
-
-def _flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in content.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
-
-
 def check_data(config: RunConfig, digits: Digits) -> None:
     """Raise a UserError if the config asks for more rows than the data has."""
     training = len(digits.labels)
@@ -132,34 +72,6 @@ def check_data(config: RunConfig, digits: Digits) -> None:
             f"train.batch_size is {config.train.batch_size}, but a member has only {training} rows to train on. "
             "Lower it."
         )
-
-
-def claim(folder: Path, config: RunConfig, digits: Digits) -> None:
-    """Write down the config and the data of a fresh run, or check that the data is the same as before.
-
-    Raises:
-        UserError: the folder's run used other data, or its record of it is damaged.
-    """
-    path = folder / DATA_FILE
-    ours = {"sha256": digits.digest(), "source": digits.source}
-    if path.exists():
-        try:
-            theirs = json.loads(path.read_text())
-            _ = theirs["sha256"], theirs["source"]
-        except (ValueError, KeyError, TypeError):
-            raise UserError(
-                f"{path} is damaged, so it cannot be told which data the run there used. Choose another --out, or, if "
-                "you are sure that the data is the same, delete that file: members of other data are never reused."
-            ) from None
-        if theirs["sha256"] != ours["sha256"]:
-            raise UserError(
-                f"{folder} holds a run on other data: {theirs['source']} there, {digits.source} now, and their "
-                "contents differ. Choose another folder with --out, or name the same data with --data."
-            )
-    else:
-        write_json(path, ours)
-    with written_aside(folder / CONFIG_FILE) as aside:
-        aside.write_text(to_json(config))
 
 
 def train(config: RunConfig, digits: Digits, folder: Path, engine: Engine, console: Console) -> dict[str, str]:
@@ -200,12 +112,26 @@ def write_results(
 ) -> NDArray[np.int64]:
     """Write all that follows from the finished members; returns the predicted labels, shape (m,)."""
     write_json(folder / "environment.json", finished[0].environment)
-    write_json(folder / COMPARISON, asdict(comparison))
-    with written_aside(folder / REPORT) as aside:
-        aside.write_text(render_report([config], digits, finished, comparison), encoding="utf-8")
+    write_comparison(folder, [config], digits, finished, comparison)
     labels = labels_of(cast_votes(config.vote, finished, digits))
     write_submission(folder / SUBMISSION, digits.image_ids, labels)
     return labels
+
+
+def write_comparison(
+    folder: Path,
+    configs: Sequence[RunConfig],
+    digits: Digits,
+    finished: Sequence[Member],
+    comparison: Comparison,
+    note: str = "",
+) -> None:
+    """Write comparison.json, metrics.csv and report.html; `note` is for the report."""
+    write_json(folder / COMPARISON, asdict(comparison))
+    with written_aside(folder / METRICS) as aside:
+        write_metrics(aside, finished)
+    with written_aside(folder / REPORT) as aside:
+        aside.write_text(render_report(configs, digits, finished, comparison, note), encoding="utf-8")
 
 
 def show(console: Console, comparison: Comparison, folder: Path, held_back: Score | None, seconds: float) -> None:
@@ -225,9 +151,3 @@ def show(console: Console, comparison: Comparison, folder: Path, held_back: Scor
             f"is 5,000 digits, not the competition. {GET_THE_DATA} Then: python -m pipeline run leaderboard",
             markup=False,
         )
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON aside and rename it."""
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(content, indent=2) + "\n")

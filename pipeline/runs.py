@@ -11,7 +11,8 @@ from rich.table import Table
 from pipeline.config import UserError, from_json, members
 from pipeline.paths import runs_folder
 from pipeline.push import PUSH_FILE
-from pipeline.run import COMPARISON, CONFIG_FILE, SUBMISSION
+from pipeline.run import COMPARISON, SUBMISSION
+from pipeline.run_folder import CONFIG_FILE
 from pipeline.submission_log import Entry, file_hash, read_log
 
 

@@ -28,7 +28,8 @@ from pipeline.kaggle_calls import (
     submit_upload,
 )
 from pipeline.paths import data_candidates
-from pipeline.run import CONFIG_FILE, SUBMISSION
+from pipeline.run import SUBMISSION
+from pipeline.run_folder import CONFIG_FILE
 from pipeline.submission import SUBMISSION_COLUMNS, check_submission
 from pipeline.submission_log import OPEN, Entry, file_hash, read_log, record
 

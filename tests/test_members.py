@@ -1,11 +1,13 @@
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.config import digest
-from pipeline.members import ActivationCurve, commit, flaw, read
+from pipeline.members import ActivationCurve, commit, flaw, read, write_metrics
 
 HISTORY = [
     {"epoch": 1, "loss": 1 / 3, "validation_accuracy": 0.1, "seconds": 9.0},
@@ -39,6 +41,17 @@ def test_read_is_what_was_committed(folder, spec):
     assert member.seconds_per_epoch == [2.0, 4.0]
     assert keras.saving.load_model(folder / "model.keras").count_params() == 3
     assert sorted(p.name for p in folder.parent.iterdir()) == [spec.id]
+
+
+def test_metrics_are_all_histories_in_one_table(folder, spec, tmp_path):
+    member = read(folder, spec)
+    whole = replace(member, arm="relu (long)", spec=replace(spec, seed=3, fold=None))
+    write_metrics(tmp_path / "metrics.csv", [member, whole])
+    table = pd.read_csv(tmp_path / "metrics.csv")
+    assert table["arm"].tolist() == ["swish"] * 3 + ["relu (long)"] * 3
+    assert (table["seed"].tolist(), table["fold"].tolist()) == ([0] * 3 + [3] * 3, ["0"] * 3 + ["none"] * 3)
+    for name in HISTORY[0]:
+        np.testing.assert_allclose(table[name], [record[name] for record in HISTORY * 2], rtol=1e-15)
 
 
 def test_every_flaw_is_named(folder, spec):
