@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from pipeline.compare import Comparison, Score, compare, score
-from pipeline.config import MemberSpec, RunConfig, RunError, UserError, members
+from pipeline.config import MemberSpec, RunConfig, RunError, UserError, Vote, members
 from pipeline.config_rules import validate
 from pipeline.csv_files import GET_THE_DATA
 from pipeline.data import Digits, load, validation_folds
@@ -57,7 +57,8 @@ def main(config: RunConfig) -> Path:
         comparison = compare(finished, digits, failed)
         labels = write_results(folder, config, digits, finished, comparison)
     known = digits.held_back_labels
-    show(console, comparison, folder, None if known is None else score(labels, known), time.perf_counter() - started)
+    held_back = None if known is None else score(labels, known)
+    show(console, config.vote, comparison, folder, held_back, time.perf_counter() - started)
     return folder
 
 
@@ -134,7 +135,9 @@ def write_comparison(
         aside.write_text(render_report(configs, digits, finished, comparison, note), encoding="utf-8")
 
 
-def show(console: Console, comparison: Comparison, folder: Path, held_back: Score | None, seconds: float) -> None:
+def show(
+    console: Console, vote: Vote, comparison: Comparison, folder: Path, held_back: Score | None, seconds: float
+) -> None:
     """Print the outcome; `held_back` is the submission's score where it is known."""
     console.print(comparison_table(comparison))
     for line in comparison_lines(comparison):
@@ -142,7 +145,7 @@ def show(console: Console, comparison: Comparison, folder: Path, held_back: Scor
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
     members = comparison.ensembles[-1].members
-    console.print(f"submission: {folder / SUBMISSION}, the vote of {members} members", markup=False)
+    console.print(f"submission: {folder / SUBMISSION}, {members} members with {vote} votes", markup=False)
     console.print(f"report: {folder / REPORT}", markup=False)
     console.print(f"done in {seconds:.0f} s")
     if held_back:

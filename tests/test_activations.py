@@ -133,3 +133,17 @@ def test_recorded_curves_are_the_networks_own():
     ):
         assert curve.x == RECORDED_X.tolist()
         np.testing.assert_allclose(curve.y, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="JAX tells what a gradient keeps; the formulas are the same"
+)
+def test_the_gradients_keep_no_tensor_but_x():
+    import jax
+
+    x = ops.linspace(-3.0, 3.0, 1000)
+    for function, *more in ((swish,), (_swish_beta, ops.ones(()))):
+        _, pullback = jax.vjp(function, x, *more)
+        kept = [leaf for leaf in jax.tree_util.tree_leaves(pullback) if np.size(leaf) > 1]
+        assert len(kept) == 1
+        np.testing.assert_array_equal(kept[0], x)
