@@ -135,9 +135,7 @@ def test_recorded_curves_are_the_networks_own():
         np.testing.assert_allclose(curve.y, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="JAX tells what a gradient keeps; the formulas are the same"
-)
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX alone tells what a gradient keeps")
 def test_the_gradients_keep_no_tensor_but_x():
     import jax
 

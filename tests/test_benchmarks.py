@@ -18,7 +18,7 @@ from benchmarks.plot import Plot
 from benchmarks.record import rows_of
 from pipeline.config import RunError, TrainConfig, UserError
 
-NAP = 0.2
+NAP = 0.3
 
 
 def napping(pause, index, naps, diary):
