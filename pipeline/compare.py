@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from pipeline.data import Digits
 from pipeline.ensemble import labels_of, out_of_fold, soft_vote
-from pipeline.fairness import check_fairness
+from pipeline.fairness import check_fairness, partners
 from pipeline.members import Member
 from pipeline.paired import Pair, Paired, compare_pairs
 from pipeline.selection import Selection, judge_selections
@@ -83,9 +83,9 @@ class Comparison:
     ensembles: list[Ensemble]
     tests: list[McNemar]
     paired: list[Paired]
-    """Each two arms over their pairs of the same seed and fold; empty without pairs, or where they were not fair."""
+    """Each two arms over their pairs of the same seed and fold; only arms that have fair pairs."""
     fairness: str
-    """What the members' own records say of it, in a sentence; empty without pairs."""
+    """What the members' own records say of it, in words; empty without pairs."""
     same_size: list[SameSize]
     """Ensembles of one size, from one arm and from two; on the held-back images, else on the validation rows."""
     selections: list[Selection]
@@ -103,7 +103,7 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
         failed: Ids of the members that failed, each with the reason.
     """
     groups = {name: [m for m in members if m.arm == name] for name in arm_names(members)}
-    fair, fairness = check_fairness(members)
+    fair, fairness = check_fairness(groups)
     voters = voters_of(members, digits)
     voting = groups | ({"all": list(members)} if len(groups) > 1 else {})
     return Comparison(
@@ -114,7 +114,7 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
             for (first, a), (second, b) in combinations(groups.items(), 2)
             for test in _tests(first, a, second, b, digits)
         ],
-        paired=compare_pairs(pairs_of(groups, digits)) if fair else [],
+        paired=compare_pairs({arms: pairs for arms, pairs in pairs_of(groups, digits).items() if arms in fair}),
         fairness=fairness,
         same_size=same_size(voters, digits.held_back_labels) if voters else [],
         selections=judge_selections(voters) if voters else [],
@@ -131,12 +131,7 @@ def pairs_of(groups: dict[str, list[Member]], digits: Digits) -> dict[tuple[str,
     """The pairs of each two arms, the later arm first; only arms that have some, on validation rows."""
     pairs = {}
     for (second, theirs), (first, ours) in combinations(groups.items(), 2):
-        partners = {(m.spec.seed, m.spec.fold): m for m in theirs}
-        found = [
-            _pair(member, partners[member.spec.seed, member.spec.fold], digits)
-            for member in ours
-            if (member.spec.seed, member.spec.fold) in partners and len(member.validation_rows)
-        ]
+        found = [_pair(one, other, digits) for one, other in partners(ours, theirs) if len(one.validation_rows)]
         if found:
             pairs[first, second] = found
     return pairs
@@ -165,12 +160,7 @@ def mcnemar(first: str, second: str, rows: str, first_right: Any, second_right: 
 
 def _arm(name: str, group: list[Member], relu: list[Member], digits: Digits) -> Arm:
     held_back = digits.held_back_labels
-    partner = {(m.spec.seed, m.spec.fold): median(m.seconds_per_epoch) for m in relu}
-    ratios = [
-        median(m.seconds_per_epoch) / partner[m.spec.seed, m.spec.fold]
-        for m in group
-        if (m.spec.seed, m.spec.fold) in partner
-    ]
+    ratios = [median(ours.seconds_per_epoch) / median(relus.seconds_per_epoch) for ours, relus in partners(group, relu)]
     return Arm(
         activation=name,
         members=len(group),

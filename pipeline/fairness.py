@@ -1,7 +1,8 @@
 """Whether members that are compared as a pair shared all but the activation, proved by what they recorded."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from pipeline.members import Member
 
@@ -13,24 +14,45 @@ FINGERPRINTS = {
 }
 
 
-def check_fairness(members: Sequence[Member]) -> tuple[bool, str]:
-    """Whether members of the same seed and fold shared all but the activation, by the digests they recorded; and why.
+def partners(ours: Sequence[Member], theirs: Sequence[Member]) -> list[tuple[Member, Member]]:
+    """The members of two arms that have seed and fold in common, pair by pair."""
+    others = {(member.spec.seed, member.spec.fold): member for member in theirs}
+    keys = [(member.spec.seed, member.spec.fold) for member in ours]
+    return [(member, others[key]) for member, key in zip(ours, keys, strict=True) if key in others]
+
+
+def check_fairness(groups: Mapping[str, Sequence[Member]]) -> tuple[set[tuple[str, str]], str]:
+    """Which arms may be compared pair by pair, by the digests that their members recorded.
+
+    Args:
+        groups: The members by arm.
 
     Returns:
-        True or False, and a sentence that says what was found; empty when no two members share seed and fold.
+        The fair couples of arms, the later arm first, and what was found, in words; empty where no two members share
+        seed and fold.
     """
-    partners: dict[tuple[int, int | None], list[Member]] = defaultdict(list)
-    for member in members:
-        partners[member.spec.seed, member.spec.fold].append(member)
-    paired = [group for group in partners.values() if len(group) > 1]
-    for group in paired:
-        for other in group[1:]:
-            for kind in FINGERPRINTS:
-                ours, theirs = group[0].fingerprints.get(kind), other.fingerprints.get(kind)
-                if ours is None or ours != theirs:
-                    how = "did not record" if ours is None or theirs is None else "did not share"
-                    names = f"{group[0].spec.id} and {other.spec.id}"
-                    return False, f"The arms are not compared pair by pair: {names} {how} {FINGERPRINTS[kind]}."
-    if not paired:
-        return True, ""
-    return True, f"Checked by digests: within each pair the members shared {', '.join(FINGERPRINTS.values())}."
+    fair: set[tuple[str, str]] = set()
+    unfair: dict[str, list[str]] = defaultdict(list)
+    for (second, theirs), (first, ours) in combinations(groups.items(), 2):
+        pairs = partners(ours, theirs)
+        if flaw := next(filter(None, (_flaw(*pair) for pair in pairs)), None):
+            unfair[flaw].append(f"{first} and {second}")
+        elif pairs:
+            fair.add((first, second))
+    told = (
+        [f"Checked by digests: within each pair the members shared {', '.join(FINGERPRINTS.values())}."] if fair else []
+    )
+    told += [f"Not compared pair by pair: {', '.join(arms)}. Their members {flaw}." for flaw, arms in unfair.items()]
+    return fair, " ".join(told)
+
+
+def _flaw(one: Member, other: Member) -> str | None:
+    """What two members do not have in common, or cannot prove to have; None if nothing."""
+    where = f"of seed {one.spec.seed}, fold {'none' if one.spec.fold is None else one.spec.fold}"
+    for kind, words in FINGERPRINTS.items():
+        ours, theirs = one.fingerprints.get(kind), other.fingerprints.get(kind)
+        if ours is None or theirs is None:
+            return f"{where}, did not record {words}"
+        if ours != theirs:
+            return f"{where}, did not share {words}"
+    return None
