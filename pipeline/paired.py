@@ -12,7 +12,6 @@ Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,13 +202,15 @@ def describe(result: Paired) -> str:
     def span(interval: tuple[float, float] | None, digits: int) -> str:
         return f" (95% interval {interval[0]:+.{digits}f} to {interval[1]:+.{digits}f})" if interval else ""
 
-    text = f"{result.verdict}: {result.difference:+.3f} points{span(result.interval, 3)} over {_count(result.points)}"
+    text = (
+        f"{result.verdict}: {result.difference:+.3f} points{span(result.interval, 3)} over {_pairs(len(result.points))}"
+    )
     if result.p_adjusted is not None:
         text += f", P({result.first} > {result.second}) = {result.first_better:.2f}, p = {result.p_adjusted:.3g}"
     if result.interval and result.more_pairs is None:
         text += ". More pairs alone would not settle it: it takes more images"
     elif result.more_pairs:
-        text += f". If the difference stays, about {result.more_pairs} more pairs would settle it (--seeds)"
+        text += f". If the difference stays, about {_pairs(result.more_pairs, 'more ')} would settle it (--seeds)"
     ratio = f"{result.time_ratio:.2f}" + (
         f" (95% interval {result.time_interval[0]:.2f} to {result.time_interval[1]:.2f})"
         if result.time_interval
@@ -218,5 +219,5 @@ def describe(result: Paired) -> str:
     return f"{text}. Time per epoch: {ratio} times {result.second}'s."
 
 
-def _count(points: Sequence[Any]) -> str:
-    return f"{len(points)} pair{'s' if len(points) != 1 else ''}"
+def _pairs(count: int, more: str = "") -> str:
+    return f"{count} {more}pair{'s' if count != 1 else ''}"
