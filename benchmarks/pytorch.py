@@ -31,7 +31,8 @@ class PyTorch(Flags):
         if find_spec("torch") is None:
             raise UserError("PyTorch is not installed: python -m pip install -r benchmarks/requirements.txt")
 
-        rows = []
+        hardware, rows = environment(["torch"]), []
+        precision = hardware["auto precision"] if self.precision == "auto" else self.precision
         for architecture in self.architectures:
             for arm, theirs in PAIRS.items():
                 specs = specs_of(
@@ -42,7 +43,7 @@ class PyTorch(Flags):
                     Competitor(
                         f"PyTorch {theirs}, {processes} × {CORES // processes} threads",
                         "benchmarks.torch_training:train",
-                        (specs[0], theirs, CORES // processes, self.data),
+                        (specs[0], theirs, precision == "mixed_bfloat16", CORES // processes, self.data),
                         images,
                         processes,
                     )
@@ -55,4 +56,4 @@ class PyTorch(Flags):
                 )
                 show_timings(f"{architecture}, batch {self.batch}", contest)
                 rows += contest
-        save("pytorch", self.out, {"environment": environment(["torch"]), "rows": rows})
+        save("pytorch", self.out, {"environment": hardware, "rows": rows})

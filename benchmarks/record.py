@@ -17,12 +17,15 @@ from benchmarks.contest import Timing
 from pipeline.paths import written_aside
 
 FOLDER = Path("build/benchmarks")
-DESCRIBE = "import json; from pipeline.device import describe_environment as d; print(json.dumps(d()))"
+DESCRIBE = (
+    "import json; from pipeline.device import describe_environment as describe, resolve_precision as resolve; "
+    "print(json.dumps(describe() | {'auto precision': resolve('auto')}))"
+)
 LOG_WIDTH = 160  # columns of a table, where there is no terminal to ask
 
 
 def environment(packages: Sequence[str] = ()) -> dict[str, str]:
-    """Hardware and versions, those of some more packages included."""
+    """Hardware, what precision "auto" is on it, and versions, those of some more packages included."""
     # In a process of its own: it loads TensorFlow, which has much to say.
     done = subprocess.run([sys.executable, "-c", DESCRIBE], capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1]) | {package: _version(package) for package in packages}

@@ -1,19 +1,19 @@
 """The same networks in PyTorch, trained as its documentation advises for CPUs: eager, channels last, autocast.
 
-The images are in memory as float32 and are not augmented; there is no validation and no checkpoint.
+The images are in memory as float32 and are not augmented; there is no validation and no checkpoint. Nothing here may
+load TensorFlow: in one process with it, some builds of PyTorch crash.
 """
 
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import nn
 
 from benchmarks.contest import Pause
 from pipeline.config import MemberSpec
-from pipeline.data import load
-from pipeline.device import resolve_precision
-from pipeline.train import split_rows
+from pipeline.data import load, validation_folds
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 
@@ -47,18 +47,17 @@ def deotte(activation: Callable[[], nn.Module]) -> nn.Module:
 NETWORKS = {"ghouzam": ghouzam, "deotte": deotte}
 
 
-def train(pause: Pause, _: int, spec: MemberSpec, activation: str, threads: int, data: str) -> None:
-    """Train the network of that member with an activation of PyTorch's until stopped."""
+def train(pause: Pause, _: int, spec: MemberSpec, activation: str, half: bool, threads: int, data: str) -> None:
+    """Train the network of that member with an activation of PyTorch's, in bfloat16 if `half`, until stopped."""
     torch.set_num_threads(threads)
     torch.manual_seed(spec.seed)
     digits = load(data)
-    rows, _validation = split_rows(spec, digits)
+    rows = np.flatnonzero(validation_folds(digits.labels, spec.folds, spec.split_seed) != spec.fold)
     images = torch.from_numpy(digits.images[rows]).float().div(255).unsqueeze(1)
     labels = torch.from_numpy(digits.labels[rows]).long()
     network = NETWORKS[spec.architecture](ACTIVATIONS[activation]).train()
     network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.RMSprop(network.parameters(), lr=spec.train.learning_rate, alpha=0.9)
-    half = resolve_precision(spec.train.precision) == "mixed_bfloat16"
     batch = spec.train.batch_size
     while True:
         order = torch.randperm(len(rows))[: len(rows) // batch * batch]

@@ -13,6 +13,7 @@ import numpy as np
 from keras import layers
 
 from pipeline.activations import activation_layer
+from pipeline.dropout import Dropout
 from pipeline.normalization import BatchNormalization
 
 CLASSES = 10
@@ -36,15 +37,15 @@ def ghouzam(activation: str, seed: int, policy: str = "float32") -> keras.Model:
             *conv(32, 5),
             *conv(32, 5),
             layers.MaxPooling2D(dtype=policy),
-            layers.Dropout(0.25, seed=next(seeds), dtype=policy),
+            Dropout(0.25, seed=next(seeds), dtype=policy),
             *conv(64, 3),
             *conv(64, 3),
             layers.MaxPooling2D(dtype=policy),
-            layers.Dropout(0.25, seed=next(seeds), dtype=policy),
+            Dropout(0.25, seed=next(seeds), dtype=policy),
             layers.Flatten(dtype=policy),
             layers.Dense(256, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), dtype=policy),
             activation_layer(activation, policy),
-            layers.Dropout(0.5, seed=next(seeds), dtype=policy),
+            Dropout(0.5, seed=next(seeds), dtype=policy),
         ],
         next(seeds),
         policy,
@@ -71,7 +72,7 @@ def deotte(activation: str, seed: int, policy: str = "float32") -> keras.Model:
         ]
 
     def dropout() -> keras.layers.Layer:
-        return layers.Dropout(0.4, seed=next(seeds), dtype=policy)
+        return Dropout(0.4, seed=next(seeds), dtype=policy)
 
     return _network(
         [

@@ -137,6 +137,19 @@ def test_pytorchs_networks_are_the_same(architecture):
     assert theirs(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
 
 
+def test_pytorch_trains_beside_ours(csv_source, tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is a requirement of the benchmarks only")
+    out = tmp_path / "pytorch.json"
+    done = benchmark("pytorch", "--data", csv_source, "--out", out, "--rounds", 1, "--batch", 20,
+                     "--architectures", "deotte")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    names = [row["name"] for row in json.loads(out.read_text())["rows"]]
+    assert [name.split()[:2] for name in names] == [
+        *[["ours", "relu,"], ["PyTorch", "relu,"], ["PyTorch", "relu,"]],
+        *[["ours", "swish,"], ["PyTorch", "silu,"], ["PyTorch", "silu,"]],
+    ]
+
+
 def test_the_command_writes_a_record_of_what_it_did(csv_source, tmp_path):
     out = tmp_path / "swish.json"
     done = benchmark("swish", "--data", csv_source, "--out", out, "--rounds", 1, "--architectures", "ghouzam",
