@@ -1,4 +1,4 @@
-"""The arms of a run side by side: accuracy, errors, time, and exact McNemar tests."""
+"""The arms of a run side by side: accuracy, errors, time, and all that is tested about them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from pipeline.data import Digits
 from pipeline.ensemble import labels_of, out_of_fold, soft_vote
 from pipeline.fairness import check_fairness, partners
+from pipeline.mcnemar import McNemar, mcnemar_tests
 from pipeline.members import Member
 from pipeline.paired import Pair, Paired, compare_pairs
 from pipeline.selection import Selection, judge_selections
@@ -62,20 +62,6 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
-class McNemar:
-    """Exact McNemar test between the ensembles of two arms (McNemar 1947): the images that only one gets right."""
-
-    first: str
-    second: str
-    rows: str
-    """"validation" or "held back"."""
-    only_first_right: int
-    only_second_right: int
-    p_value: float
-    """Two-sided; of the hypothesis that the two are equally likely to be the one that is right."""
-
-
-@dataclass(frozen=True)
 class Comparison:
     """All that is said of a run's members."""
 
@@ -109,11 +95,7 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
     return Comparison(
         arms=[_arm(name, group, groups.get("relu", []), digits) for name, group in groups.items()],
         ensembles=[_ensemble(name, group, digits) for name, group in voting.items()],
-        tests=[
-            test
-            for (first, a), (second, b) in combinations(groups.items(), 2)
-            for test in _tests(first, a, second, b, digits)
-        ],
+        tests=mcnemar_tests(groups, digits),
         paired=compare_pairs({arms: pairs for arms, pairs in pairs_of(groups, digits).items() if arms in fair}),
         fairness=fairness,
         same_size=same_size(voters, digits.held_back_labels) if voters else [],
@@ -149,15 +131,6 @@ def score(labels: Any, truth: Any) -> Score:
     return Score(len(truth), int((labels != truth).sum()))
 
 
-def mcnemar(first: str, second: str, rows: str, first_right: Any, second_right: Any) -> McNemar:
-    """Exact McNemar test from two boolean arrays, shape (n,): whether each image was predicted right."""
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((second_right & ~first_right).sum())
-    discordant = only_first + only_second
-    p_value = float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
-    return McNemar(first, second, rows, only_first, only_second, p_value)
-
-
 def _arm(name: str, group: list[Member], relu: list[Member], digits: Digits) -> Arm:
     held_back = digits.held_back_labels
     ratios = [median(ours.seconds_per_epoch) / median(relus.seconds_per_epoch) for ours, relus in partners(group, relu)]
@@ -185,16 +158,3 @@ def _ensemble(name: str, group: list[Member], digits: Digits) -> Ensemble:
         validation=score(labels_of(probabilities), digits.labels[rows]) if len(rows) else None,
         held_back=score(labels_of(voted), held_back) if held_back is not None else None,
     )
-
-
-def _tests(first: str, a: list[Member], second: str, b: list[Member], digits: Digits) -> list[McNemar]:
-    tests = []
-    (rows_a, validation_a), (rows_b, validation_b) = out_of_fold(a), out_of_fold(b)
-    if len(rows_a) and rows_a.tolist() == rows_b.tolist():
-        truth = digits.labels[rows_a]
-        right_a, right_b = labels_of(validation_a) == truth, labels_of(validation_b) == truth
-        tests.append(mcnemar(first, second, "validation", right_a, right_b))
-    if (known := digits.held_back_labels) is not None:
-        right_a, right_b = (labels_of(soft_vote([m.test_probabilities for m in g])) == known for g in (a, b))
-        tests.append(mcnemar(first, second, "held back", right_a, right_b))
-    return tests

@@ -80,13 +80,16 @@ def compare_pairs(pairs: Mapping[tuple[str, str], Sequence[Pair]], seed: int = 0
     """
     generator = np.random.default_rng(seed)
     results = [_compare(first, second, list(group), generator) for (first, second), group in pairs.items()]
-    tested = [i for i, result in enumerate(results) if result.p_value is not None]
-    p_values = [results[i].p_value for i in tested]
-    # A single test needs no correction, and multipletests collects garbage at length.
-    adjusted = multipletests(p_values, LEVEL, "holm")[1] if len(tested) > 1 else p_values
-    for i, p_adjusted in zip(tested, adjusted, strict=True):
-        results[i] = replace(results[i], p_adjusted=float(p_adjusted))
+    adjusted = iter(holm([result.p_value for result in results if result.p_value is not None]))
+    results = [r if r.p_value is None else replace(r, p_adjusted=next(adjusted)) for r in results]
     return [_judged(result, list(group)) for result, group in zip(results, pairs.values(), strict=True)]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of several tests, each corrected for there being so many (Holm 1979)."""
+    if len(p_values) < 2:
+        return list(p_values)  # multipletests collects garbage at length
+    return [float(p) for p in multipletests(p_values, LEVEL, "holm")[1]]
 
 
 def bootstrap_means(

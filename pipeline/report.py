@@ -123,7 +123,7 @@ def mcnemar_lines(comparison: Comparison) -> list[str]:
     """One sentence per McNemar test."""
     return [
         f"{t.first} against {t.second}, ensembles, {t.rows} images: only {t.first} gets {t.only_first_right} right, "
-        f"only {t.second} gets {t.only_second_right}; exact McNemar p = {t.p_value:.3g}. "
+        f"only {t.second} gets {t.only_second_right}; exact McNemar p = {t.p_adjusted:.3g}. "
         "This compares these trained networks, not the activations as such."
         for t in comparison.tests
     ]

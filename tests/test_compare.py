@@ -1,10 +1,9 @@
 from dataclasses import replace
-from math import comb
 
 import numpy as np
 import pytest
 
-from pipeline.compare import compare, mcnemar, score
+from pipeline.compare import compare, score
 from pipeline.data import Digits
 from pipeline.members import Member
 
@@ -114,16 +113,6 @@ def test_unfair_pairs_are_not_compared(spec, ten):
     assert result.paired == []
     assert "swish and relu" in result.fairness
     assert len(result.arms) == 2
-
-
-@pytest.mark.parametrize(("b", "c"), [(0, 0), (1, 0), (3, 9), (9, 3), (5, 5), (0, 12)])
-def test_mcnemar_is_the_exact_binomial_by_the_formula(b, c):
-    first = np.array([True] * b + [False] * c + [True, False])
-    second = np.array([False] * b + [True] * c + [True, False])
-    test = mcnemar("a", "b", "validation", first, second)
-    assert (test.only_first_right, test.only_second_right) == (b, c)
-    tail = sum(comb(b + c, k) for k in range(min(b, c) + 1)) / 2 ** (b + c)
-    assert test.p_value == pytest.approx(min(1, 2 * tail))
 
 
 def test_score_counts_errors():
