@@ -30,6 +30,8 @@ class CompareArguments:
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """The runs' folders. They may be half-finished."""
+    arms: tuple[str, ...] = ()
+    """Activations to compare. By default all that the runs have."""
     out: Path | None = None
     """Where to write comparison.json, metrics.csv and report.html. By default runs/compare-DIGEST."""
     data: str | None = None

@@ -173,7 +173,7 @@ def _compare(arguments: list[str]) -> None:
     from pipeline.compare_runs import compare_runs
 
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
-    compare_runs(wanted.runs, wanted.out, wanted.data, console)
+    compare_runs(wanted.runs, wanted.out, wanted.data, console, wanted.arms)
 
 
 def _runs(arguments: list[str]) -> None:

@@ -27,7 +27,9 @@ class _Run:
     data_sha256: str
 
 
-def compare_runs(folders: Sequence[Path], out: Path | None, data: str | None, console: Console) -> Path:
+def compare_runs(
+    folders: Sequence[Path], out: Path | None, data: str | None, console: Console, arms: Sequence[str] = ()
+) -> Path:
     """Compare the members of one or more runs; print the outcome; write comparison.json, metrics.csv, report.html.
 
     An arm is an activation; where the runs differ in more than arms, seeds and folds, an activation of one run.
@@ -37,14 +39,15 @@ def compare_runs(folders: Sequence[Path], out: Path | None, data: str | None, co
         out: Where to write; by default runs/compare-DIGEST.
         data: Where the data is; by default where the first run found it.
         console: Where to print.
+        arms: Activations to compare; all by default.
 
     Returns:
         The folder that was written to.
 
     Raises:
-        UserError: no run, no finished member, or runs that differ in data or folds.
+        UserError: no run, no finished member, an arm that no run has, or runs that differ in data or folds.
     """
-    runs = [_open(folder) for folder in folders]
+    runs = _with_arms([_open(folder) for folder in folders], arms)
     _check_comparable(runs)
     digits = _load(runs[0], data)
     finished: list[Member] = []
@@ -78,6 +81,18 @@ def _open(folder: Path) -> _Run:
         raise UserError(f"{folder} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{folder / DATA_FILE} is damaged, so it cannot be told which data the run used.") from None
+
+
+def _with_arms(runs: Sequence[_Run], arms: Sequence[str]) -> list[_Run]:
+    """The runs as if they had had no other arms than those, if any are named."""
+    known = {arm: None for run in runs for arm in run.config.arms}
+    if absent := [arm for arm in arms if arm not in known]:
+        raise UserError(f"--arms names {', '.join(absent)}, but the arms of these runs are {', '.join(known)}.")
+    wanted = arms or list(known)
+    return [
+        replace(run, config=replace(run.config, arms=tuple(arm for arm in run.config.arms if arm in wanted)))
+        for run in runs
+    ]
 
 
 def _check_comparable(runs: Sequence[_Run]) -> None:
@@ -127,4 +142,5 @@ def _check_unique(finished: Sequence[Member]) -> None:
 
 
 def _name(runs: Sequence[_Run]) -> str:
-    return hashlib.sha256("\n".join(str(run.folder.resolve()) for run in runs).encode()).hexdigest()[:8]
+    parts = [part for run in runs for part in (str(run.folder.resolve()), *run.config.arms)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

@@ -87,6 +87,16 @@ def test_runs_that_differ_in_the_training_are_arms_of_their_own(make_run, tiny):
     assert (paired["first"], paired["second"]) == ("relu (fast)", "relu (tiny)")
 
 
+def test_arms_can_be_chosen(make_run, tiny):
+    run = make_run(replace(tiny, arms=("relu", "swish", "elu"), seeds=2), "relu-s0-f0")
+    out = compare_runs([run], None, None, CONSOLE, ["swish", "elu"])
+    (paired,) = comparison(out)["paired"]
+    assert (paired["first"], paired["second"], len(paired["points"])) == ("elu", "swish", 2)
+    assert "Half-finished" not in (out / "report.html").read_text()
+    with pytest.raises(UserError, match="--arms names mish, but the arms of these runs are relu, swish, elu"):
+        compare_runs([run], None, None, CONSOLE, ["swish", "mish"])
+
+
 def test_what_cannot_be_compared_is_said(make_run, tiny, tmp_path):
     ours = make_run(tiny)
     with pytest.raises(UserError, match=r"they differ in folds \(5 and 4\), split_seed \(0 and 1\)"):
