@@ -17,8 +17,9 @@ from pipeline.members import Member
 from pipeline.paired import MARGIN, Paired
 from pipeline.predictions import Known, calibration
 
+WIDTH = 5.0  # inches of every figure; on a phone, 360 pixels wide, letters of 10 points are 10 pixels high
 SHOWN_DIGITS = 24
-COLUMNS_OF_DIGITS = 8
+COLUMNS_OF_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ def learning_curves(members: Sequence[Member]) -> Plot:
     """Loss and, if there is one, validation accuracy by epoch, per arm."""
     validated = all("validation_accuracy" in m.history[0] for m in members)
     panels = [("loss", "training loss"), *([("validation_accuracy", "validation accuracy")] if validated else [])]
-    figure = Figure(figsize=(5 * len(panels), 3.5), layout="constrained")
-    for axes, (key, title) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+    figure = Figure(figsize=(WIDTH, 3.2 * len(panels)), layout="constrained")
+    for axes, (key, title) in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
         for color, (arm, group) in enumerate(_by_arm(members).items()):
             curves = np.array([[record[key] for record in m.history] for m in group])
             epochs = np.arange(1, curves.shape[1] + 1)
@@ -61,16 +62,17 @@ def learning_curves(members: Sequence[Member]) -> Plot:
 def epoch_times(members: Sequence[Member]) -> Plot:
     """Seconds per epoch, per arm."""
     groups = _by_arm(members)
-    figure = Figure(figsize=(6, 0.8 + 0.5 * len(groups)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.8 + 0.5 * len(groups)), layout="constrained")
     axes = figure.subplots()
     axes.boxplot([[s for m in group for s in m.seconds_per_epoch] for group in groups.values()],
-                 orientation="horizontal", tick_labels=list(groups))  # fmt: skip
+                 orientation="horizontal", tick_labels=list(groups), showfliers=False)  # fmt: skip
     axes.invert_yaxis()
     axes.set(xlabel="seconds per epoch", xlim=(0, None))
     return Plot(
         figure,
         "Seconds per epoch, training and validation; each member's first epoch, which pays for compilation, is left "
-        "out. Boxes that overlap much mean that the activation costs next to nothing.",
+        "out. Boxes that overlap much mean that the activation costs next to nothing. Epochs far beyond their box, as "
+        "on a machine that was busy with something else, are among the numbers only.",
         "Box plot of the wall seconds of each epoch, one box per activation.",
         _csv(["arm", "seed", "fold", "seconds"],
              ([m.arm, m.spec.seed, m.spec.fold, s] for m in members for s in m.seconds_per_epoch)),
@@ -79,7 +81,7 @@ def epoch_times(members: Sequence[Member]) -> Plot:
 
 def paired_differences(paired: Sequence[Paired]) -> Plot:
     """The difference of each pair, and the mean with its interval, per two arms."""
-    figure = Figure(figsize=(7, 1 + 0.8 * len(paired)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1 + 0.8 * len(paired)), layout="constrained")
     axes = figure.subplots()
     axes.axvspan(-MARGIN, MARGIN, color="0.9")
     axes.axvline(0, color="0.5", lw=1)
@@ -105,7 +107,7 @@ def confusions(known: Known) -> Plot:
     """True against predicted digits of the ensemble of all members."""
     matrix = confusion_matrix(known.truth, labels_of(known.vote), labels=range(10))
     mistakes = matrix - np.diag(np.diag(matrix))
-    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.imshow(mistakes, cmap="Blues")
     for truth, guess in np.argwhere(matrix):
@@ -124,7 +126,7 @@ def confusions(known: Known) -> Plot:
 
 def reliability(known: Known) -> Plot:
     """How often the ensembles are right, by how sure they are."""
-    figure = Figure(figsize=(5, 4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", lw=1)
     rows = []
@@ -147,8 +149,8 @@ def activation_curves(members: Sequence[Member]) -> Plot | None:
     """The activations as the trained networks apply them, and their slopes; None if no member recorded them."""
     if not any(member.activations for member in members):
         return None
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    values, slopes = figure.subplots(1, 2)
+    figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
+    values, slopes = figure.subplots(2, 1)
     rows = []
     for color, (arm, group) in enumerate(_by_arm(members).items()):
         for member in group:
@@ -202,14 +204,14 @@ def _digits(known: Known, rows: NDArray[np.int64], what: str, why: str) -> Plot 
     rows = rows[np.argsort(-known.vote[rows].max(axis=1), kind="stable")]
     shown = rows[:SHOWN_DIGITS]
     lines = -(-len(shown) // COLUMNS_OF_DIGITS)
-    figure = Figure(figsize=(COLUMNS_OF_DIGITS * 1.2, lines * (1.2 + 0.16 * len(known.votes))), layout="constrained")
+    figure = Figure(figsize=(WIDTH, lines * (1.2 + 0.16 * len(known.votes))), layout="constrained")
     grid: list[Axes] = list(figure.subplots(lines, COLUMNS_OF_DIGITS, squeeze=False).flat)
     for axes in grid:
         axes.axis("off")
     for axes, row in zip(grid, shown, strict=False):
         axes.imshow(known.images[row], cmap="gray_r")
         reads = [f"{arm} {v[row].argmax()} {v[row].max():.0%}" for arm, v in known.votes.items()]
-        axes.set_title("\n".join([f"is {known.truth[row]}", *reads]), fontsize=6)
+        axes.set_title("\n".join([f"is {known.truth[row]}", *reads]), fontsize=8)
     count = f"{len(shown)} of the {len(rows)}" if len(shown) < len(rows) else f"The {len(rows)}"
     return Plot(
         figure,

@@ -179,19 +179,28 @@ def _judged(result: Paired, pairs: list[Pair]) -> Paired:
     if result.p_adjusted < LEVEL and high < 0:
         return replace(result, verdict=f"{second} is better than {first}", more_pairs=0)
     low, high = result.equivalence_interval
-    if low > -MARGIN and high < MARGIN:
+    if low > -MARGIN and high < MARGIN and _can_show_equivalence(pairs):
         verdict = f"{first} and {second} are equivalent within {MARGIN} points"
         return replace(result, verdict=verdict, more_pairs=0)
     verdict = f"no difference between {first} and {second} is shown"
     return replace(result, verdict=verdict, more_pairs=_more_pairs(result.difference, pairs))
 
 
+def _can_show_equivalence(pairs: Sequence[Pair]) -> bool:
+    """Whether there are enough images: what none of n shows may still befall 3 in n (the rule of three)."""
+    images = sum({pair.fold: len(pair.difference) for pair in pairs}.values())
+    return 100 * 3 / images < MARGIN
+
+
 def _more_pairs(difference: float, pairs: list[Pair]) -> int | None:
     """Pairs to add until the difference, if it stays, is shown, or equivalence is; None if more images are needed."""
     of_pairs = float(np.var([pair.points for pair in pairs], ddof=1))
     of_images = float(np.var(bootstrap_means(pairs, np.random.default_rng(0), over_pairs=False)))
+    ways = [(abs(difference), LEVEL)]
+    if _can_show_equivalence(pairs):
+        ways.append((MARGIN - abs(difference), 2 * LEVEL))
     needs = []
-    for width, level in ((abs(difference), LEVEL), (MARGIN - abs(difference), 2 * LEVEL)):
+    for width, level in ways:
         # The interval's half-width is z·sqrt(of_pairs / n + of_images); it has to be below `width`.
         left = (width / norm.ppf(1 - level / 2)) ** 2 - of_images
         if width > 0 and left > 0:
@@ -200,14 +209,17 @@ def _more_pairs(difference: float, pairs: list[Pair]) -> int | None:
 
 
 def describe(result: Paired) -> str:
-    """The result in one sentence or two."""
+    """The headline and the numbers behind it."""
+    return f"{result.verdict}: {details(result)}"
+
+
+def details(result: Paired) -> str:
+    """The numbers behind the headline, in a sentence or two."""
 
     def span(interval: tuple[float, float] | None, digits: int) -> str:
         return f" (95% interval {interval[0]:+.{digits}f} to {interval[1]:+.{digits}f})" if interval else ""
 
-    text = (
-        f"{result.verdict}: {result.difference:+.3f} points{span(result.interval, 3)} over {_pairs(len(result.points))}"
-    )
+    text = f"{result.difference:+.3f} points{span(result.interval, 3)} over {_pairs(len(result.points))}"
     if result.p_adjusted is not None:
         text += f", P({result.first} > {result.second}) = {result.first_better:.2f}, p = {result.p_adjusted:.3g}"
     if result.interval and result.more_pairs is None:

@@ -24,7 +24,7 @@ from pipeline.figures import (
     reliability,
 )
 from pipeline.members import Member
-from pipeline.paired import describe
+from pipeline.paired import describe, details
 from pipeline.predictions import known_predictions
 
 TABLE_COLUMNS = [
@@ -54,6 +54,7 @@ TEMPLATE = """\
   img { max-width: 100%; background: white; }
   figure { margin: 2rem 0; }
   figcaption, footer { color: #888; }
+  .headline { font-size: 1.5rem; line-height: 1.2; font-weight: bold; }
   .failed { border-left: .3rem solid #c33; padding-left: 1rem; }
   pre { overflow: auto; max-height: 20rem; font-size: .8rem; }
 </style>
@@ -63,7 +64,11 @@ TEMPLATE = """\
 {% endfor %}
 <p>Data: {{ source }}; {{ labelled }} labelled images, {{ unlabelled }} to predict.</p>
 {% if note %}<p class="failed">{{ note }}</p>{% endif %}
-{% for line in paired %}<p>{% if loop.first %}<b>{{ line }}</b>{% else %}{{ line }}{% endif %}</p>{% endfor %}
+{% for result in paired %}
+{% if loop.first %}<p class="headline">{{ result.verdict[:1] | upper }}{{ result.verdict[1:] }}.</p>
+<p>{% else %}<p><b>{{ result.verdict }}</b>: {% endif %}{{ details(result) }}</p>
+{% endfor %}
+{% if fairness %}<p>{{ fairness }}</p>{% endif %}
 {% for id, reason in failed.items() %}
 <p class="failed"><b>{{ id }}</b> failed and is left out: {{ reason }}</p>
 {% endfor %}
@@ -181,7 +186,9 @@ def render_report(
             failed=comparison.failed,
             columns=TABLE_COLUMNS,
             rows=comparison_rows(comparison),
-            paired=paired_lines(comparison),
+            paired=comparison.paired,
+            details=details,
+            fairness=comparison.fairness,
             others=[*mcnemar_lines(comparison), *ensemble_lines(comparison)],
             figures=[_embed(plot) for plot in _plots(members, digits, comparison)],
             config_texts=[to_json(config) for config in configs],

@@ -106,6 +106,14 @@ def test_headlines():
     assert "More pairs alone would not settle it" in describe(compared(*[pair(5, 6), pair(6, 5)] * 3))
 
 
+def test_a_few_images_show_no_equivalence_however_alike_the_networks_are():
+    few = compared(*(pair(images=9_999) for _ in range(5)))  # 3 in 9,999 are 0.03 points
+    assert (few.verdict, few.more_pairs) == ("no difference between swish and relu is shown", None)
+    assert "it takes more images" in describe(few)
+    enough = compared(*(pair(images=5_001, fold=fold) for fold in (0, 0, 1, 1)))
+    assert enough.verdict == "swish and relu are equivalent within 0.03 points"
+
+
 def test_the_pairs_that_are_missing_settle_it():
     """The forecast for the standard error, checked by taking that many pairs of the same kind."""
     images = 200_000

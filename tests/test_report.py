@@ -56,6 +56,9 @@ def test_page_is_whole_in_itself(run, fold, held_back, figures):
     for alt, content in pictures:
         assert len(alt) > 20
         assert matplotlib.image.imread(io.BytesIO(base64.b64decode(content))).size > 10_000
+    if fold is not None:  # the headline in words, then what it rests on
+        assert re.search(r'class="headline">No difference between swish and relu is shown\.</p>\s*<p>[-+]\d', html)
+    assert "Versions and hardware" in html
     assert "elu-s0-f0</b> failed and is left out: &lt;worker&gt; died" in html
     assert "&lt;a chip&gt;" in html
 
