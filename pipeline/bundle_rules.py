@@ -11,8 +11,8 @@ from pathlib import Path
 MODULES = (
     "config", "config_rules", "paths", "csv_files", "data", "members", "progress", "device", "fusion", "activations",
     "normalization", "dropout", "augment", "models", "trainer", "checkpoint", "train", "engine", "ensemble", "voters",
-    "selection", "paired", "fairness", "mcnemar", "compare", "submission", "predictions", "figures", "report",
-    "run_folder", "run", "kernel",
+    "selection", "paired", "verdict", "fairness", "mcnemar", "compare", "submission", "predictions", "figures",
+    "report", "run_folder", "run", "kernel",
 )  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from pipeline.ensemble import labels_of, out_of_fold, soft_vote
 from pipeline.fairness import check_fairness, partners
 from pipeline.mcnemar import McNemar, mcnemar_tests
 from pipeline.members import Member
-from pipeline.paired import Pair, Paired, compare_pairs
+from pipeline.paired import Pair, Paired
 from pipeline.selection import Selection, judge_selections
+from pipeline.verdict import compare_pairs
 from pipeline.voters import SameSize, same_size, voters_of
 
 

@@ -14,8 +14,9 @@ from sklearn.metrics import confusion_matrix
 
 from pipeline.ensemble import labels_of
 from pipeline.members import Member
-from pipeline.paired import MARGIN, Paired
+from pipeline.paired import Paired
 from pipeline.predictions import Known, calibration
+from pipeline.verdict import MARGIN
 
 WIDTH = 5.0  # inches of every figure; on a phone, 360 pixels wide, letters of 10 points are 10 pixels high
 SHOWN_DIGITS = 24

@@ -24,8 +24,8 @@ from pipeline.figures import (
     reliability,
 )
 from pipeline.members import Member
-from pipeline.paired import describe, details
 from pipeline.predictions import known_predictions
+from pipeline.verdict import describe, details
 
 TABLE_COLUMNS = [
     "who",

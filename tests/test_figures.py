@@ -9,8 +9,9 @@ import pytest
 
 from pipeline import figures
 from pipeline.members import ActivationCurve, Member
-from pipeline.paired import Pair, compare_pairs
+from pipeline.paired import Pair
 from pipeline.predictions import Known
+from pipeline.verdict import compare_pairs
 
 
 def rows(plot):
