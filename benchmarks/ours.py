@@ -84,15 +84,16 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
     """Train on the same images over and over, as they are."""
     from keras import ops
 
-    from pipeline import trainer
+    from pipeline import steps
     from pipeline.device import resolve_precision, use_device
     from pipeline.train import STEPS_PER_CALL, draw_epoch, split_rows
+    from pipeline.trainer import Trainer
 
     use_device(index)
     spec, digits = specs[index], load(data)
-    trainer.apply_transforms = lambda images, _: ops.cast(images, "float32")  # type: ignore[assignment,attr-defined]
+    steps.apply_transforms = lambda images, _: ops.cast(images, "float32")  # type: ignore[assignment,attr-defined]
     policy = resolve_precision(spec.train.precision)
-    bare = trainer.Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
+    bare = Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
     bare.reset(0)
     rows, transforms = draw_epoch(spec, 1, split_rows(spec, digits)[0], digits.images.shape[1])
     rates = np.full(len(rows), spec.train.learning_rate, np.float32)

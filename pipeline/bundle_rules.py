@@ -10,9 +10,9 @@ from pathlib import Path
 # Imports point only upwards in this list.
 MODULES = (
     "config", "config_rules", "paths", "csv_files", "data", "members", "progress", "device", "fusion", "activations",
-    "normalization", "dropout", "augment", "models", "trainer", "checkpoint", "train", "engine", "ensemble", "voters",
-    "selection", "paired", "verdict", "fairness", "mcnemar", "compare", "submission", "predictions", "figures",
-    "report", "run_folder", "run", "kernel",
+    "normalization", "dropout", "augment", "models", "steps", "trainer", "checkpoint", "train", "engine", "ensemble",
+    "voters", "selection", "paired", "verdict", "fairness", "mcnemar", "compare", "summary", "submission",
+    "predictions", "figures", "galleries", "report", "run_folder", "run", "kernel",
 )  # fmt: skip
 
 

@@ -13,9 +13,9 @@ from pipeline.config import RunConfig, UserError, from_json, members, recipe
 from pipeline.data import Digits, load
 from pipeline.members import Member, flaw, read
 from pipeline.paths import make_folder, runs_folder
-from pipeline.report import comparison_lines, comparison_table
 from pipeline.run import REPORT, write_comparison
 from pipeline.run_folder import CONFIG_FILE, DATA_FILE
+from pipeline.summary import comparison_lines, comparison_table
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from pipeline.ensemble import labels_of
@@ -19,8 +17,6 @@ from pipeline.predictions import Known, calibration
 from pipeline.verdict import MARGIN
 
 WIDTH = 5.0  # inches of every figure; on a phone, 360 pixels wide, letters of 10 points are 10 pixels high
-SHOWN_DIGITS = 24
-COLUMNS_OF_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ def learning_curves(members: Sequence[Member]) -> Plot:
         "Learning curves: the line is the mean over an arm's members, the band spans its lowest and highest member. "
         "Where bands overlap, a single network of one arm may beat a single network of the other.",
         "Training loss and validation accuracy by epoch, one line per activation.",
-        _csv(
+        csv_text(
             ["arm", "seed", "fold", "epoch", *(key for key, _ in panels)],
             ([m.arm, m.spec.seed, m.spec.fold, int(r["epoch"]), *(r[k] for k, _ in panels)]
              for m in members for r in m.history),
@@ -75,7 +71,7 @@ def epoch_times(members: Sequence[Member]) -> Plot:
         "out. Boxes that overlap much mean that the activation costs next to nothing. Epochs far beyond their box, as "
         "on a machine that was busy with something else, are among the numbers only.",
         "Box plot of the wall seconds of each epoch, one box per activation.",
-        _csv(["arm", "seed", "fold", "seconds"],
+        csv_text(["arm", "seed", "fold", "seconds"],
              ([m.arm, m.spec.seed, m.spec.fold, s] for m in members for s in m.seconds_per_epoch)),
     )  # fmt: skip
 
@@ -99,7 +95,7 @@ def paired_differences(paired: Sequence[Paired]) -> Plot:
         f"interval over seeds and images (none for a single pair). Grey: closer than {MARGIN} points, as good as "
         "equal. A bar clear of zero shows a difference; a bar within the grey shows that there is none that matters.",
         "Difference in validation accuracy between each two activations, per pair and on average.",
-        _csv(["first", "second", "pair", "points"],
+        csv_text(["first", "second", "pair", "points"],
              ([r.first, r.second, i, p] for r in paired for i, p in enumerate(r.points))),
     )  # fmt: skip
 
@@ -121,7 +117,7 @@ def confusions(known: Known) -> Plot:
         f"Confusion matrix of the ensemble of all members on {len(known.truth):,} {known.where} images. Only mistakes "
         "are coloured: the darker, the more often one digit is read as another.",
         "How often each digit is read as each other by the ensemble of all members.",
-        _csv(["digit", *range(10)], ([digit, *row] for digit, row in enumerate(matrix.tolist()))),
+        csv_text(["digit", *range(10)], ([digit, *row] for digit, row in enumerate(matrix.tolist()))),
     )
 
 
@@ -142,7 +138,7 @@ def reliability(known: Known) -> Plot:
         "Reliability: on the diagonal, predictions made with 80% probability are right in 80% of the cases. Above it, "
         "the ensemble is right more often than it says; label smoothing does that.",
         "Fraction of right predictions against the probability given to them, one line per ensemble.",
-        _csv(["ensemble", "confidence", "accuracy", "images", "expected_calibration_error"], rows),
+        csv_text(["ensemble", "confidence", "accuracy", "images", "expected_calibration_error"], rows),
     )
 
 
@@ -171,57 +167,8 @@ def activation_curves(members: Sequence[Member]) -> Plot | None:
         "The activations as the trained networks apply them, read off the networks, one line per layer where layers "
         "differ." + learned,
         "Value and slope of each activation between -5 and 5.",
-        _csv(["arm", "seed", "fold", "layers", "beta"], rows),
+        csv_text(["arm", "seed", "fold", "layers", "beta"], rows),
     )
-
-
-def misread_by_all(known: Known) -> Plot | None:
-    """The images that no member reads right; None if there is none."""
-    wrong = np.flatnonzero(known.right == 0)
-    return _digits(
-        known,
-        wrong,
-        "images that every member gets wrong",
-        "what they have in common is the digit, not the network: more networks of this kind would not help.",
-    )
-
-
-def disagreements(known: Known) -> Plot | None:
-    """The images that the arms' ensembles read differently; None if there is none."""
-    guesses = np.array([labels_of(vote) for vote in known.votes.values()])
-    apart = np.flatnonzero((guesses != guesses[0]).any(axis=0))
-    return _digits(
-        known,
-        apart,
-        "images that the arms' ensembles read differently",
-        "the difference in accuracy between the arms is made by these alone.",
-    )
-
-
-def _digits(known: Known, rows: NDArray[np.int64], what: str, why: str) -> Plot | None:
-    """Some images with every arm's reading of them, the surest readings first."""
-    if not len(rows):
-        return None
-    rows = rows[np.argsort(-known.vote[rows].max(axis=1), kind="stable")]
-    shown = rows[:SHOWN_DIGITS]
-    lines = -(-len(shown) // COLUMNS_OF_DIGITS)
-    figure = Figure(figsize=(WIDTH, lines * (1.2 + 0.16 * len(known.votes))), layout="constrained")
-    grid: list[Axes] = list(figure.subplots(lines, COLUMNS_OF_DIGITS, squeeze=False).flat)
-    for axes in grid:
-        axes.axis("off")
-    for axes, row in zip(grid, shown, strict=False):
-        axes.imshow(known.images[row], cmap="gray_r")
-        reads = [f"{arm} {v[row].argmax()} {v[row].max():.0%}" for arm, v in known.votes.items()]
-        axes.set_title("\n".join([f"is {known.truth[row]}", *reads]), fontsize=8)
-    count = f"{len(shown)} of the {len(rows)}" if len(shown) < len(rows) else f"The {len(rows)}"
-    return Plot(
-        figure,
-        f"{count} {known.where} {what}, with each arm's reading and its probability; {why}",
-        f"Handwritten digits: {what}.",
-        _csv(["image", "digit", *(f"{arm}_{x}" for arm in known.votes for x in ("reads", "probability"))],
-             ([row, known.truth[row], *(x for v in known.votes.values() for x in (v[row].argmax(), v[row].max()))]
-              for row in rows)),
-    )  # fmt: skip
 
 
 def _by_arm(members: Sequence[Member]) -> dict[str, list[Member]]:
@@ -231,7 +178,8 @@ def _by_arm(members: Sequence[Member]) -> dict[str, list[Member]]:
     return groups
 
 
-def _csv(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
+def csv_text(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
+    """The numbers of a figure as CSV."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header)

@@ -20,10 +20,11 @@ from pipeline.ensemble import labels_of
 from pipeline.members import Member, flaw, read, write_metrics
 from pipeline.paths import run_folder, write_json, written_aside
 from pipeline.progress import ProgressView
-from pipeline.report import comparison_lines, comparison_table, render_report
+from pipeline.report import render_report
 from pipeline.run_folder import claim, opened
 from pipeline.selection import cast_votes
 from pipeline.submission import write_submission
+from pipeline.summary import comparison_lines, comparison_table
 
 COMPARISON, METRICS, REPORT, SUBMISSION = "comparison.json", "metrics.csv", "report.html", "submission.csv"
 LOG_WIDTH = 120  # columns, where there is no terminal to ask

@@ -23,10 +23,13 @@ from filelock import FileLock
 from kaggle_server import KaggleServer
 
 from pipeline import kaggle_api, push, submit, watch
+from pipeline.compare import compare
 from pipeline.config import MemberSpec, RunConfig, TrainConfig, members
 from pipeline.data import PIXELS, Digits, embedded_sample
 from pipeline.kaggle_api import Kaggle
 from pipeline.kernel_metadata import METADATA
+from pipeline.members import Member
+from pipeline.predictions import Known
 
 TINY = RunConfig(
     name="tiny",
@@ -139,6 +142,47 @@ def csv_source(tmp_path_factory, digits):
 def csv_folder(csv_source, tmp_path):
     """A copy of them, to damage."""
     return shutil.copytree(csv_source, tmp_path / "digits")
+
+
+@pytest.fixture
+def outcome(spec, digits, tiny):
+    """A function that makes members which guess at random, and says all that there is to say of them."""
+
+    def make(fold=0, held_back=True):
+        known = replace(digits, held_back_labels=digits.labels[:30] if held_back else None)
+        group = [_guessing_member(spec, known, arm, seed, fold) for seed in (0, 1) for arm in ("relu", "swish")]
+        return [tiny], known, group, compare(group, known, {"elu-s0-f0": "<worker> died"})
+
+    return make
+
+
+def _guessing_member(spec, digits, activation, seed, fold):
+    generator = np.random.default_rng(seed)
+    rows = np.arange(20) if fold is not None else np.arange(0)
+    history = [{"epoch": e, "loss": 1 / e, "seconds": 1.0 + e} for e in (1, 2, 3)]
+    if fold is not None:
+        history = [{**record, "validation_accuracy": 0.5 + 0.1 * record["epoch"]} for record in history]
+    return Member(
+        replace(spec, activation=activation, seed=seed, fold=fold),
+        history,
+        rows,
+        generator.dirichlet(np.ones(10), len(rows)).astype(np.float32).reshape(-1, 10),
+        generator.dirichlet(np.ones(10), 30).astype(np.float32),
+        {"device": "<a chip>"},
+        {"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
+        [],
+        activation,
+    )
+
+
+@pytest.fixture
+def known():
+    """Four images: all right, relu alone wrong, both wrong alike, both wrong differently."""
+    readings = {"relu": [0, 7, 7, 7], "swish": [0, 1, 7, 8]}
+    votes = {arm: np.eye(10)[guesses] * 0.9 + 0.01 for arm, guesses in readings.items()}
+    vote = (votes["relu"] + 2 * votes["swish"]) / 3
+    images = np.zeros((4, 28, 28), np.uint8)
+    return Known("held-back", images, np.arange(4, dtype=np.uint8), votes, vote, np.full(4, 2), np.array([2, 1, 0, 0]))
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from pipeline import figures
 from pipeline.members import ActivationCurve, Member
 from pipeline.paired import Pair
-from pipeline.predictions import Known
 from pipeline.verdict import compare_pairs
 
 
@@ -28,16 +27,6 @@ def member(spec, arm, seed, activations=()):
     none = np.zeros((0, 10), np.float32)
     spec = replace(spec, activation=arm, seed=seed)
     return Member(spec, history, np.zeros(0, np.int64), none, none, {}, {}, list(activations), arm)
-
-
-@pytest.fixture
-def known():
-    """Four images: all right, relu alone wrong, both wrong alike, both wrong differently."""
-    readings = {"relu": [0, 7, 7, 7], "swish": [0, 1, 7, 8]}
-    votes = {arm: np.eye(10)[guesses] * 0.9 + 0.01 for arm, guesses in readings.items()}
-    vote = (votes["relu"] + 2 * votes["swish"]) / 3
-    images = np.zeros((4, 28, 28), np.uint8)
-    return Known("held-back", images, np.arange(4, dtype=np.uint8), votes, vote, np.full(4, 2), np.array([2, 1, 0, 0]))
 
 
 def test_learning_curves_and_times_by_member_and_epoch(spec):
@@ -69,19 +58,6 @@ def test_reliability_has_each_arm_and_all(known):
     relu = next(row for row in table if row["ensemble"] == "relu")
     assert float(relu["confidence"]) == pytest.approx(0.91)
     assert (float(relu["accuracy"]), int(relu["images"])) == (0.25, 4)
-
-
-def test_images_that_all_get_wrong_and_where_arms_differ(known):
-    everybody = rows(figures.misread_by_all(known))
-    assert sorted(row["image"] for row in everybody) == ["2", "3"]
-    apart = rows(figures.disagreements(known))
-    assert {row["image"]: (row["relu_reads"], row["swish_reads"]) for row in apart} == {
-        "1": ("7", "1"),
-        "3": ("7", "8"),
-    }
-    same = replace(known, votes={"relu": known.vote}, right=np.ones(4, np.int64))
-    assert figures.misread_by_all(same) is None
-    assert figures.disagreements(same) is None
 
 
 def test_activations_with_their_learned_betas(spec):
