@@ -3,15 +3,16 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from pipeline.compare import compare
-from pipeline.config import RunConfig, UserError, from_json, members, recipe
+from pipeline.config import MemberSpec, RunConfig, UserError, from_json, members, recipe
 from pipeline.data import Digits, load
-from pipeline.members import Member, flaw, read
+from pipeline.members import MANIFEST, Member, flaw, read
 from pipeline.paths import make_folder, runs_folder
 from pipeline.run import REPORT, write_comparison
 from pipeline.run_folder import CONFIG_FILE, DATA_FILE
@@ -25,6 +26,8 @@ class _Run:
     folder: Path
     config: RunConfig
     data_sha256: str
+    specs: list[MemberSpec]
+    """Its members, finished or not, and those that earlier commands with other arms, seeds or folds have left."""
 
 
 def compare_runs(
@@ -53,7 +56,7 @@ def compare_runs(
     finished: list[Member] = []
     missing: list[str] = []
     for run, label in zip(runs, _labels(runs), strict=True):
-        for spec in members(run.config):
+        for spec in run.specs:
             folder = run.folder / "members" / spec.id
             if reason := flaw(folder, spec, run.data_sha256):
                 missing.append(reason)
@@ -76,23 +79,33 @@ def compare_runs(
 def _open(folder: Path) -> _Run:
     try:
         config = from_json((folder / CONFIG_FILE).read_text(), str(folder / CONFIG_FILE))
-        return _Run(folder, config, str(json.loads((folder / DATA_FILE).read_text())["sha256"]))
+        data_sha256 = str(json.loads((folder / DATA_FILE).read_text())["sha256"])
     except OSError as error:
         raise UserError(f"{folder} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{folder / DATA_FILE} is damaged, so it cannot be told which data the run used.") from None
+    wanted = members(config)
+    return _Run(folder, config, data_sha256, wanted + _left_by_others(folder, wanted, data_sha256))
+
+
+def _left_by_others(folder: Path, wanted: Sequence[MemberSpec], data_sha256: str) -> list[MemberSpec]:
+    """Finished members of the same recipe that the folder's config does not ask for."""
+    found = []
+    for path in sorted((folder / "members").glob("*/" + MANIFEST)):
+        with suppress(ValueError, KeyError, TypeError):  # damaged: no finished member
+            own = json.loads(path.read_text())["spec"]
+            spec = replace(wanted[0], activation=own["activation"], seed=own["seed"], fold=own["fold"])
+            if spec not in wanted and not flaw(folder / "members" / spec.id, spec, data_sha256):
+                found.append(spec)
+    return found
 
 
 def _with_arms(runs: Sequence[_Run], arms: Sequence[str]) -> list[_Run]:
     """The runs as if they had had no other arms than those, if any are named."""
-    known = {arm: None for run in runs for arm in run.config.arms}
+    known = list(dict.fromkeys(spec.activation for run in runs for spec in run.specs))
     if absent := [arm for arm in arms if arm not in known]:
         raise UserError(f"--arms names {', '.join(absent)}, but the arms of these runs are {', '.join(known)}.")
-    wanted = arms or list(known)
-    return [
-        replace(run, config=replace(run.config, arms=tuple(arm for arm in run.config.arms if arm in wanted)))
-        for run in runs
-    ]
+    return [replace(run, specs=[s for s in run.specs if s.activation in (arms or known)]) for run in runs]
 
 
 def _check_comparable(runs: Sequence[_Run]) -> None:
@@ -142,5 +155,7 @@ def _check_unique(finished: Sequence[Member]) -> None:
 
 
 def _name(runs: Sequence[_Run]) -> str:
-    parts = [part for run in runs for part in (str(run.folder.resolve()), *run.config.arms)]
+    parts = [
+        part for run in runs for part in (str(run.folder.resolve()), *dict.fromkeys(s.activation for s in run.specs))
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

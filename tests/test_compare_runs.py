@@ -97,6 +97,16 @@ def test_arms_can_be_chosen(make_run, tiny):
         compare_runs([run], None, None, CONSOLE, ["swish", "mish"])
 
 
+def test_what_an_earlier_command_with_other_arms_left_counts_too(make_run, tiny):
+    run = make_run(replace(tiny, arms=("relu", "swish", "elu"), seeds=2), "elu-s1-f0")
+    fewer = replace(tiny, arms=("relu", "swish"), seeds=1)  # as if the last command had named no more
+    (run / "config.json").write_text(to_json(fewer))
+    (run / "members" / "swish-s1-f0" / "member.json").write_text("{}")  # damaged
+    out = compare_runs([run], None, None, CONSOLE)
+    assert {arm["activation"]: arm["members"] for arm in comparison(out)["arms"]} == {"relu": 2, "swish": 1, "elu": 1}
+    assert "Half-finished" not in (out / "report.html").read_text()
+
+
 def test_what_cannot_be_compared_is_said(make_run, tiny, tmp_path):
     ours = make_run(tiny)
     with pytest.raises(UserError, match=r"they differ in folds \(5 and 4\), split_seed \(0 and 1\)"):
