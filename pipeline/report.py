@@ -22,7 +22,7 @@ from pipeline.figures import (
 from pipeline.galleries import disagreements, misread_by_all
 from pipeline.members import Member
 from pipeline.predictions import known_predictions
-from pipeline.summary import TABLE_COLUMNS, comparison_rows, ensemble_lines, mcnemar_lines
+from pipeline.summary import ensemble_lines, mcnemar_lines, used_columns
 from pipeline.verdict import details
 
 TEMPLATE = """\
@@ -91,6 +91,7 @@ def render_report(
         comparison: What is said of them.
         note: A sentence that nobody should overlook.
     """
+    columns, rows = used_columns(comparison)
     return (
         Environment(autoescape=True)
         .from_string(TEMPLATE)
@@ -102,8 +103,8 @@ def render_report(
             labelled=f"{len(digits.labels):,}",
             unlabelled=f"{len(digits.image_ids):,}",
             failed=comparison.failed,
-            columns=TABLE_COLUMNS,
-            rows=comparison_rows(comparison),
+            columns=columns,
+            rows=rows,
             paired=comparison.paired,
             details=details,
             fairness=comparison.fairness,

@@ -38,13 +38,19 @@ def comparison_rows(comparison: Comparison) -> list[list[str]]:
     return singles + ensembles
 
 
-def comparison_table(comparison: Comparison) -> Table:
-    """The comparison as a table for the terminal; columns that hold nothing are left out."""
+def used_columns(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the comparison's table, without the columns that hold nothing."""
     rows = comparison_rows(comparison)
     used = [i for i in range(len(TABLE_COLUMNS)) if any(row[i] != "-" for row in rows)]
-    table = Table(*(TABLE_COLUMNS[i] for i in used))
+    return [TABLE_COLUMNS[i] for i in used], [[row[i] for i in used] for row in rows]
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """The comparison as a table for the terminal."""
+    heads, rows = used_columns(comparison)
+    table = Table(*heads)
     for row in rows:
-        table.add_row(*(row[i] for i in used))
+        table.add_row(*row)
     for column in table.columns[1:]:
         column.justify = "right"
     return table
