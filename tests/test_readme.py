@@ -1,0 +1,35 @@
+"""The study's tables in README.md against the records that they are taken from."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+RECORDS = sorted((ROOT / "docs/study").glob("**/comparison.json"))
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
+def test_differences_are_those_of_the_record(path):
+    for result in json.loads(path.read_text())["paired"]:
+        low, high = result["interval"]
+        row = (
+            f"| {len(result['points'])} | {result['difference']:+.3f} | {low:+.3f} to {high:+.3f} "
+            f"| {result['first_better']:.2f} | {result['p_adjusted']:.2g} |"
+        )
+        assert row in README, (result["first"], result["second"])
+
+
+@pytest.mark.parametrize("name", [".", "30-epochs"])
+def test_arms_are_those_of_the_record(name):
+    folder = ROOT / "docs/study" / name
+    epochs = json.loads((folder / "config.json").read_text())["train"]["epochs"]
+    record = json.loads((folder / "comparison.json").read_text())
+    errors = {ensemble["name"]: ensemble["validation"]["errors"] for ensemble in record["ensembles"]}
+    for arm in record["arms"]:
+        accuracies = [1 - score["errors"] / score["images"] for score in arm["validation"]]
+        spread = f"{np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f}"
+        name = arm["activation"]
+        assert f"| {name} | {epochs} | {arm['members']} | {spread} | {errors[name]} |" in README
