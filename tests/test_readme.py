@@ -22,9 +22,9 @@ def test_differences_are_those_of_the_record(path):
         assert row in README, (result["first"], result["second"])
 
 
-@pytest.mark.parametrize("name", [".", "30-epochs"])
-def test_arms_are_those_of_the_record(name):
-    folder = ROOT / "docs/study" / name
+@pytest.mark.parametrize("place", [".", "30-epochs"])
+def test_arms_are_those_of_the_record(place):
+    folder = ROOT / "docs/study" / place
     epochs = json.loads((folder / "config.json").read_text())["train"]["epochs"]
     record = json.loads((folder / "comparison.json").read_text())
     errors = {ensemble["name"]: ensemble["validation"]["errors"] for ensemble in record["ensembles"]}
@@ -33,3 +33,14 @@ def test_arms_are_those_of_the_record(name):
         spread = f"{np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f}"
         name = arm["activation"]
         assert f"| {name} | {epochs} | {arm['members']} | {spread} | {errors[name]} |" in README
+
+
+def test_headline_is_that_of_the_record():
+    record = json.loads((ROOT / "docs/study/30-epochs/comparison.json").read_text())
+    (result,) = record["paired"]
+    low, high = result["interval"]
+    headline = README.partition("## Does Swish beat ReLU?")[2].split("**")[1]
+    assert f"{result['difference']:+.3f} points (95% interval {low:+.3f} to {high:+.3f})" in headline
+    assert {ensemble["validation"]["errors"] for ensemble in record["ensembles"][:2]} == {200}
+    assert "200 errors of 42,000" in headline
+    assert result["verdict"] == "no difference between swish and relu is shown"
