@@ -86,7 +86,7 @@ def ensemble_lines(comparison: Comparison) -> list[str]:
     for s in comparison.selections:
         low, high = s.interval
         lines.append(
-            f"{s.method.capitalize()} instead of equal votes: {s.gain:+.3f} points (95% {low:+.3f} to {high:+.3f}, "
+            f"{s.method.capitalize()} instead of equal votes: {s.gain:+z.3f} points (95% {low:+z.3f} to {high:+z.3f}, "
             f"nested cross-validation on {s.images:,} images): "
             + (f"worth it, --vote {s.method}." if s.recommended else "no gain shown, equal votes it is.")
         )

@@ -75,11 +75,10 @@ def describe(result: Paired) -> str:
 
 def details(result: Paired) -> str:
     """The numbers behind the headline, in a sentence or two."""
-
-    def span(interval: tuple[float, float] | None, digits: int) -> str:
-        return f" (95% interval {interval[0]:+.{digits}f} to {interval[1]:+.{digits}f})" if interval else ""
-
-    text = f"{result.difference:+.3f} points{span(result.interval, 3)} over {_pairs(len(result.points))}"
+    text = f"{result.difference:+z.3f} points"  # z: a mean that rounds to zero has no sign
+    if result.interval:
+        text += f" (95% interval {result.interval[0]:+z.3f} to {result.interval[1]:+z.3f})"
+    text += f" over {_pairs(len(result.points))}"
     if result.p_adjusted is not None:
         text += f", P({result.first} > {result.second}) = {result.first_better:.2f}, p = {result.p_adjusted:.3g}"
     if result.interval and result.more_pairs is None:

@@ -13,13 +13,16 @@ RECORDS = sorted((ROOT / "docs/study").glob("**/comparison.json"))
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.parent.name)
 def test_differences_are_those_of_the_record(path):
+    epochs = json.loads((path.parent / "config.json").read_text())["train"]["epochs"]
     for result in json.loads(path.read_text())["paired"]:
+        first, second = result["first"], result["second"]
+        who = "swish, float32 - bfloat16" if path.parent.name == "float32" else f"{first} - {second}"
         low, high = result["interval"]
         row = (
-            f"| {len(result['points'])} | {result['difference']:+.3f} | {low:+.3f} to {high:+.3f} "
+            f"| {who} | {epochs} | {len(result['points'])} | {result['difference']:+z.3f} | {low:+.3f} to {high:+.3f} "
             f"| {result['first_better']:.2f} | {result['p_adjusted']:.2g} |"
         )
-        assert row in README, (result["first"], result["second"])
+        assert row in README, (first, second)
 
 
 @pytest.mark.parametrize("place", [".", "30-epochs"])
@@ -37,10 +40,13 @@ def test_arms_are_those_of_the_record(place):
 
 def test_headline_is_that_of_the_record():
     record = json.loads((ROOT / "docs/study/30-epochs/comparison.json").read_text())
-    (result,) = record["paired"]
-    low, high = result["interval"]
-    headline = README.partition("## Does Swish beat ReLU?")[2].split("**")[1]
-    assert f"{result['difference']:+.3f} points (95% interval {low:+.3f} to {high:+.3f})" in headline
-    assert {ensemble["validation"]["errors"] for ensemble in record["ensembles"][:2]} == {200}
-    assert "200 errors of 42,000" in headline
-    assert result["verdict"] == "no difference between swish and relu is shown"
+    errors = {ensemble["name"]: ensemble["validation"]["errors"] for ensemble in record["ensembles"]}
+    headline = " ".join(README.partition("## Does Swish beat ReLU?")[2].split("**")[1].split())
+    to_relu = {result["first"]: result for result in record["paired"] if result["second"] == "relu"}
+    for name, result in to_relu.items():
+        low, high = result["interval"]
+        assert f"{result['difference']:+z.3f} points (95% interval {low:+.3f} to {high:+.3f})" in headline
+        assert result["verdict"] == f"no difference between {name} and relu is shown"
+    assert errors["relu"] == errors["swish"]
+    assert f"make {errors['swish']} errors of 42,000" in headline
+    assert f"to ReLU, {errors['swish_beta']} errors" in headline

@@ -1,5 +1,7 @@
 """The verdict over pairs, where the truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 from test_paired import compared, pair, simulated
 
@@ -12,6 +14,11 @@ def test_one_pair_has_no_interval_and_says_so():
     assert (result.interval, result.p_value, result.p_adjusted, result.time_interval) == (None,) * 4
     assert "one pair of networks" in result.verdict
     assert "interval" not in describe(result)
+
+
+def test_a_mean_that_rounds_to_zero_has_no_sign():
+    balanced = compared(*[pair(5, 6), pair(6, 5)] * 3)
+    assert ": +0.000 points (95% interval -" in describe(replace(balanced, difference=-1e-18))
 
 
 def test_headlines():
