@@ -19,7 +19,7 @@ def test_differences_are_those_of_the_record(path):
         who = "swish, float32 - bfloat16" if path.parent.name == "float32" else f"{first} - {second}"
         low, high = result["interval"]
         row = (
-            f"| {who} | {epochs} | {len(result['points'])} | {result['difference']:+z.3f} | {low:+.3f} to {high:+.3f} "
+            f"| {who} | {epochs} | {len(result['points'])} | {result['difference']:+z.3f} | {low:+z.3f} to {high:+z.3f} "
             f"| {result['first_better']:.2f} | {result['p_adjusted']:.2g} |"
         )
         assert row in README, (first, second)
@@ -43,9 +43,10 @@ def test_headline_is_that_of_the_record():
     errors = {ensemble["name"]: ensemble["validation"]["errors"] for ensemble in record["ensembles"]}
     headline = " ".join(README.partition("## Does Swish beat ReLU?")[2].split("**")[1].split())
     to_relu = {result["first"]: result for result in record["paired"] if result["second"] == "relu"}
+    assert set(to_relu) == {"swish", "swish_beta"}
     for name, result in to_relu.items():
         low, high = result["interval"]
-        assert f"{result['difference']:+z.3f} points (95% interval {low:+.3f} to {high:+.3f})" in headline
+        assert f"{result['difference']:+z.3f} points (95% interval {low:+z.3f} to {high:+z.3f})" in headline
         assert result["verdict"] == f"no difference between {name} and relu is shown"
     assert errors["relu"] == errors["swish"]
     assert f"make {errors['swish']} errors of 42,000" in headline
