@@ -19,8 +19,8 @@ def test_differences_are_those_of_the_record(path):
         who = "swish, float32 - bfloat16" if path.parent.name == "float32" else f"{first} - {second}"
         low, high = result["interval"]
         row = (
-            f"| {who} | {epochs} | {len(result['points'])} | {result['difference']:+z.3f} | {low:+z.3f} to {high:+z.3f} "
-            f"| {result['first_better']:.2f} | {result['p_adjusted']:.2g} |"
+            f"| {who} | {epochs} | {len(result['points'])} | {result['difference']:+z.3f} "
+            f"| {low:+z.3f} to {high:+z.3f} | {result['first_better']:.2f} | {result['p_adjusted']:.2g} |"
         )
         assert row in README, (first, second)
 
