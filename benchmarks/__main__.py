@@ -12,7 +12,7 @@ from benchmarks.pytorch import PyTorch
 from benchmarks.start import Start
 from benchmarks.step import Step
 from benchmarks.swish import Swish
-from pipeline.config import RunError, UserError
+from pipeline.config.errors import RunError, UserError
 
 CLAIMS: dict[str, Callable[..., Any]] = {
     "swish": Swish,

@@ -21,7 +21,7 @@ from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.config import RunError
+from pipeline.config.errors import RunError
 
 LOG_TAIL = 15  # lines of a dead process's log that are shown
 

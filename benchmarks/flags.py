@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.config import UserError
+from pipeline.config.errors import UserError
 
 Architecture = Literal["ghouzam", "deotte"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]

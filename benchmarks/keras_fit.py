@@ -15,9 +15,9 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.contest import Pause
-from pipeline.config import MemberSpec
-from pipeline.data import load
-from pipeline.train import split_rows
+from pipeline.config.schema import MemberSpec
+from pipeline.data.digits import load
+from pipeline.data.folds import split_rows
 
 
 def plain_swish(x: Any) -> Any:

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from benchmarks.contest import Pause
-from pipeline.config import MemberSpec
-from pipeline.device import resolve_precision, use_device
-from pipeline.models import ARCHITECTURES
+from pipeline.config.schema import MemberSpec
+from pipeline.network.architectures import ARCHITECTURES
+from pipeline.network.device import resolve_precision, use_device
 
 REPETITIONS = 15
 PRODUCT = 2048  # side of the square matrices whose product shows what the machine can do

@@ -12,7 +12,7 @@ from benchmarks.contest import Competitor, hold
 from benchmarks.flags import Flags
 from benchmarks.ours import competitor, specs_of, training_images
 from benchmarks.record import environment, rows_of, save, show, show_timings
-from pipeline.config import TrainConfig
+from pipeline.config.schema import TrainConfig
 
 ARMS = ("relu", "swish")
 

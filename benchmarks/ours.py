@@ -9,11 +9,13 @@ import numpy as np
 
 from benchmarks.contest import Competitor, Pause
 from benchmarks.flags import Architecture
-from pipeline.config import MemberSpec, RunConfig, TrainConfig, UserError, members
-from pipeline.config_rules import validate
-from pipeline.data import load, validation_folds
+from pipeline.config.errors import UserError
+from pipeline.config.rules import validate
+from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, members
+from pipeline.data.digits import load
+from pipeline.data.folds import validation_folds
 
-# As `pipeline.engine` sets them for its workers.
+# As `pipeline.training.workers` sets them for its workers.
 ENVIRONMENT = {
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -67,9 +69,9 @@ def epoch_images(spec: MemberSpec, data: str) -> int:
 
 def train_member_of(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str) -> None:
     """Train the member of that index as a run does: augmentation, validation and checkpoint included."""
-    from pipeline.device import use_device
-    from pipeline.progress import Progress
-    from pipeline.train import train_member
+    from pipeline.network.device import use_device
+    from pipeline.training.loop import train_member
+    from pipeline.training.progress import Progress
 
     def watch(progress: Progress) -> None:
         if progress.record:
@@ -84,10 +86,12 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
     """Train on the same images over and over, as they are."""
     from keras import ops
 
-    from pipeline import steps
-    from pipeline.device import resolve_precision, use_device
-    from pipeline.train import STEPS_PER_CALL, draw_epoch, split_rows
-    from pipeline.trainer import Trainer
+    from pipeline.data.folds import split_rows
+    from pipeline.network.device import resolve_precision, use_device
+    from pipeline.training import steps
+    from pipeline.training.draws import draw_epoch
+    from pipeline.training.loop import STEPS_PER_CALL
+    from pipeline.training.trainer import Trainer
 
     use_device(index)
     spec, digits = specs[index], load(data)

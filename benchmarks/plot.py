@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.record import FOLDER
-from pipeline.config import UserError
-from pipeline.paths import written_aside
+from pipeline.config.errors import UserError
+from pipeline.records.atomic import written_aside
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from benchmarks.contest import Competitor, hold
 from benchmarks.flags import CORES, Architecture, Flags, Precision
 from benchmarks.ours import competitor, epoch_images, specs_of
 from benchmarks.record import environment, rows_of, save, show_timings
-from pipeline.config import TrainConfig, UserError
+from pipeline.config.errors import UserError
+from pipeline.config.schema import TrainConfig
 
 PAIRS = {"relu": "relu", "swish": "silu"}  # PyTorch's name of each of our arms
 

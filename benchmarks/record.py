@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contest import Timing
-from pipeline.paths import written_aside
+from pipeline.records.atomic import written_aside
 
 FOLDER = Path("build/benchmarks")
 DESCRIBE = (

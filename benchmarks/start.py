@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.flags import Flags
 from benchmarks.record import environment, save
-from pipeline.config import MemberSpec, TrainConfig
-from pipeline.data import load
-from pipeline.progress import Progress
+from pipeline.config.schema import MemberSpec, TrainConfig
+from pipeline.data.digits import load
+from pipeline.training.progress import Progress
 
 HELP = [sys.executable, "-m", "pipeline", "--help"]
 FIRST_STEPS = [sys.executable, "-c", "import sys; from benchmarks.start import train_first_steps as f; f(sys.argv[1])"]
@@ -39,7 +39,7 @@ class Start(Flags):
 def train_first_steps(data: str) -> None:
     """Do what a run does, in its order, until a worker tells of its first steps."""
     from benchmarks.ours import specs_of
-    from pipeline.engine import Engine
+    from pipeline.training.workers import Engine
 
     class Trained(Exception):  # noqa: N818 - it is the aim, not an error
         pass

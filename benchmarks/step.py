@@ -9,7 +9,7 @@ from benchmarks.contest import Competitor, hold
 from benchmarks.flags import Architecture, Flags, Precision
 from benchmarks.ours import ENVIRONMENT, competitor, specs_of
 from benchmarks.record import environment, rows_of, save, show, show_timings
-from pipeline.config import TrainConfig
+from pipeline.config.schema import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from benchmarks.contest import hold
 from benchmarks.flags import CORES, Architecture, Flags, Precision
 from benchmarks.ours import competitor, specs_of
 from benchmarks.record import environment, rows_of, save, show_timings
-from pipeline.config import TrainConfig
+from pipeline.config.schema import TrainConfig
 
 
 @dataclass(frozen=True)

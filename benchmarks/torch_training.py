@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from benchmarks.contest import Pause
-from pipeline.config import MemberSpec
-from pipeline.data import load, validation_folds
+from pipeline.config.schema import MemberSpec
+from pipeline.data.digits import load
+from pipeline.data.folds import validation_folds
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 

@@ -7,8 +7,8 @@ from typing import Annotated, TypeVar
 
 import tyro
 
-from pipeline.config import RunConfig
-from pipeline.presets import PRESETS, preset
+from pipeline.config.presets import PRESETS, preset
+from pipeline.config.schema import RunConfig
 
 Arguments = TypeVar("Arguments")
 

@@ -14,8 +14,9 @@ from pipeline.arguments import (
     parse_preset,
     parse_run,
 )
-from pipeline.config import RunConfig, RunError, UserError, suggest
-from pipeline.presets import PRESETS
+from pipeline.config.errors import RunError, UserError, suggest
+from pipeline.config.presets import PRESETS
+from pipeline.config.schema import RunConfig
 
 FAILED = 1
 USER_ERROR = 2
@@ -79,10 +80,10 @@ def _dispatch(arguments: list[str]) -> None:
 
 def _run(arguments: list[str]) -> None:
     config = parse_run(arguments)
-    from pipeline.paths import make_folder, submissions_folder
+    from pipeline.config.places import make_folder, submissions_folder
+    from pipeline.kaggle.submission_log import keep_copy
     from pipeline.run import SUBMISSION
     from pipeline.run import main as run
-    from pipeline.submission_log import keep_copy
 
     make_folder(submissions_folder())  # before hours of training, not after
     folder = run(config)
@@ -91,9 +92,9 @@ def _run(arguments: list[str]) -> None:
 
 def _bundle(arguments: list[str]) -> None:
     config = parse_preset("bundle", arguments, "leaderboard", RunConfig, lambda default: default)
-    from pipeline.bundle import BUNDLE, write_bundle
-    from pipeline.kaggle_api import Kaggle
-    from pipeline.kernel_metadata import METADATA, PLACEHOLDER, fill_owner, read_metadata
+    from pipeline.kaggle.bundle import BUNDLE, write_bundle
+    from pipeline.kaggle.client import Kaggle
+    from pipeline.kaggle.metadata import METADATA, PLACEHOLDER, fill_owner, read_metadata
 
     metadata = read_metadata()
     write_bundle(config)
@@ -109,11 +110,11 @@ def _bundle(arguments: list[str]) -> None:
 
 def _push(arguments: list[str]) -> None:
     wanted = parse_preset("push", arguments, "leaderboard", PushArguments, PushArguments)
-    from pipeline.fetch import fetch
-    from pipeline.kaggle_api import Kaggle
-    from pipeline.push import FETCH, push
-    from pipeline.submit import submit_file
-    from pipeline.watch import watch
+    from pipeline.kaggle.client import Kaggle
+    from pipeline.kaggle.fetch import fetch
+    from pipeline.kaggle.push import FETCH, push
+    from pipeline.kaggle.submit import submit_file
+    from pipeline.kaggle.watch import watch
 
     kaggle = Kaggle()
     pushed, folder = push(kaggle, wanted.config)
@@ -128,10 +129,10 @@ def _push(arguments: list[str]) -> None:
 
 def _fetch(arguments: list[str]) -> None:
     wanted = tyro.cli(FetchArguments, prog="python -m pipeline fetch", args=arguments)
-    from pipeline.fetch import fetch, is_fetched
-    from pipeline.kaggle_api import Kaggle
-    from pipeline.push import find_push
-    from pipeline.watch import watch
+    from pipeline.kaggle.client import Kaggle
+    from pipeline.kaggle.fetch import fetch, is_fetched
+    from pipeline.kaggle.push import find_push
+    from pipeline.kaggle.watch import watch
 
     pushed, folder = find_push(wanted.run)
     if is_fetched(folder):
@@ -146,9 +147,9 @@ def _submit(arguments: list[str]) -> None:
     wanted = tyro.cli(SubmitArguments, prog="python -m pipeline submit", args=arguments)
     if (wanted.kernel is None) != (wanted.version is None) or (wanted.kernel and wanted.run):
         raise UserError("name either a run or CSV, or a kernel by both -k OWNER/SLUG and -v VERSION.")
-    from pipeline.kaggle_api import Kaggle
+    from pipeline.kaggle.client import Kaggle
+    from pipeline.kaggle.submit import submit_file, submit_kernel
     from pipeline.runs import latest_finished
-    from pipeline.submit import submit_file, submit_kernel
 
     if wanted.kernel and wanted.version is not None:
         submit_kernel(Kaggle(), wanted.kernel, wanted.version, wanted.message, again=wanted.again)
@@ -159,7 +160,7 @@ def _submit(arguments: list[str]) -> None:
 
 def _download(arguments: list[str]) -> None:
     no_arguments("download", "Fetch the competition's data into data/, or what is missing of it.", arguments)
-    from pipeline.download import download_data
+    from pipeline.kaggle.download import download_data
 
     download_data()
 
@@ -170,7 +171,7 @@ def _compare(arguments: list[str]) -> None:
         raise UserError("compare needs at least one run's folder, such as runs/study-1a2b3c4d.")
     from rich.console import Console
 
-    from pipeline.compare_runs import compare_runs
+    from pipeline.compare import compare_runs
 
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
     compare_runs(wanted.runs, wanted.out, wanted.data, console, wanted.arms)

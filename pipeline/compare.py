@@ -1,161 +1,163 @@
-"""The arms of a run side by side: accuracy, errors, time, and all that is tested about them."""
+"""Compare finished or half-finished runs: the members that are there, pair by pair."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
-from statistics import median
-from typing import Any
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-import numpy as np
+from rich.console import Console
 
-from pipeline.data import Digits
-from pipeline.ensemble import labels_of, out_of_fold, soft_vote
-from pipeline.fairness import check_fairness, partners
-from pipeline.mcnemar import McNemar, mcnemar_tests
-from pipeline.members import Member
-from pipeline.paired import Pair, Paired
-from pipeline.selection import Selection, judge_selections
-from pipeline.verdict import compare_pairs
-from pipeline.voters import SameSize, same_size, voters_of
-
-
-@dataclass(frozen=True)
-class Score:
-    """How one set of predictions did."""
-
-    images: int
-    """Number of images predicted."""
-    errors: int
-    """Number of them predicted wrong."""
-
-    @property
-    def accuracy(self) -> float:
-        """Fraction predicted right."""
-        return 1 - self.errors / self.images
+from pipeline.config.errors import UserError
+from pipeline.config.places import make_folder, runs_folder
+from pipeline.config.schema import MemberSpec, RunConfig, from_json, members, recipe
+from pipeline.data.digits import Digits, load
+from pipeline.evidence.comparison import compare
+from pipeline.records.members import MANIFEST, Member, flaw, read
+from pipeline.records.run_folder import CONFIG_FILE, DATA_FILE
+from pipeline.report.sentences import comparison_lines
+from pipeline.report.terminal import comparison_table
+from pipeline.run import REPORT, write_comparison
 
 
 @dataclass(frozen=True)
-class Arm:
-    """The members of one activation, each by itself."""
+class _Run:
+    """A run's folder, as far as it has come."""
 
-    activation: str
-    members: int
-    validation: list[Score]
-    """Of each member on its validation rows; empty when it trained on all rows."""
-    held_back: list[Score]
-    """Of each member on the sample's held-back labels; empty without them."""
-    seconds_per_epoch: float
-    """Median wall seconds over the members' epochs, the first of each left out (it pays for compilation)."""
-    ratio_to_relu: float | None
-    """Median over pairs of (seed, fold) of seconds per epoch over ReLU's; None without such a pair."""
+    folder: Path
+    config: RunConfig
+    data_sha256: str
+    specs: list[MemberSpec]
+    """Its members, finished or not, and those that earlier commands with other arms, seeds or folds have left."""
 
 
-@dataclass(frozen=True)
-class Ensemble:
-    """Members voting together, with equal weights."""
+def compare_runs(
+    folders: Sequence[Path], out: Path | None, data: str | None, console: Console, arms: Sequence[str] = ()
+) -> Path:
+    """Compare the members of one or more runs; print the outcome; write comparison.json, metrics.csv, report.html.
 
-    name: str
-    """The activation that they share, or "all"."""
-    members: int
-    validation: Score | None
-    """On all rows that some member was validated on, each voted on by the members that did not train on it."""
-    held_back: Score | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All that is said of a run's members."""
-
-    arms: list[Arm]
-    ensembles: list[Ensemble]
-    tests: list[McNemar]
-    paired: list[Paired]
-    """Each two arms over their pairs of the same seed and fold; only arms that have fair pairs."""
-    fairness: str
-    """What the members' own records say of it, in words; empty without pairs."""
-    same_size: list[SameSize]
-    """Ensembles of one size, from one arm and from two; on the held-back images, else on the validation rows."""
-    selections: list[Selection]
-    """Votes of unequal weight, against equal ones."""
-    failed: dict[str, str]
-    """Members that are left out, with the reason."""
-
-
-def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -> Comparison:
-    """Compare the arms among the finished members of one run.
+    An arm is an activation; where the runs differ in more than arms, seeds and folds, an activation of one run.
 
     Args:
-        members: In the order of the config; at least one.
-        digits: The data they were trained on.
-        failed: Ids of the members that failed, each with the reason.
+        folders: The runs' folders.
+        out: Where to write; by default runs/compare-DIGEST.
+        data: Where the data is; by default where the first run found it.
+        console: Where to print.
+        arms: Activations to compare; all by default.
+
+    Returns:
+        The folder that was written to.
+
+    Raises:
+        UserError: no run, no finished member, an arm that no run has, or runs that differ in data or folds.
     """
-    groups = {name: [m for m in members if m.arm == name] for name in arm_names(members)}
-    fair, fairness = check_fairness(groups)
-    voters = voters_of(members, digits)
-    voting = groups | ({"all": list(members)} if len(groups) > 1 else {})
-    return Comparison(
-        arms=[_arm(name, group, groups.get("relu", []), digits) for name, group in groups.items()],
-        ensembles=[_ensemble(name, group, digits) for name, group in voting.items()],
-        tests=mcnemar_tests(groups, digits),
-        paired=compare_pairs({arms: pairs for arms, pairs in pairs_of(groups, digits).items() if arms in fair}),
-        fairness=fairness,
-        same_size=same_size(voters, digits.held_back_labels) if voters else [],
-        selections=judge_selections(voters) if voters else [],
-        failed=failed,
-    )
+    runs = _with_arms([_open(folder) for folder in folders], arms)
+    _check_comparable(runs)
+    digits = _load(runs[0], data)
+    finished: list[Member] = []
+    missing: list[str] = []
+    for run, label in zip(runs, _labels(runs), strict=True):
+        for spec in run.specs:
+            folder = run.folder / "members" / spec.id
+            if reason := flaw(folder, spec, run.data_sha256):
+                missing.append(reason)
+            else:
+                finished.append(replace(read(folder, spec), arm=label(spec.activation)))
+    if not finished:
+        raise UserError(f"none of the members is finished: {missing[0]}")
+    _check_unique(finished)
+    comparison = compare(finished, digits, {})
+    note = f"Half-finished: {len(missing)} of {len(missing) + len(finished)} members are missing." if missing else ""
+    target = make_folder(out or runs_folder() / f"compare-{_name(runs)}")
+    write_comparison(target, [run.config for run in runs], digits, finished, comparison, note)
+    console.print(comparison_table(comparison))
+    for line in [*filter(None, [note]), *comparison_lines(comparison)]:
+        console.print(line, markup=False)
+    console.print(f"report: {target / REPORT}", markup=False)
+    return target
 
 
-def arm_names(members: Sequence[Member]) -> list[str]:
-    """The activations among the members, in the order of their first appearance."""
-    return list(dict.fromkeys(member.arm for member in members))
+def _open(folder: Path) -> _Run:
+    try:
+        config = from_json((folder / CONFIG_FILE).read_text(), str(folder / CONFIG_FILE))
+        data_sha256 = str(json.loads((folder / DATA_FILE).read_text())["sha256"])
+    except OSError as error:
+        raise UserError(f"{folder} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{folder / DATA_FILE} is damaged, so it cannot be told which data the run used.") from None
+    wanted = members(config)
+    return _Run(folder, config, data_sha256, wanted + _left_by_others(folder, wanted, data_sha256))
 
 
-def pairs_of(groups: dict[str, list[Member]], digits: Digits) -> dict[tuple[str, str], list[Pair]]:
-    """The pairs of each two arms, the later arm first; only arms that have some, on validation rows."""
-    pairs = {}
-    for (second, theirs), (first, ours) in combinations(groups.items(), 2):
-        found = [_pair(one, other, digits) for one, other in partners(ours, theirs) if len(one.validation_rows)]
-        if found:
-            pairs[first, second] = found
-    return pairs
+def _left_by_others(folder: Path, wanted: Sequence[MemberSpec], data_sha256: str) -> list[MemberSpec]:
+    """Finished members of the same recipe that the folder's config does not ask for."""
+    found = []
+    for path in sorted((folder / "members").glob("*/" + MANIFEST)):
+        with suppress(ValueError, KeyError, TypeError):  # damaged: no finished member
+            own = json.loads(path.read_text())["spec"]
+            spec = replace(wanted[0], activation=own["activation"], seed=own["seed"], fold=own["fold"])
+            if spec not in wanted and not flaw(folder / "members" / spec.id, spec, data_sha256):
+                found.append(spec)
+    return found
 
 
-def _pair(first: Member, second: Member, digits: Digits) -> Pair:
-    truth = digits.labels[first.validation_rows]
-    ours, theirs = (labels_of(m.validation_probabilities) == truth for m in (first, second))
-    ratio = median(first.seconds_per_epoch) / median(second.seconds_per_epoch)
-    return Pair(first.spec.fold or 0, ours.astype(np.int8) - theirs.astype(np.int8), ratio)
+def _with_arms(runs: Sequence[_Run], arms: Sequence[str]) -> list[_Run]:
+    """The runs as if they had had no other arms than those, if any are named."""
+    known = list(dict.fromkeys(spec.activation for run in runs for spec in run.specs))
+    if absent := [arm for arm in arms if arm not in known]:
+        raise UserError(f"--arms names {', '.join(absent)}, but the arms of these runs are {', '.join(known)}.")
+    return [replace(run, specs=[s for s in run.specs if s.activation in (arms or known)]) for run in runs]
 
 
-def score(labels: Any, truth: Any) -> Score:
-    """The score of predicted labels, shape (n,), against the true ones, shape (n,)."""
-    return Score(len(truth), int((labels != truth).sum()))
+def _check_comparable(runs: Sequence[_Run]) -> None:
+    first = runs[0]
+    for other in runs[1:]:
+        differ = [
+            f"{what} ({ours} and {theirs})"
+            for what, ours, theirs in (
+                ("data", first.data_sha256[:8], other.data_sha256[:8]),
+                ("folds", first.config.folds, other.config.folds),
+                ("split_seed", first.config.split_seed, other.config.split_seed),
+            )
+            if ours != theirs
+        ]
+        if differ:
+            raise UserError(
+                f"{first.folder} and {other.folder} cannot be compared: they differ in {', '.join(differ)}. Their "
+                "networks were not validated on the same images."
+            )
 
 
-def _arm(name: str, group: list[Member], relu: list[Member], digits: Digits) -> Arm:
-    held_back = digits.held_back_labels
-    ratios = [median(ours.seconds_per_epoch) / median(relus.seconds_per_epoch) for ours, relus in partners(group, relu)]
-    return Arm(
-        activation=name,
-        members=len(group),
-        validation=[
-            score(labels_of(m.validation_probabilities), digits.labels[m.validation_rows])
-            for m in group
-            if len(m.validation_rows)
-        ],
-        held_back=[score(labels_of(m.test_probabilities), held_back) for m in group] if held_back is not None else [],
-        seconds_per_epoch=median(seconds for m in group for seconds in m.seconds_per_epoch),
-        ratio_to_relu=median(ratios) if ratios else None,
-    )
+def _load(run: _Run, data: str | None) -> Digits:
+    """The runs' data, checked to be what they were trained on."""
+    digits = load(data or run.config.data)
+    if digits.digest() != run.data_sha256:
+        raise UserError(f"{digits.source} is not the data of {run.folder}. Name the right one with --data.")
+    return digits
 
 
-def _ensemble(name: str, group: list[Member], digits: Digits) -> Ensemble:
-    rows, probabilities = out_of_fold(group)
-    held_back = digits.held_back_labels
-    voted = soft_vote([m.test_probabilities for m in group])
-    return Ensemble(
-        name=name,
-        members=len(group),
-        validation=score(labels_of(probabilities), digits.labels[rows]) if len(rows) else None,
-        held_back=score(labels_of(voted), held_back) if held_back is not None else None,
-    )
+def _labels(runs: Sequence[_Run]) -> list[Callable[[str], str]]:
+    """For each run, how an activation of it is called."""
+    if len({recipe(run.config) for run in runs}) == 1:
+        return ["{}".format for _ in runs]
+    names = [run.config.name for run in runs]
+    if len(set(names)) < len(names):
+        names = [run.folder.name for run in runs]
+    return [f"{{}} ({name})".format for name in names]
+
+
+def _check_unique(finished: Sequence[Member]) -> None:
+    seen = set()
+    for member in finished:
+        key = (member.arm, member.spec.seed, member.spec.fold)
+        if key in seen:
+            raise UserError(f"{member.spec.id} is in two of the runs, trained alike. Name only one of them.")
+        seen.add(key)
+
+
+def _name(runs: Sequence[_Run]) -> str:
+    parts = [
+        part for run in runs for part in (str(run.folder.resolve()), *dict.fromkeys(s.activation for s in run.specs))
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

@@ -11,8 +11,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.config import digest, from_json
-from pipeline.paths import write_json, written_aside
+from pipeline.config.schema import digest, from_json
+from pipeline.records.atomic import write_json, written_aside
 from pipeline.run import REPORT, SUBMISSION, main
 
 RECEIPT = "kernel.json"

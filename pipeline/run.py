@@ -10,21 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from pipeline.compare import Comparison, Score, compare, score
-from pipeline.config import MemberSpec, RunConfig, RunError, UserError, Vote, members
-from pipeline.config_rules import validate
-from pipeline.csv_files import GET_THE_DATA
-from pipeline.data import Digits, load, validation_folds
-from pipeline.engine import Engine
-from pipeline.ensemble import labels_of
-from pipeline.members import Member, flaw, read, write_metrics
-from pipeline.paths import run_folder, write_json, written_aside
-from pipeline.progress import ProgressView
-from pipeline.report import render_report
-from pipeline.run_folder import claim, opened
-from pipeline.selection import cast_votes
-from pipeline.submission import write_submission
-from pipeline.summary import comparison_lines, comparison_table
+from pipeline.config.errors import RunError, UserError
+from pipeline.config.places import run_folder
+from pipeline.config.rules import validate
+from pipeline.config.schema import MemberSpec, RunConfig, Vote, members
+from pipeline.data.csv_files import GET_THE_DATA
+from pipeline.data.digits import Digits, load
+from pipeline.data.folds import validation_folds
+from pipeline.ensemble.soft_vote import labels_of
+from pipeline.ensemble.submission import write_submission
+from pipeline.ensemble.weights import cast_votes
+from pipeline.evidence.comparison import Comparison, Score, compare, score
+from pipeline.records.atomic import write_json, written_aside
+from pipeline.records.members import Member, flaw, read, write_metrics
+from pipeline.records.run_folder import claim, opened
+from pipeline.report.page import render_report
+from pipeline.report.sentences import comparison_lines
+from pipeline.report.terminal import ProgressView, comparison_table
+from pipeline.training.workers import Engine
 
 COMPARISON, METRICS, REPORT, SUBMISSION = "comparison.json", "metrics.csv", "report.html", "submission.csv"
 LOG_WIDTH = 120  # columns, where there is no terminal to ask

@@ -8,12 +8,14 @@ from typing import Any
 
 from rich.table import Table
 
-from pipeline.config import UserError, from_json, members
-from pipeline.paths import runs_folder
-from pipeline.push import PUSH_FILE
+from pipeline.config.errors import UserError
+from pipeline.config.places import runs_folder
+from pipeline.config.schema import from_json, members
+from pipeline.kaggle.push import PUSH_FILE
+from pipeline.kaggle.submission_log import Entry, read_log
+from pipeline.records.atomic import file_hash
+from pipeline.records.run_folder import CONFIG_FILE
 from pipeline.run import COMPARISON, SUBMISSION
-from pipeline.run_folder import CONFIG_FILE
-from pipeline.submission_log import Entry, file_hash, read_log
 
 
 @dataclass(frozen=True)

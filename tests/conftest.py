@@ -22,14 +22,15 @@ import pytest
 from filelock import FileLock
 from kaggle_server import KaggleServer
 
-from pipeline import kaggle_api, push, submit, watch
-from pipeline.compare import compare
-from pipeline.config import MemberSpec, RunConfig, TrainConfig, members
-from pipeline.data import PIXELS, Digits, embedded_sample
-from pipeline.kaggle_api import Kaggle
-from pipeline.kernel_metadata import METADATA
-from pipeline.members import Member
-from pipeline.predictions import Known
+from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, members
+from pipeline.data.digits import PIXELS, Digits, embedded_sample
+from pipeline.evidence.comparison import compare
+from pipeline.kaggle import client as kaggle_api
+from pipeline.kaggle import push, submit, watch
+from pipeline.kaggle.client import Kaggle
+from pipeline.kaggle.metadata import METADATA
+from pipeline.records.members import Member
+from pipeline.report.scored_images import Known
 
 TINY = RunConfig(
     name="tiny",

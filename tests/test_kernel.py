@@ -11,10 +11,11 @@ import pytest
 from conftest import ROOT, TINY_FLAGS, command_at
 from kaggle_server import KERNEL, KEY
 
-from pipeline.bundle import BUNDLE
-from pipeline.config import UserError, to_json
+from pipeline.config.errors import UserError
+from pipeline.config.schema import to_json
+from pipeline.kaggle.bundle import BUNDLE
+from pipeline.kaggle.metadata import METADATA
 from pipeline.kernel import RECEIPT, describe_machine, run_kernel
-from pipeline.kernel_metadata import METADATA
 
 
 def test_the_whole_way_from_code_to_score(server, finished, csv_source, tmp_path):

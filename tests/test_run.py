@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import command, environment, run
 
-from pipeline.submission import check_submission
+from pipeline.ensemble.submission import check_submission
 
 
 def alive(pid):

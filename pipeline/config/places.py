@@ -1,0 +1,57 @@
+"""Where a run reads and writes; the only module that knows about Kaggle's folders."""
+
+import os
+from pathlib import Path
+
+from pipeline.config.errors import UserError
+from pipeline.config.schema import RunConfig, recipe
+
+COMPETITION = "digit-recognizer"
+KAGGLE_INPUT = Path("/kaggle/input")
+
+
+def on_kaggle() -> bool:
+    """Whether this process runs inside a Kaggle kernel."""
+    return "KAGGLE_KERNEL_RUN_TYPE" in os.environ
+
+
+def data_candidates() -> list[Path]:
+    """Folders that may hold the competition's data, best first."""
+    kaggle = [KAGGLE_INPUT / "competitions" / COMPETITION, KAGGLE_INPUT / COMPETITION]
+    return [*kaggle, data_folder()]
+
+
+def data_folder() -> Path:
+    """Where the competition's data is put on a machine of one's own."""
+    return Path("data")
+
+
+def runs_folder() -> Path:
+    """Where runs are kept that do not say otherwise."""
+    return Path("runs")
+
+
+def run_folder(config: RunConfig) -> Path:
+    """The folder of a run: `config.out`, or one named after its recipe, so that the same command finds it again."""
+    return Path(config.out) if config.out else runs_folder() / f"{config.name}-{recipe(config)[:8]}"
+
+
+def submissions_folder() -> Path:
+    """Where submissions of all runs are kept."""
+    return Path("submissions")
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made with its parents where missing.
+
+    Raises:
+        UserError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to the folder {folder}: {error.strerror}. Choose another with --out.") from None
+    return folder

@@ -1,0 +1,71 @@
+"""What makes a config sound; every breach is told at once, by field."""
+
+import re
+
+from pipeline.config.errors import UserError, suggest
+from pipeline.config.schema import KERAS_ACTIVATIONS, OWN_ACTIVATIONS, RunConfig
+
+
+def problems(config: RunConfig) -> list[str]:
+    """All that is wrong with a config, one line per problem naming the field and what it holds; empty when sound."""
+    found: list[str] = []
+
+    def require(sound: bool, where: str, rule: str, received: object) -> None:
+        if not sound:
+            found.append(f"{where} must be {rule}. Received: {received!r}")
+
+    known = OWN_ACTIVATIONS + KERAS_ACTIVATIONS
+    for arm in config.arms:
+        if arm not in known:
+            found.append(f"arms: unknown activation {arm!r}; {suggest(arm, known)}")
+    require(len(config.arms) > 0, "arms", "at least one activation", config.arms)
+    require(len(set(config.arms)) == len(config.arms), "arms", "free of repetitions", config.arms)
+    require(
+        re.fullmatch(r"\w[\w.-]*", config.name) is not None,
+        "name",
+        "made of letters, digits, '.', '_', '-'",
+        config.name,
+    )
+    require(config.seeds >= 1, "seeds", "at least 1", config.seeds)
+    require(config.split_seed >= 0, "split_seed", "0 or more", config.split_seed)
+    require(config.folds == 0 or config.folds >= 2, "folds", "0 (no validation) or at least 2", config.folds)
+    if config.folds >= 2:
+        rule = f"between 1 and folds ({config.folds})"
+        require(1 <= config.folds_used <= config.folds, "folds_used", rule, config.folds_used)
+    else:
+        require(config.folds_used == 0, "folds_used", "0 when folds is 0", config.folds_used)
+
+    if config.vote != "equal":
+        require(config.folds > 0, "vote", "'equal' when folds is 0: weights are fitted on validation rows", config.vote)
+        voters = len(config.arms) * config.seeds
+        require(voters > 1, "vote", "'equal' with one arm and seed: there is nothing to weigh", config.vote)
+
+    augment, train = config.augment, config.train
+    require(0 <= augment.rotation <= 180, "augment.rotation", "in [0, 180] degrees", augment.rotation)
+    require(0 <= augment.zoom < 1, "augment.zoom", "in [0, 1)", augment.zoom)
+    require(0 <= augment.shift < 1, "augment.shift", "in [0, 1)", augment.shift)
+
+    require(train.epochs >= 1, "train.epochs", "at least 1", train.epochs)
+    require(train.batch_size >= 1, "train.batch_size", "at least 1", train.batch_size)
+    require(0 < train.learning_rate < float("inf"), "train.learning_rate", "above 0", train.learning_rate)
+    rule = "in [0, learning_rate]"
+    require(
+        0 <= train.min_learning_rate <= train.learning_rate, "train.min_learning_rate", rule, train.min_learning_rate
+    )
+    require(train.patience >= 1, "train.patience", "at least 1", train.patience)
+    require(0 <= train.warmup < 1, "train.warmup", "in [0, 1)", train.warmup)
+    require(0 <= train.weight_decay < 1, "train.weight_decay", "in [0, 1)", train.weight_decay)
+    require(0 <= train.label_smoothing < 1, "train.label_smoothing", "in [0, 1)", train.label_smoothing)
+    require(0 <= train.ema_momentum < 1, "train.ema_momentum", "in [0, 1)", train.ema_momentum)
+    if train.schedule == "plateau":
+        require(config.folds > 0, "train.schedule", "'cosine' when folds is 0: plateau watches validation", "plateau")
+        require(train.warmup == 0, "train.warmup", "0 with schedule 'plateau'", train.warmup)
+    if train.optimizer != "adamw":
+        require(train.weight_decay == 0, "train.weight_decay", "0 unless optimizer is 'adamw'", train.weight_decay)
+    return found
+
+
+def validate(config: RunConfig) -> None:
+    """Raise a UserError that lists every problem of a config; do nothing when it is sound."""
+    if found := problems(config):
+        raise UserError("the config cannot be run:\n" + "\n".join(f"  - {problem}" for problem in found))

@@ -1,0 +1,172 @@
+"""What a run is: frozen dataclasses.
+
+Config is data. The command line is derived from these classes, a kernel carries one as a literal, and a run's folder
+keeps the JSON. The docstring under a field is its help text: its unit first, then its reason.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from pipeline.config.errors import UserError
+
+OWN_ACTIVATIONS = ("relu", "swish", "swish_beta")
+# Keras's element-wise activations; written out because asking Keras takes seconds. A test holds the list against Keras.
+KERAS_ACTIVATIONS = (
+    "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu",
+    "linear", "log_sigmoid", "mish", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softplus", "softsign",
+    "sparse_plus", "squareplus", "tanh", "tanh_shrink",
+)  # fmt: skip
+
+
+Vote = Literal["equal", "greedy", "fitted"]
+
+FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
+
+LABELS = ("name", "data", "out", "vote")  # fields that no member depends on
+EXTENT = ("arms", "seeds", "folds_used")  # fields that say which members there are, not how one is trained
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Random affine distortion of each training image, drawn anew every epoch."""
+
+    __pydantic_config__ = FORBID_UNKNOWN_KEYS
+
+    rotation: float = 10.0
+    """Degrees; largest rotation either way. 10 is the source's; past 20, a 1 and a 7 start to mix."""
+    zoom: float = 0.1
+    """Fraction; width and height are each scaled by a factor in [1 - zoom, 1 + zoom]. The source's value."""
+    shift: float = 0.1
+    """Fraction of the side; largest move along each axis (0.1 of 28 pixels is 2.8). The source's value."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How one member is trained."""
+
+    __pydantic_config__ = FORBID_UNKNOWN_KEYS
+
+    epochs: int = 30
+    """Passes over the training rows. The weights used are the last epoch's, never the best-scoring epoch's."""
+    batch_size: int = 86
+    """Images per step. 86 is the source's. The rows left over when an epoch is cut into batches sit that epoch out."""
+    optimizer: Literal["rmsprop", "adam", "adamw"] = "rmsprop"
+    """Update rule, with Keras's default moments. RMSprop is the source's."""
+    learning_rate: float = 1e-3
+    """Step size at its peak."""
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    """plateau: halved when validation accuracy stalls (the source's). cosine: linear warm-up, cosine decay to zero."""
+    patience: int = 3
+    """Epochs without a better validation accuracy before plateau halves the rate. The source's value."""
+    min_learning_rate: float = 1e-5
+    """Floor of the plateau schedule. The source's value."""
+    warmup: float = 0.0
+    """Fraction of the training spent on linear warm-up before the cosine decay; steadies the start at high rates."""
+    weight_decay: float = 0.0
+    """Decoupled decay per unit of learning rate, adamw only; biases, normalisation and swish_beta's beta are exempt."""
+    label_smoothing: float = 0.0
+    """Probability mass moved from the true class to all ten evenly, in [0, 1)."""
+    ema_momentum: float = 0.0
+    """Momentum per step of the moving average of the weights that is used in the end; 0 uses the last weights."""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    """Arithmetic of the layers; softmax and loss are always float32. auto: the fastest the hardware does natively."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run: the data, the members, and how each is trained."""
+
+    __pydantic_config__ = FORBID_UNKNOWN_KEYS
+
+    name: str
+    """Label of the run; first part of its default folder's name."""
+    data: str = "auto"
+    """Folder or zip of the competition's files; auto: where Kaggle mounts them, else data/; sample: embedded digits."""
+    out: str | None = None
+    """The run's folder. By default runs/NAME-RECIPE, so that the same command finds its own folder and resumes it, and
+    one with more seeds, arms or folds trains only what is missing."""
+    architecture: Literal["ghouzam", "deotte"] = "ghouzam"
+    """The network: ghouzam (the source's, 887,530 parameters) or deotte (batch-normalised, 327,242 parameters)."""
+    arms: tuple[str, ...] = ("relu", "swish")
+    """Activations to train: relu, swish, swish_beta, or any element-wise activation that Keras has by name."""
+    seeds: int = 1
+    """Members per arm and fold. Seed s gives every arm the same rows, augmentation, dropout and initial weights."""
+    folds: int = 10
+    """Stratified folds that the labelled rows are cut into; a member validates on one. 0: no validation rows at all."""
+    folds_used: int = 1
+    """How many folds take their turn as validation rows. 1: a single hold-out of 1/folds; folds: cross-validation."""
+    split_seed: int = 0
+    """Seed of the split into folds; the same for all members."""
+    vote: Vote = "equal"
+    """Weights of the members' votes in the submission. greedy, fitted: chosen on validation rows; the report says
+    whether that pays. Can be changed after the training: nothing is trained again."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class MemberSpec:
+    """One network to train; with the data, everything that its result depends on."""
+
+    architecture: str
+    activation: str
+    seed: int
+    fold: int | None
+    folds: int
+    split_seed: int
+    augment: AugmentConfig
+    train: TrainConfig
+
+    @property
+    def id(self) -> str:
+        """Folder-safe name, unique within a run, such as `swish-s0-f3` (`fall`: trained on all rows)."""
+        return f"{self.activation}-s{self.seed}-f{'all' if self.fold is None else self.fold}"
+
+
+def members(config: RunConfig) -> list[MemberSpec]:
+    """The members of a run, arms innermost, so that a run cut short still holds whole pairs."""
+    folds: Sequence[int | None] = range(config.folds_used) if config.folds else [None]
+    return [
+        MemberSpec(config.architecture, arm, seed, fold, config.folds, config.split_seed, config.augment, config.train)
+        for seed in range(config.seeds)
+        for fold in folds
+        for arm in config.arms
+    ]
+
+
+def digest(config: RunConfig | MemberSpec) -> str:
+    """SHA-256, in hex, of all that a config's members depend on: not its name, nor where its data and output are."""
+    return _hash(config, LABELS)
+
+
+def recipe(config: RunConfig) -> str:
+    """SHA-256, in hex, of how a config's members are trained, however many there are: such runs share a folder."""
+    return _hash(config, LABELS + EXTENT)
+
+
+def _hash(config: RunConfig | MemberSpec, without: Sequence[str]) -> str:
+    content = {name: value for name, value in asdict(config).items() if name not in without}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def to_json(config: RunConfig) -> str:
+    """A config as indented JSON, read back by `from_json`."""
+    return json.dumps(asdict(config), indent=2) + "\n"
+
+
+def from_json(text: str, where: str) -> RunConfig:
+    """The config in a JSON text; `where` names the text in errors.
+
+    Raises:
+        UserError: not JSON, an unknown key, a missing one, or a value of the wrong type; every problem is listed.
+    """
+    from pydantic import TypeAdapter, ValidationError  # 0.1 s, which --help does not need
+
+    try:
+        return TypeAdapter(RunConfig).validate_json(text, strict=True)
+    except ValidationError as error:
+        lines = [f"  - {'.'.join(map(str, e['loc'])) or 'the text'}: {e['msg']}" for e in error.errors()]
+        raise UserError(f"{where} is not a run's config:\n" + "\n".join(lines)) from None

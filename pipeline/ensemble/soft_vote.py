@@ -1,0 +1,55 @@
+"""Soft voting: probabilities to probabilities to labels.
+
+Every member has the same weight. Sums are float64 and in the order of the members, so the result does not depend on
+which member finished first.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.records.members import Member
+
+
+def soft_vote(probabilities: Sequence[Any]) -> NDArray[np.float64]:
+    """The mean of the members' probabilities.
+
+    Args:
+        probabilities: One array of shape (n, classes) per member; at least one.
+
+    Returns:
+        float64 of shape (n, classes).
+
+    Raises:
+        ValueError: no member, or members of different shapes.
+    """
+    if not probabilities:
+        raise ValueError("soft_vote needs the probabilities of at least one member. Received: none")
+    shapes = {np.shape(p) for p in probabilities}
+    if len(shapes) > 1:
+        raise ValueError(f"soft_vote needs members of one shape. Received: {sorted(shapes)}")
+    return np.mean(np.asarray(probabilities, dtype=np.float64), axis=0)
+
+
+def labels_of(probabilities: Any) -> NDArray[np.int64]:
+    """The most probable class of each row of (n, classes); the lowest of those that tie. int64 of shape (n,)."""
+    return np.argmax(probabilities, axis=1).astype(np.int64)
+
+
+def out_of_fold(members: Sequence[Member]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Soft voting on validation rows: each row by the members that did not train on it.
+
+    Returns:
+        The rows that some member was validated on, int64 ascending of shape (v,), and their probabilities, float64 of
+        shape (v, classes). Both empty when the members trained on all rows.
+    """
+    rows = np.unique(np.concatenate([member.validation_rows for member in members]))
+    classes = members[0].validation_probabilities.shape[1]
+    total, votes = np.zeros((len(rows), classes)), np.zeros((len(rows), 1))
+    for member in members:
+        at = np.searchsorted(rows, member.validation_rows)
+        total[at] += member.validation_probabilities
+        votes[at] += 1
+    return rows, total / votes

@@ -1,0 +1,1 @@
+"""Is there a difference between the arms?"""

@@ -1,0 +1,1 @@
+"""The round trip to Kaggle, from this machine only; never bundled."""

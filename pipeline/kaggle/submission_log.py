@@ -1,0 +1,78 @@
+"""submissions/: a copy of each run's submission, and the log of what was sent to Kaggle and what it scored."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.config.errors import UserError
+from pipeline.config.places import make_folder, submissions_folder
+from pipeline.records.atomic import file_hash, written_aside
+
+LOG = "log.jsonl"
+# sending: not known to have arrived. pending: arrived, no score yet. lost: never arrived.
+OPEN, ENDED = ("sending", "pending"), ("complete", "error", "lost")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission, a line of the log."""
+
+    id: str
+    """Marks the submission's description at Kaggle, by which it is found again."""
+    time: str
+    """When it was sent: ISO 8601, UTC."""
+    source: str
+    """The file, or the kernel and its version."""
+    sha256: str
+    """Of the file."""
+    run: str | None
+    """The run's folder, where the file comes from one."""
+    config_digest: str | None
+    message: str
+    status: str = "sending"
+    """sending, pending, complete, error or lost."""
+    score: float | None = None
+    """Accuracy on the public part of the test images."""
+    error: str | None = None
+    """What Kaggle says of a submission that it could not score."""
+
+
+def keep_copy(submission: Path, name: str) -> Path:
+    """Copy a submission into submissions/ as NAME-HASH.csv, and return the copy's path."""
+    target = submissions_folder() / f"{name}-{file_hash(submission)[:8]}.csv"
+    make_folder(target.parent)
+    with written_aside(target) as aside:
+        shutil.copyfile(submission, aside)
+    return target
+
+
+def read_log() -> list[Entry]:
+    """All submissions, oldest first.
+
+    Raises:
+        UserError: a line of the log is damaged.
+    """
+    path = submissions_folder() / LOG
+    if not path.exists():
+        return []
+    entries = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            entries.append(TypeAdapter(Entry).validate_json(line))
+        except ValidationError as error:
+            raise UserError(
+                f"{path}, line {number} is not an entry ({error.errors()[0]['msg']}). Mend or remove that line."
+            ) from None
+    return entries
+
+
+def record(entry: Entry) -> Entry:
+    """Add an entry to the log, or replace the one with its id; returns it."""
+    entries = {known.id: known for known in read_log()} | {entry.id: entry}
+    path = make_folder(submissions_folder()) / LOG
+    with written_aside(path) as aside:
+        aside.write_text("".join(json.dumps(asdict(e)) + "\n" for e in entries.values()), encoding="utf-8")
+    return entry

@@ -1,0 +1,1 @@
+"""An activation and an architecture by name to a Keras model."""

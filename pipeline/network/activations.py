@@ -1,0 +1,121 @@
+"""The swish family: formula, gradient, registration; and the table from names to activation layers.
+
+Swish is x·sigmoid(x) (Ramachandran, Zoph & Le 2017, https://arxiv.org/abs/1710.05941; also SiLU, Elfwing et al. 2017).
+What makes it cost more than ReLU is not its arithmetic but its passes over memory: written in tensor operations it
+takes two forward and some five backward, each rounded to the precision of the layer. Here it is one pass each: only x
+is kept for the gradient, and sigmoid(x) is computed again. `python -m benchmarks swish` measures what it still costs.
+
+Keras has an activation called "swish" of its own, and the string always means that one: activations are passed as
+objects.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from pipeline.config.schema import OWN_ACTIVATIONS
+from pipeline.network.curves import ActivationCurve
+from pipeline.network.fusion import one_pass
+
+RECORDED_X = np.linspace(-5, 5, 101, dtype=np.float32)
+
+
+def _swish_value(x: Any) -> tuple[Any]:
+    return (x * ops.sigmoid(x),)
+
+
+def _swish_gradient(x: Any, upstream: Any) -> tuple[Any]:
+    gate = ops.sigmoid(x)
+    return (upstream * (gate + x * gate * (1 - gate)),)
+
+
+@ops.custom_gradient
+def _swish(x: Any) -> Any:
+    def gradient(*args: Any, upstream: Any = None) -> Any:
+        return one_pass(_swish_gradient)(x, args[0] if upstream is None else upstream)[0]
+
+    return one_pass(_swish_value)(x)[0], gradient
+
+
+@keras.saving.register_keras_serializable(package="pipeline")
+def swish(x: Any) -> Any:
+    """Swish, x·sigmoid(x), element by element.
+
+    Args:
+        x: Floating tensor of any shape.
+
+    Returns:
+        Tensor of the shape and dtype of `x`, at least -0.2785.
+    """
+    return _swish(ops.convert_to_tensor(x))
+
+
+def _swish_beta_value(x: Any, beta: Any) -> tuple[Any]:
+    return (2 * x * ops.sigmoid(beta * x),)
+
+
+def _swish_beta_gradients(x: Any, beta: Any, upstream: Any) -> tuple[Any, Any]:
+    gate = ops.sigmoid(beta * x)
+    slope = gate * (1 - gate)
+    # Summed over the first axis only: XLA adds up a vector of sums eight at a time, a single sum one by one.
+    return upstream * 2 * (gate + beta * x * slope), ops.sum(upstream * 2 * x * x * slope, axis=0)
+
+
+@ops.custom_gradient
+def _swish_beta(x: Any, beta: Any) -> Any:
+    def gradient(*args: Any, upstream: Any = None) -> Any:
+        by_x, by_beta = one_pass(_swish_beta_gradients)(x, beta, args[0] if upstream is None else upstream)
+        return by_x, ops.sum(by_beta)
+
+    return one_pass(_swish_beta_value)(x, beta)[0], gradient
+
+
+@keras.saving.register_keras_serializable(package="pipeline")
+class SwishBeta(keras.layers.Layer):
+    """2x·sigmoid(βx) with one trainable β per layer.
+
+    β starts at 1, where the slope at the origin is 1 as for the identity and the shape is twice Swish. It is kept at 0
+    or above: a negative β mirrors the function, which the next layer's signs can do as well. It is not regularised or
+    decayed: a pull towards 0 would be a pull towards the identity, 2x·sigmoid(0) = x.
+    """
+
+    def build(self, _: tuple[int | None, ...]) -> None:
+        """Create β, a float32 scalar in every precision: it is learned in steps too small for the others."""
+        self.beta = self.add_weight(name="beta", shape=(), initializer="ones", constraint="non_neg", autocast=False)
+
+    def call(self, inputs: Any) -> Any:
+        """2x·sigmoid(βx) of a floating tensor of any shape; same shape and dtype."""
+        return _swish_beta(inputs, 1 * self.beta)  # a tensor: TensorFlow's custom gradients do not take variables
+
+
+def activation_layer(name: str, dtype: Any = None) -> keras.layers.Layer:
+    """A new layer that applies the activation of that name.
+
+    Args:
+        name: One of `relu`, `swish`, `swish_beta`, or a name in `keras.activations`.
+        dtype: Keras dtype policy of the layer; the global policy by default.
+
+    Raises:
+        ValueError: neither this module nor Keras knows the name.
+    """
+    if name == "swish_beta":
+        return SwishBeta(name=None, dtype=dtype)
+    function = {"relu": keras.activations.relu, "swish": swish}.get(name) or getattr(keras.activations, name, None)
+    if function is None:
+        raise ValueError(f"unknown activation. Expected one of {OWN_ACTIVATIONS} or Keras's. Received: {name!r}")
+    return keras.layers.Activation(function, dtype=dtype)
+
+
+def recorded_curves(network: keras.Model) -> list[ActivationCurve]:
+    """The activations that a network applies, evaluated by its own layers; layers that are alike share a curve."""
+    curves: dict[bytes, ActivationCurve] = {}
+    for layer in network.layers:
+        if not isinstance(layer, SwishBeta | keras.layers.Activation):
+            continue
+        y = ops.convert_to_numpy(layer.call(ops.convert_to_tensor(RECORDED_X)))
+        beta = float(ops.convert_to_numpy(layer.beta)) if isinstance(layer, SwishBeta) else None
+        known = curves.get(y.tobytes())
+        curves[y.tobytes()] = ActivationCurve((known.layers if known else 0) + 1, beta, RECORDED_X.tolist(), y.tolist())
+    return list(curves.values())

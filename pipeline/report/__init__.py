@@ -1,0 +1,1 @@
+"""The outcome for people: terminal, figures, page."""

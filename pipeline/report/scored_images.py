@@ -1,0 +1,104 @@
+"""What members predicted for images whose digit is known: the base of everything that the report shows of errors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.data.digits import Digits
+from pipeline.ensemble.soft_vote import labels_of, out_of_fold, soft_vote
+from pipeline.records.members import Member
+
+
+@dataclass(frozen=True)
+class Known:
+    """Images with their true digits, and the votes on them of members that did not train on them."""
+
+    where: str
+    """"held-back" or "validation"."""
+    images: NDArray[np.uint8]
+    """Shape (n, 28, 28)."""
+    truth: NDArray[np.uint8]
+    """Shape (n,)."""
+    votes: dict[str, NDArray[np.float64]]
+    """Probabilities of each arm's ensemble, shape (n, 10)."""
+    vote: NDArray[np.float64]
+    """Probabilities of the ensemble of all members, shape (n, 10)."""
+    members: NDArray[np.int64]
+    """How many members voted on each image, shape (n,)."""
+    right: NDArray[np.int64]
+    """How many of them are right by themselves, shape (n,)."""
+
+
+def known_predictions(members: Sequence[Member], digits: Digits) -> Known | None:
+    """The members' votes on the held-back images where there are some, else on the validation rows that all arms share.
+
+    Returns:
+        None if no image's digit is known, or the arms share no validation row.
+    """
+    arms = dict.fromkeys(member.arm for member in members)
+    groups = {arm: [member for member in members if member.arm == arm] for arm in arms}
+    if digits.held_back_labels is not None:
+        truth = digits.held_back_labels
+        rights = [labels_of(m.test_probabilities) == truth for m in members]
+        return Known(
+            where="held-back",
+            images=digits.test_images,
+            truth=truth,
+            votes={arm: soft_vote([m.test_probabilities for m in group]) for arm, group in groups.items()},
+            vote=soft_vote([m.test_probabilities for m in members]),
+            members=np.full(len(truth), len(members)),
+            right=np.sum(rights, axis=0),
+        )
+    parts = {arm: out_of_fold(group) for arm, group in groups.items()}
+    rows = reduce(np.intersect1d, [own for own, _ in parts.values()])
+    if not len(rows):
+        return None
+    count, right = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    for member in members:
+        at = np.isin(rows, member.validation_rows)
+        own = np.searchsorted(member.validation_rows, rows[at])
+        count[at] += 1
+        right[at] += labels_of(member.validation_probabilities[own]) == digits.labels[rows[at]]
+    return Known(
+        where="validation",
+        images=digits.images[rows],
+        truth=digits.labels[rows],
+        votes={arm: _at(rows, part) for arm, part in parts.items()},
+        vote=_at(rows, out_of_fold(members)),
+        members=count,
+        right=right,
+    )
+
+
+def calibration(truth: Any, probabilities: Any, bins: int = 10) -> tuple[list[tuple[float, float, int]], float]:
+    """Reliability of the probabilities given to the predicted digits (Guo et al. 2017, arXiv:1706.04599).
+
+    Args:
+        truth: Digits, shape (n,).
+        probabilities: Shape (n, 10).
+        bins: Bins of equal width over [0, 1].
+
+    Returns:
+        For each bin that is not empty its mean confidence, its accuracy and its number of images; and the expected
+        calibration error: the mean over images of the distance between the two in their bin.
+    """
+    guesses = labels_of(probabilities)
+    confidence = probabilities[np.arange(len(guesses)), guesses]
+    right = guesses == truth
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    found = [
+        (float(confidence[bin_of == b].mean()), float(right[bin_of == b].mean()), int((bin_of == b).sum()))
+        for b in range(bins)
+        if (bin_of == b).any()
+    ]
+    return found, sum(abs(c - a) * n for c, a, n in found) / len(guesses)
+
+
+def _at(rows: NDArray[np.int64], part: tuple[NDArray[np.int64], NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The probabilities of some of the rows that a pair of rows and probabilities has."""
+    own, probabilities = part
+    return probabilities[np.searchsorted(own, rows)]

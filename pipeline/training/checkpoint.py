@@ -1,0 +1,65 @@
+"""Checkpoints of a member in flight: whole or not there, checked when read, the last two kept.
+
+One .npz per epoch, without pickles: every variable of the network and the optimizer, and the history so far. The zip
+inside carries a CRC of each array, so a damaged file is noticed when it is read.
+"""
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from pipeline.records.atomic import written_aside
+from pipeline.records.members import History
+
+KEPT = 2
+
+
+def save(folder: Path, key: str, variables: Sequence[Any], history: History) -> None:
+    """Write the checkpoint of the last epoch in `history`, and remove all but the last two.
+
+    Args:
+        folder: Where this member's checkpoints are; made if missing.
+        key: Says which member and data this is; only the same key can be restored.
+        variables: Keras variables, in an order that is the same for every process.
+        history: One dict per finished epoch.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {f"{i:04}": ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
+    with written_aside(folder / f"epoch-{len(history):04}.npz") as aside, aside.open("wb") as stream:
+        np.savez(stream, meta=np.array(json.dumps({"key": key, "history": history})), **arrays)
+        stream.flush()
+        os.fsync(stream.fileno())
+    for old in sorted(folder.glob("epoch-*.npz"))[:-KEPT]:
+        old.unlink()
+
+
+def restore(folder: Path, key: str, variables: Sequence[Any]) -> tuple[History, list[str]]:
+    """Load the newest whole checkpoint of that key into the variables.
+
+    Returns:
+        The history up to it (empty, and the variables untouched, if there is none) and a warning for each checkpoint
+        that was passed over.
+    """
+    warnings: list[str] = []
+    for path in sorted(folder.glob("epoch-*.npz"), reverse=True):
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                meta = json.loads(str(content["meta"]))
+                values = [content[f"{i:04}"] for i in range(len(variables))]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            warnings.append(f"checkpoint {path} is damaged ({error}); using the one before")
+            continue
+        if meta["key"] != key:
+            warnings.append(f"checkpoint {path} belongs to another config, data or device; not used")
+            continue
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return meta["history"], warnings
+    return [], warnings

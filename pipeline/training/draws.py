@@ -1,0 +1,31 @@
+"""All that is random in a member, drawn on the host from its seed, fold and epoch."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema import MemberSpec
+from pipeline.data.augment import draw_transforms
+
+WEIGHTS, DRAWS = 1, 2  # purposes that a member's seed is split for
+
+
+def derive_seed(spec: MemberSpec, purpose: int, *more: int) -> int:
+    """A seed of 63 bits for one purpose, the same for all arms of a (seed, fold)."""
+    fold = 0 if spec.fold is None else spec.fold + 1
+    state = np.random.SeedSequence([spec.seed, fold, purpose, *more]).generate_state(1, np.uint64)[0]
+    return int(state >> np.uint64(1))
+
+
+def draw_epoch(
+    spec: MemberSpec, epoch: int, training_rows: NDArray[np.int64], side: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """What is random in an epoch, the same for all arms of a (seed, fold).
+
+    Returns:
+        The rows of each step, int32 of shape (steps, batch), and their transforms, float32 of shape (steps, batch, 8).
+    """
+    generator = np.random.default_rng(derive_seed(spec, DRAWS, epoch))
+    batch = spec.train.batch_size
+    steps = len(training_rows) // batch
+    rows = generator.permutation(training_rows)[: steps * batch].reshape(steps, batch).astype(np.int32)
+    return rows, draw_transforms(spec.augment, steps * batch, generator, side).reshape(steps, batch, 8)

@@ -1,0 +1,161 @@
+"""One member: seeds, schedule, epochs, checkpoint, resume, predict.
+
+A member is a pure function of its spec and the data. All that is random in epoch e (the order of rows, the
+augmentation) is drawn on the host from (seed, fold, e), and dropout's generators are among the checkpointed variables;
+so the arms of one seed share every draw, and a resumed member ends in the same bits as an uninterrupted one.
+"""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema import MemberSpec, digest
+from pipeline.data.digits import Digits
+from pipeline.data.folds import split_rows
+from pipeline.network.device import resolve_precision
+from pipeline.records.members import History
+from pipeline.training.checkpoint import restore, save
+from pipeline.training.draws import WEIGHTS, derive_seed, draw_epoch
+from pipeline.training.progress import Progress
+from pipeline.training.schedule import learning_rates
+from pipeline.training.trainer import Trainer
+
+STEPS_PER_CALL = 32  # between two calls the progress is shown; a call costs well under a millisecond
+
+
+class DivergedError(Exception):
+    """The loss of a member is no longer a number; training it again would end the same way."""
+
+
+@dataclass(frozen=True)
+class MemberResult:
+    """What a finished member leaves."""
+
+    network: keras.Model
+    history: History
+    validation_rows: NDArray[np.int64]
+    """Labelled rows it did not train on, shape (v,); empty when it trained on all."""
+    validation_probabilities: NDArray[np.float32]
+    """Shape (v, 10)."""
+    test_probabilities: NDArray[np.float32]
+    """Shape (m, 10)."""
+    policy: str
+    """The Keras dtype policy it was trained with."""
+    fingerprints: dict[str, str]
+    """SHA-256 of what it shares with the other arms of its seed and fold: rows, draws, initial weights."""
+
+
+def train_member(
+    spec: MemberSpec,
+    digits: Digits,
+    checkpoints: Path,
+    trainers: dict[Any, Trainer],
+    watch: Callable[[Progress], None],
+) -> MemberResult:
+    """Train one member, from its last checkpoint if it has one.
+
+    Args:
+        spec: The member.
+        digits: The data; its held-back labels are not looked at.
+        checkpoints: Folder of this member's checkpoints, empty at first.
+        trainers: Trainers that this process compiled before; one is added when there is none for this kind.
+        watch: Called after every few steps and at the end of each epoch.
+
+    Raises:
+        DivergedError: the loss became NaN or infinite.
+    """
+    training_rows, validation_rows = split_rows(spec, digits)
+    steps = len(training_rows) // spec.train.batch_size
+    policy = resolve_precision(spec.train.precision)
+    kind = (spec.architecture, spec.activation, spec.train)
+    if kind not in trainers:
+        trainers[kind] = Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
+    trainer = trainers[kind]
+    trainer.reset(derive_seed(spec, WEIGHTS))
+    initial_weights = trainer.shared_digest()
+    draws = hashlib.sha256()
+
+    key = hashlib.sha256(f"{digest(spec)} {digits.digest()} {policy} {keras.backend.backend()}".encode()).hexdigest()
+    history, warnings = restore(checkpoints, key, trainer.variables)
+    for warning in warnings:
+        watch(Progress(len(history), 0, steps, math.nan, math.nan, warning=warning))
+
+    for epoch in range(1, spec.train.epochs + 1):
+        started = time.perf_counter()
+        rows, transforms = draw_epoch(spec, epoch, training_rows, digits.images.shape[1])
+        draws.update(rows.tobytes() + transforms.tobytes())
+        if epoch <= len(history):
+            continue  # trained before this process; its draws are part of the fingerprint all the same
+        rates = learning_rates(spec.train, steps, history)
+        loss, accuracy = _train_epoch(trainer, spec, epoch, rows, transforms, rates, watch)
+        with trainer.final_weights():
+            probabilities = trainer.predict(digits.images[validation_rows])
+        record = {
+            "epoch": epoch,
+            "learning_rate": float(rates[-1]),
+            "loss": loss,
+            "accuracy": accuracy,
+            **_validation_metrics(probabilities, digits.labels[validation_rows]),
+            "seconds": time.perf_counter() - started,
+        }
+        history = [*history, record]
+        save(checkpoints, key, trainer.variables, history)
+        watch(Progress(epoch, steps, steps, loss, accuracy, record))
+
+    trainer.optimizer.finalize_variable_values(trainer.network.trainable_variables)
+    return MemberResult(
+        network=trainer.network,
+        history=history,
+        validation_rows=validation_rows,
+        validation_probabilities=trainer.predict(digits.images[validation_rows]),
+        test_probabilities=trainer.predict(digits.test_images),
+        policy=policy,
+        fingerprints={
+            "rows": hashlib.sha256(training_rows.tobytes() + validation_rows.tobytes()).hexdigest(),
+            "draws": draws.hexdigest(),
+            "initial_weights": initial_weights,
+        },
+    )
+
+
+def _train_epoch(
+    trainer: Trainer,
+    spec: MemberSpec,
+    epoch: int,
+    rows: NDArray[np.int32],
+    transforms: NDArray[np.float32],
+    rates: NDArray[np.float32],
+    watch: Callable[[Progress], None],
+) -> tuple[float, float]:
+    """Train one epoch; the mean loss and the accuracy over its (augmented) images."""
+    steps, batch = rows.shape
+    loss_sum, correct = 0.0, 0
+    for start in range(0, steps, STEPS_PER_CALL):
+        part = slice(start, start + STEPS_PER_CALL)
+        loss, right = trainer.run(rows[part], transforms[part], rates[part])
+        loss_sum, correct, done = loss_sum + loss, correct + right, start + len(rows[part])
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the loss of {spec.id} is {loss} in epoch {epoch}, by step {done}: training diverged. "
+                f"Lower --train.learning-rate (now {spec.train.learning_rate:g}) or add warm-up."
+            )
+        watch(Progress(epoch, done, steps, loss_sum / done, correct / (done * batch)))
+    return loss_sum / steps, correct / (steps * batch)
+
+
+def _validation_metrics(probabilities: NDArray[np.float32], labels: Any) -> dict[str, float]:
+    if not len(labels):
+        return {}
+    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return {
+        "validation_loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
+        "validation_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
+    }

@@ -1,0 +1,134 @@
+"""Network, optimizer and compiled steps, built once per kind of network in a worker process and reset for each member.
+
+So compilation is paid once. The labelled images are on the device as uint8.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from pipeline.config.schema import TrainConfig
+from pipeline.network.activations import SwishBeta
+from pipeline.network.architectures import ARCHITECTURES, CLASSES, logits_model
+from pipeline.training.steps import compiled_steps
+
+PREDICT_BATCH = 1000  # images at most
+NOT_DECAYED = ["bias", "beta", "gamma"]  # layer biases, batch normalisation, swish_beta
+
+
+class Trainer:
+    """Network, optimizer and compiled steps of one kind of member.
+
+    Args:
+        architecture: A name in `pipeline.models.ARCHITECTURES`.
+        activation: Name of the arm's activation.
+        config: How to train.
+        policy: Keras dtype policy of the layers.
+        images: uint8, shape (n, 28, 28): all labelled images; steps name their rows.
+        labels: uint8, shape (n,).
+    """
+
+    def __init__(
+        self,
+        architecture: str,
+        activation: str,
+        config: TrainConfig,
+        policy: str,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+    ) -> None:
+        self._build = lambda seed: ARCHITECTURES[architecture](activation, seed, policy)
+        self.network = self._build(0)
+        self.network.jit_compile = keras.backend.backend() == "jax"  # XLA on CPU slows convolutions 5 to 10 times
+        self.optimizer = make_optimizer(config, policy)
+        self.optimizer.build(self.network.trainable_variables)
+        self._fresh_optimizer = [_copied(variable) for variable in self.optimizer.variables]
+        self._run = compiled_steps(
+            logits_model(self.network),
+            self.optimizer,
+            config,
+            ops.convert_to_tensor(images[..., None]),
+            ops.convert_to_tensor(labels, dtype="int32"),
+        )
+
+    @property
+    def variables(self) -> list[Any]:
+        """Everything that changes in training: weights, normalisation statistics, dropout's generators, optimizer."""
+        return [*self.network.variables, *self.optimizer.variables]
+
+    def reset(self, seed: int) -> None:
+        """Return to the state before the first step, with the weights and dropout draws of that seed."""
+        fresh = [*self._build(seed).variables, *self._fresh_optimizer]
+        for variable, value in zip(self.variables, fresh, strict=True):
+            variable.assign(value)
+
+    def shared_digest(self) -> str:
+        """SHA-256 of the network's variables, but for those that only some arms have: swish_beta's β."""
+        content = hashlib.sha256()
+        for layer in self.network.layers:
+            if not isinstance(layer, SwishBeta):
+                for variable in layer.variables:
+                    content.update(_copied(variable).tobytes())
+        return content.hexdigest()
+
+    def run(self, rows: Any, transforms: NDArray[np.float32], rates: NDArray[np.float32]) -> tuple[float, int]:
+        """Train some steps in one compiled call.
+
+        Args:
+            rows: int32, shape (steps, batch): the labelled rows of each step.
+            transforms: float32, shape (steps, batch, 8), for `apply_transforms`.
+            rates: float32, shape (steps,): the learning rate of each step.
+
+        Returns:
+            The sum over the steps of the batch's mean loss, and the number of images classified right.
+        """
+        loss, correct = self._run(rows, transforms, rates)
+        return float(loss), int(correct)
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities, float32 of shape (n, 10), of uint8 images of shape (n, 28, 28)."""
+        count = -(-len(images) // PREDICT_BATCH)
+        padding = -len(images) % count if count else 0  # all batches of one shape: one compilation
+        padded = np.pad(images, ((0, padding), (0, 0), (0, 0)))[..., None]
+        batches = np.split(padded, count) if count else []
+        probabilities = [np.asarray(self.network.predict_on_batch(b.astype(np.float32))) for b in batches]
+        return np.concatenate([*probabilities, np.empty((0, CLASSES), np.float32)])[: len(images)]
+
+    @contextmanager
+    def final_weights(self) -> Iterator[None]:
+        """Within the block the network has the weights that would be used if training ended now.
+
+        They are the moving average where the config asks for one, otherwise the weights as they are.
+        """
+        weights = self.network.trainable_variables
+        raw = [_copied(weight) for weight in weights]
+        self.optimizer.finalize_variable_values(weights)
+        yield
+        for weight, value in zip(weights, raw, strict=True):
+            weight.assign(value)
+
+
+def make_optimizer(config: TrainConfig, policy: str) -> keras.optimizers.Optimizer:
+    """The optimizer that a config names, with loss scaling where float16 would underflow."""
+    kind = {
+        "rmsprop": keras.optimizers.RMSprop,
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+    }[config.optimizer]
+    options: dict[str, Any] = {"weight_decay": config.weight_decay} if config.optimizer == "adamw" else {}
+    if config.ema_momentum:
+        options |= {"use_ema": True, "ema_momentum": config.ema_momentum}
+    optimizer = kind(config.learning_rate, **options)
+    optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    return keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
+
+
+def _copied(variable: keras.Variable) -> NDArray[Any]:
+    """Its value, which no later step of training can reach."""
+    return np.array(ops.convert_to_numpy(variable))

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from pipeline.ensemble.soft_vote import labels_of, out_of_fold, soft_vote
+from pipeline.records.members import Member
+
+
+def member(spec, rows, validation, test=((0.5, 0.5),)):
+    return Member(
+        spec,
+        [],
+        np.array(rows, dtype=np.int64),
+        np.array(validation, np.float32),
+        np.array(test, np.float32),
+        {},
+        {},
+        [],
+        "relu",
+    )
+
+
+def test_soft_vote_is_the_mean_by_hand():
+    voted = soft_vote([[[0.75, 0.25], [0.5, 0.5]], [[0.25, 0.75], [0.0, 1.0]], [[0.5, 0.5], [0.25, 0.75]]])
+    assert voted.tolist() == [[0.5, 0.5], [0.25, 0.75]]
+    assert voted.dtype == np.float64
+
+
+def test_soft_vote_can_overrule_the_majority():
+    assert labels_of(soft_vote([[[0.49, 0.51]], [[0.49, 0.51]], [[0.9, 0.1]]])).tolist() == [0]
+
+
+def test_ties_go_to_the_lowest_label():
+    assert labels_of(np.array([[0.1, 0.4, 0.4, 0.1], [0.25] * 4])).tolist() == [1, 0]
+
+
+def test_soft_vote_refuses_nothing_and_unequal_shapes():
+    with pytest.raises(ValueError, match="Received: none"):
+        soft_vote([])
+    with pytest.raises(ValueError, match=r"one shape.*\(1, 2\), \(2, 2\)"):
+        soft_vote([np.zeros((1, 2)), np.zeros((2, 2))])
+
+
+def test_out_of_fold_by_hand(spec):
+    members = [
+        member(spec, [4, 0], [[1.0, 0.0], [0.5, 0.5]]),
+        member(spec, [2], [[0.25, 0.75]]),
+        member(spec, [0, 4], [[0.0, 1.0], [0.5, 0.5]]),
+    ]
+    rows, probabilities = out_of_fold(members)
+    assert rows.tolist() == [0, 2, 4]
+    assert probabilities.tolist() == [[0.25, 0.75], [0.25, 0.75], [0.75, 0.25]]
+
+
+def test_out_of_fold_of_members_that_saw_all_rows_is_empty(spec):
+    rows, probabilities = out_of_fold([member(spec, [], np.zeros((0, 10)))] * 2)
+    assert rows.shape == (0,)
+    assert probabilities.shape == (0, 10)

@@ -1,0 +1,119 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.data.digits import Digits
+from pipeline.evidence.comparison import compare, score
+from pipeline.records.members import Member
+
+TRUTH = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.uint8)
+
+
+@pytest.fixture
+def ten():
+    """One labelled and one held-back image per digit."""
+    images = np.zeros((10, 28, 28), np.uint8)
+    return Digits("a test", images, TRUTH, images, np.arange(1, 11), TRUTH)
+
+
+def member(spec, activation, seed, wrong, seconds, fold=0):
+    """A member that is wrong about the first `wrong` digits, and sure of itself."""
+    guesses = np.where(np.arange(10) < wrong, (TRUTH + 1) % 10, TRUTH)
+    probabilities = np.eye(10, dtype=np.float32)[guesses]
+    rows = np.arange(10) if fold is not None else np.arange(0)
+    history = [{"seconds": s} for s in seconds]
+    return Member(
+        replace(spec, activation=activation, seed=seed, fold=fold),
+        history,
+        rows,
+        probabilities[rows],
+        probabilities,
+        {},
+        {"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
+        [],
+        activation,
+    )
+
+
+def test_table_by_hand(spec, ten):
+    members = [
+        member(spec, "relu", 0, 2, [99, 10, 12, 11]),
+        member(spec, "swish", 0, 1, [99, 22, 22, 22]),
+        member(spec, "relu", 1, 4, [99, 20]),
+        member(spec, "swish", 1, 1, [99, 30]),
+    ]
+    result = compare(members, ten, {"elu-s0-f0": "why"})
+    relu, swish = result.arms
+    assert [s.errors for s in relu.validation] == [2, 4]
+    assert [s.accuracy for s in relu.validation] == [pytest.approx(0.8), pytest.approx(0.6)]
+    assert [s.errors for s in swish.held_back] == [1, 1]
+    assert relu.seconds_per_epoch == 11.5  # of 10, 12, 11, 20
+    assert relu.ratio_to_relu == 1.0
+    assert swish.ratio_to_relu == (22 / 11 + 30 / 20) / 2
+    # Of the digits that half of the members get wrong, the wrong guess d + 1 ties with d, and the lower one wins.
+    assert {e.name: (e.members, e.validation.errors) for e in result.ensembles} == {
+        "relu": (2, 2),
+        "swish": (2, 1),
+        "all": (4, 1),
+    }
+    test = result.tests[0]
+    assert (test.first, test.second, test.rows) == ("relu", "swish", "validation")
+    assert (test.only_first_right, test.only_second_right) == (0, 1)
+    assert test.p_value == 1.0
+    assert result.tests[1].rows == "held back"
+    assert result.failed == {"elu-s0-f0": "why"}
+    # Both seeds of an arm, or one of each, where swish's right digit, the lower one, wins every tie.
+    assert {e.composition: (e.ensembles, e.mean_errors) for e in result.same_size} == {
+        "2 relu": (1, 2.0),
+        "2 swish": (1, 1.0),
+        "1 relu + 1 swish": (4, 1.0),
+    }
+    assert result.selections == []  # ten rows say nothing of weights
+
+
+def test_without_validation_held_back_or_relu(spec, ten):
+    unlabelled = replace(ten, held_back_labels=None)
+    result = compare([member(spec, "swish", 0, 1, [5], fold=None)], unlabelled, {})
+    assert result.arms[0].validation == result.arms[0].held_back == []
+    assert result.arms[0].ratio_to_relu is None
+    assert result.arms[0].seconds_per_epoch == 5
+    assert [(e.name, e.validation, e.held_back) for e in result.ensembles] == [("swish", None, None)]
+    assert result.tests == result.paired == []
+    assert result.fairness == ""
+
+
+def test_pairs_missing_a_partner_do_not_enter_the_ratio(spec, ten):
+    members = [
+        member(spec, "relu", 0, 2, [1, 10]),
+        member(spec, "swish", 0, 2, [1, 15]),
+        member(spec, "swish", 1, 2, [1, 99]),
+    ]
+    assert compare(members, ten, {}).arms[1].ratio_to_relu == 1.5
+
+
+def test_arms_are_compared_pair_by_pair_the_later_first(spec, ten):
+    members = [
+        member(spec, "relu", 0, 2, [9, 10]),
+        member(spec, "swish", 0, 1, [9, 20]),
+        member(spec, "relu", 1, 4, [9, 10]),
+        member(spec, "swish", 1, 1, [9, 20]),
+        member(spec, "swish", 2, 1, [9, 20]),
+    ]
+    result = compare(members, ten, {})
+    (paired,) = result.paired
+    assert (paired.first, paired.second, paired.points) == ("swish", "relu", [pytest.approx(10), pytest.approx(30)])
+    assert paired.time_ratio == pytest.approx(2)
+    assert result.fairness.startswith("Checked by digests: within each pair the members shared the training")
+
+
+def test_unfair_pairs_are_not_compared(spec, ten):
+    members = [member(spec, "relu", 0, 2, [1]), replace(member(spec, "swish", 0, 1, [1]), fingerprints={})]
+    result = compare(members, ten, {})
+    assert result.paired == []
+    assert "swish and relu" in result.fairness
+    assert len(result.arms) == 2
+
+
+def test_score_counts_errors():
+    assert score(np.array([1, 2, 3]), np.array([1, 2, 4])).errors == 1

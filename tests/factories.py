@@ -1,0 +1,78 @@
+"""What several tests make: trainers, pairs, rows of figures, constants of bundles."""
+
+import ast
+import csv
+import io
+
+import numpy as np
+from keras import ops
+
+from pipeline.config.schema import AugmentConfig, TrainConfig
+from pipeline.data.augment import draw_transforms
+from pipeline.evidence.pairs import Pair
+from pipeline.evidence.verdict import compare_pairs
+from pipeline.training.trainer import Trainer
+
+CONFIG = TrainConfig(batch_size=20, optimizer="adam", schedule="cosine", precision="float32")
+IDENTITY = draw_transforms(AugmentConfig(0, 0, 0), 1, np.random.default_rng(0))[0]
+
+
+def trainer(digits, config=CONFIG, policy="float32", activation="swish"):
+    return Trainer("deotte", activation, config, policy, digits.images, digits.labels)
+
+
+def steps(count, batch=20, rate=1e-3):
+    rows = np.random.default_rng(1).integers(0, 100, (count, batch)).astype(np.int32)
+    return rows, np.tile(IDENTITY, (count, batch, 1)), np.full(count, rate, np.float32)
+
+
+def weights(t):
+    return [ops.convert_to_numpy(v) for v in t.network.trainable_variables]
+
+
+IMAGES = 2000
+
+
+def pair(ones=0, minus=0, images=IMAGES, fold=0, ratio=1.0):
+    """A pair in which the first is right alone on `ones` images, and the second on `minus` others."""
+    difference = np.zeros(images, np.int8)
+    difference[:ones] = 1
+    difference[ones : ones + minus] = -1
+    return Pair(fold, difference, ratio)
+
+
+def compared(*pairs):
+    (result,) = compare_pairs({("swish", "relu"): pairs})
+    return result
+
+
+def simulated(generator, count, effect=0.0, seeds=0.002, images=IMAGES):
+    """Pairs with a true mean difference: image difficulties shared by all pairs, network quality of its own each."""
+    difficulty = generator.normal(-3.5, 1.5, images)
+
+    def right(quality):
+        return generator.random(images) > 1 / (1 + np.exp(quality - difficulty))
+
+    pairs = []
+    for _ in range(count):
+        a, b = right(generator.normal(effect, seeds * 100)), right(generator.normal(0, seeds * 100))
+        pairs.append(Pair(0, a.astype(np.int8) - b.astype(np.int8), 1.0))
+    return pairs
+
+
+def rows(plot):
+    stream = io.BytesIO()
+    plot.figure.savefig(stream, format="png")
+    assert stream.getbuffer().nbytes > 3000
+    assert len(plot.alt) > 20
+    assert len(plot.caption) > 40
+    return list(csv.DictReader(io.StringIO(plot.csv)))
+
+
+def constants(text):
+    """The literals at the top of a bundle."""
+    return {
+        ast.unparse(node.targets[0]): ast.literal_eval(node.value)
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("CONFIG", "IDENTITY")
+    }

@@ -1,0 +1,79 @@
+"""The bundle's rules and text; that it computes what the package computes is tested in test_kernel.py."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from factories import constants
+
+from pipeline.config.errors import UserError
+from pipeline.config.presets import preset
+from pipeline.config.schema import from_json
+from pipeline.kaggle.bundle import HASH_PLACEHOLDER, LARGEST, bundle, check_config
+from pipeline.kaggle.bundle_rules import in_order, needed_modules, order_breaches, parse_module
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_order_follows_from_the_imports_and_the_stages_break_ties():
+    modules = in_order(needed_modules(ROOT / "pipeline", "kernel"))
+    names = [module.name for module in modules]
+    assert names[0].startswith("config.")
+    assert names[-2:] == ["run", "kernel"]
+    for at, module in enumerate(modules):
+        assert module.sources <= set(names[:at])
+
+
+def test_no_module_of_the_package_imports_from_a_later_stage():
+    package = ROOT / "pipeline"
+    names = [".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("[!_]*.py")]
+    assert len(names) > 50
+    assert [line for name in names for line in order_breaches(parse_module(package, name))] == []
+
+
+def test_the_text_is_deterministic_and_says_what_it_is(tiny):
+    text, identity = bundle(tiny)
+    assert bundle(tiny) == (text, identity)
+    assert bundle(tiny, "run1") != (text, identity)
+    assert bundle(replace(tiny, seeds=2))[1] != identity
+    assert len(text.encode()) < LARGEST
+    told = constants(text)
+    assert told["IDENTITY"]["bundle_sha256"] == identity
+    assert len(told["IDENTITY"]["commit"]) >= 7
+    assert from_json(told["CONFIG"], "the bundle") == tiny
+    assert HASH_PLACEHOLDER not in text
+
+
+def test_it_is_flat_readable_and_in_order(tiny):
+    text, _ = bundle(tiny)
+    assert "from pipeline" not in text
+    assert "import pipeline" not in text
+    banners = [line.split()[2] for line in text.splitlines() if line.startswith("# ====")]
+    assert banners == [
+        f"pipeline/{module.name.replace('.', '/')}.py"
+        for module in in_order(needed_modules(ROOT / "pipeline", "kernel"))
+    ]
+    body = (ROOT / "pipeline" / "ensemble" / "soft_vote.py").read_text().partition("\n\n\ndef ")[2]
+    assert body.strip() in text  # a module's own text, comments and all
+    assert text.rstrip().endswith('if __name__ == "__main__":\n    run_kernel(CONFIG, IDENTITY)')
+    assert max(len(line) for line in text.splitlines() if not line.startswith(("IDENTITY", "from "))) <= 120
+
+
+def test_a_kernel_never_gets_places_of_this_machine(tiny):
+    text, _ = bundle(replace(tiny, out="/home/ada/runs/x"))
+    assert "/home/ada" not in text
+    with pytest.raises(UserError, match="--data /home/ada/x.zip is a place on this machine"):
+        check_config(replace(tiny, data="/home/ada/x.zip"))
+
+
+def test_a_kernels_output_stays_within_kaggles_limit_of_files(tiny):
+    check_config(replace(preset("leaderboard"), seeds=30))
+    with pytest.raises(UserError, match="has 80 members of 6 files each.*at most 71"):
+        check_config(replace(preset("leaderboard"), seeds=40))
+
+
+def test_late_imports_of_own_modules_go_with_the_comment_that_explains_them(tiny):
+    text, _ = bundle(tiny)
+    assert "Here and not above" in (ROOT / "pipeline" / "training" / "workers.py").read_text()
+    assert "Here and not above" not in text
+    assert "import tensorflow as tf" in text  # of other packages they stay

@@ -1,0 +1,77 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.errors import UserError
+from pipeline.kaggle.metadata import METADATA, fill_owner, read_metadata
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def change(tmp_path, monkeypatch):
+    """Work beside a copy of the project's metadata; a function that changes some of its fields."""
+    shutil.copy(ROOT / METADATA, tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def change(**fields):
+        content = json.loads(METADATA.read_text()) | fields
+        METADATA.write_text(json.dumps({key: value for key, value in content.items() if value is not ...}))
+
+    return change
+
+
+def test_the_projects_own_metadata(change):
+    metadata = read_metadata()
+    assert not metadata.has_owner
+    assert metadata.code_file == "build/kernel.py"
+    assert (metadata.kernel_type, metadata.language, metadata.machine_shape) == ("script", "python", "NvidiaTeslaT4")
+    assert (metadata.is_private, metadata.enable_gpu, metadata.enable_internet) == (True, True, False)
+    assert metadata.competition_sources == ["digit-recognizer"]
+
+
+def test_the_owner_takes_the_placeholders_place_and_nothing_else(change):
+    before = METADATA.read_text()
+    filled = fill_owner(read_metadata(), "ada")
+    assert filled.has_owner
+    assert filled.id == "ada/digit-recognizer-relu-vs-swish"
+    assert METADATA.read_text() == before.replace("INSERT_USERNAME", "ada")
+    assert fill_owner(filled, "bob") == filled  # an owner that stands there is left alone
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"id": "digits"}, r'id must be owner/slug. Received: "digits"'),
+        ({"id": "ada/abc", "title": "abc"}, "the slug must have at least 5 characters"),
+        ({"title": "Other words"}, "Kaggle makes the slug 'other-words' of it"),
+        ({"code_file": "kernel.py"}, "code_file must be build/kernel.py"),
+        ({"competition_sources": []}, "competition_sources must hold 'digit-recognizer'"),
+        ({"competition_sources": "digit-recognizer"}, "competition_sources: Input should be a valid (list|array)"),
+        ({"enable_gpu": "true"}, "enable_gpu: Input should be a valid boolean"),
+        ({"kernel_type": "notebook"}, "kernel_type: Input should be 'script'"),
+        ({"enable_internet": ...}, "enable_internet: Field required"),
+        ({"enable_gpus": True}, "enable_gpus: Extra inputs are not permitted|enable_gpus: Unexpected"),
+    ],
+)
+def test_what_kaggle_would_not_take(fields, message, change):
+    change(**fields)
+    with pytest.raises(UserError, match=message):
+        read_metadata()
+
+
+def test_all_problems_are_told_at_once(change):
+    change(title="Other words", code_file="x.py")
+    with pytest.raises(UserError, match=r"(?s)title.*code_file"):
+        read_metadata()
+
+
+def test_no_metadata_or_no_json(change):
+    METADATA.write_text("{")
+    with pytest.raises(UserError, match="the text: Invalid JSON"):
+        read_metadata()
+    METADATA.unlink()
+    with pytest.raises(UserError, match="no kernel-metadata.json in"):
+        read_metadata()

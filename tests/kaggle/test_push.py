@@ -1,0 +1,78 @@
+"""Pushing: what Kaggle refuses, what arrives though its answer does not, and the client's own push."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, command_at
+from kaggle_server import KERNEL, After, refusal, reply
+
+from pipeline.config.errors import RunError, UserError
+from pipeline.kaggle.bundle import BUNDLE
+from pipeline.kaggle.metadata import METADATA
+from pipeline.kaggle.push import find_push, push
+
+
+def test_bundle_then_the_clients_own_push(server, tmp_path):
+    server.runs_kernels = False
+    environment = server.environment(tmp_path)
+    shutil.copy(ROOT / METADATA, tmp_path)
+    bundled = command_at(tmp_path, environment, "bundle", "sample")
+    assert bundled.returncode == 0, bundled.stderr
+    assert f"{METADATA}: {KERNEL}" in bundled.stdout
+    kaggle = Path(sys.executable).with_name("kaggle")
+    done = subprocess.run(
+        [kaggle, "kernels", "push"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert "Kernel version 1 successfully pushed" in done.stdout
+    assert server.kernel["text"] == (tmp_path / BUNDLE).read_text()
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "message"),
+    [
+        (reply({"error": "Maximum batch GPU session count of 2 reached."}), RunError, "refused .*stop one"),
+        (reply({"error": "You have used your weekly GPU quota"}), RunError, "refused .*counted per week"),
+        (reply({"error": "Notebook title is already in use"}), RunError, "refused .*Change title and id"),
+        (reply({"invalidCompetitionSources": ["digit-recognizer"]}), RunError, "did not attach.*Accept the rules"),
+        (403, UserError, "kernel-metadata.json's id one of yours"),
+        (401, UserError, "credentials are not valid"),
+        (429, RunError, "Too many requests"),
+        (refusal(400, "text is too long"), RunError, "text is too long"),
+        (503, RunError, "does not have this version; push again"),
+    ],
+)
+def test_a_push_that_kaggle_refuses(fault, kind, message, server, account, pushed, tiny):
+    server.faults["SaveKernel"] = [fault]
+    with pytest.raises(kind, match=message):
+        push(account, tiny)
+    assert server.version == 1
+    assert find_push(None) == pushed  # no record of what was not pushed
+
+
+def test_a_first_push_that_never_arrived(server, account, tiny):
+    shutil.copy(ROOT / METADATA, METADATA)
+    server.faults["SaveKernel"] = [503]
+    server.faults["GetKernel"] = [403, 403]
+    with pytest.raises(RunError, match="does not have this version; push again"):
+        push(account, tiny)
+
+
+@pytest.mark.parametrize("fault", [After(504), "slow"])
+def test_a_push_that_arrived_though_the_answer_did_not(fault, server, account, pushed, tiny):
+    server.faults["SaveKernel"] = [fault]
+    again, _ = push(account, tiny)
+    assert (again.version, again.run_id != pushed[0].run_id) == (2, True)
+    assert server.calls.count("SaveKernel") == 2
+
+
+def test_without_a_push_there_is_nothing_to_fetch(account, tmp_path):
+    with pytest.raises(UserError, match="nothing was pushed from here"):
+        find_push(None)
+    with pytest.raises(UserError, match="was not pushed"):
+        find_push(tmp_path)
+    (tmp_path / "push.json").write_text("{")
+    with pytest.raises(UserError, match="push.json is damaged"):
+        find_push(tmp_path)

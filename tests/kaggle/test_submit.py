@@ -1,0 +1,193 @@
+"""Submissions against the loopback server: checked, counted, sent once, scored, logged."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from kaggle_server import KEY, After, refusal, reply
+
+from pipeline.config.errors import RunError, UserError
+from pipeline.config.schema import digest, to_json
+from pipeline.kaggle.submission_log import read_log
+from pipeline.kaggle.submit import competition_ids, submit_file, submit_kernel
+
+CSV = Path("mine.csv")
+
+
+@pytest.fixture
+def mine(account, csv_source, server):
+    """Predictions in the working directory, 27 of 30 right; the competition's small data beside them."""
+    shutil.copytree(csv_source, "data")
+    labels = np.array(server.truth)
+    labels[:3] = (labels[:3] + 1) % 10
+    pd.DataFrame({"ImageId": np.arange(1, 31), "Label": labels}).to_csv(CSV, index=False)
+    return CSV
+
+
+def sent(server):
+    return server.calls.count("CreateSubmission")
+
+
+def test_the_ids_are_the_local_datas_or_the_competitions(account, csv_source):
+    assert competition_ids().tolist() == list(range(1, 28_001))
+    shutil.copytree(csv_source, "data")
+    assert competition_ids().tolist() == list(range(1, 31))
+
+
+def test_a_file_is_sent_scored_and_logged(account, server, mine, capsys):
+    entry = submit_file(account, mine, "first try")
+    assert (entry.status, entry.score) == ("complete", 0.9)
+    assert server.uploads["token0"] == mine.read_bytes()
+    assert server.submissions[0]["description"] == f"first try [{entry.id}]"
+    printed = capsys.readouterr().out
+    assert printed.index("submissions left today: 5") < printed.index(
+        "score: 0.90000; your best is at rank 12 of 1,500"
+    )
+    assert read_log() == [entry]
+    logged = Path("submissions/log.jsonl").read_text()
+    assert KEY not in logged + printed
+    assert json.loads(logged)["message"] == "first try"
+
+
+def test_a_run_is_named_by_its_config(account, server, mine, tiny):
+    Path("runs/x").mkdir(parents=True)
+    shutil.copy(mine, "runs/x/submission.csv")
+    Path("runs/x/config.json").write_text(to_json(tiny))
+    entry = submit_file(account, Path("runs/x"))
+    assert (entry.run, entry.config_digest) == ("runs/x", digest(tiny))
+    assert server.submissions[0]["description"] == f"tiny {digest(tiny)[:8]} [{entry.id}]"
+
+
+def test_the_same_predictions_twice_ask_for_again(account, server, mine):
+    submit_file(account, mine)
+    other_name = Path(shutil.copy(mine, "other.csv"))
+    with pytest.raises(UserError, match=r"were submitted on .* and scored 0.9. .*--again"):
+        submit_file(account, other_name)
+    assert sent(server) == 1
+    submit_file(account, other_name, again=True)
+    assert sent(server) == 2
+    assert len(read_log()) == 2
+
+
+def test_what_is_no_submission_is_not_sent(account, server, mine):
+    mine.write_text("ImageId,Label\n1,2\n")
+    with pytest.raises(UserError, match="expected 30 rows"):
+        submit_file(account, mine)
+    with pytest.raises(UserError, match=r"there is no nowhere.csv"):
+        submit_file(account, Path("nowhere.csv"))
+    assert server.calls == []
+
+
+def test_when_none_is_left_today_nothing_is_sent(account, server, mine):
+    server.left = 0
+    with pytest.raises(UserError, match=r"no submission is left today \(5 were made\).*hours"):
+        submit_file(account, mine)
+    assert sent(server) == 0
+    assert read_log() == []
+
+
+def test_after_a_lost_answer_it_looks_before_it_believes_in_failure(account, server, mine, capsys):
+    server.faults["CreateSubmission"] = [After(504)]
+    assert submit_file(account, mine).score == 0.9
+    assert sent(server) == len(server.submissions) == 1
+    assert "looking whether it arrived all the same" in capsys.readouterr().out
+
+
+def test_a_submission_that_never_arrived_is_sent_by_the_next_command_only(account, server, mine):
+    server.faults["CreateSubmission"] = [503]
+    with pytest.raises(RunError, match="not in Kaggle's list. Give the same command again"):
+        submit_file(account, mine)
+    assert (sent(server), [e.status for e in read_log()]) == (1, ["sending"])
+    assert submit_file(account, mine).score == 0.9
+    assert (len(server.submissions), [e.status for e in read_log()]) == (1, ["lost", "complete"])
+
+
+def test_a_submission_that_turned_up_late_is_not_sent_again(account, server, mine):
+    server.faults["CreateSubmission"] = [503]
+    with pytest.raises(RunError):
+        submit_file(account, mine)
+    (entry,) = read_log()
+    server.submitted(mine.read_bytes(), f"mine [{entry.id}]")
+    assert submit_file(account, mine).id == entry.id
+    assert (sent(server), len(server.submissions)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("rpc", "fault", "kind", "message"),
+    [
+        ("GetSubmissionLimits", 403, UserError, "accept its rules at"),
+        ("StartSubmissionUpload", 401, UserError, "credentials are not valid"),
+        ("StartSubmissionUpload", 404, UserError, "still open"),
+        ("Upload", 403, UserError, "uploading the submission: Kaggle answered 403"),
+        ("CreateSubmission", 403, UserError, "accept its rules at"),
+        ("CreateSubmission", refusal(429, **{"Retry-After": "60"}), RunError, "try again in 60 s"),
+        ("CreateSubmission", refusal(400, "You have no submissions left"), RunError, "You have no submissions left"),
+    ],
+)
+def test_a_refused_submission_costs_nothing_and_can_be_repeated(rpc, fault, kind, message, account, server, mine):
+    server.faults[rpc] = [fault]
+    with pytest.raises(kind, match=message):
+        submit_file(account, mine)
+    assert all(entry.status == "lost" for entry in read_log())
+    assert submit_file(account, mine).score == 0.9
+    assert len(server.submissions) == 1
+
+
+@pytest.mark.parametrize("rpc", ["GetSubmissionLimits", "StartSubmissionUpload", "Upload", "ListSubmissions"])
+def test_what_may_happen_twice_is_tried_again(rpc, account, server, mine):
+    server.faults[rpc] = [503, "slow"]
+    assert submit_file(account, mine).score == 0.9
+    assert len(server.submissions) == 1
+
+
+def test_an_upload_that_never_works_submits_nothing(account, server, mine):
+    server.faults["Upload"] = [503] * 3
+    with pytest.raises(RunError, match="Nothing was submitted"):
+        submit_file(account, mine)
+    assert sent(server) == 0
+
+
+def test_an_unscorable_file_is_told_with_kaggles_reason(account, server, mine):
+    server.truth = server.truth[:20]
+    with pytest.raises(RunError, match="could not score mine.csv: Submission must have 30 rows"):
+        submit_file(account, mine)
+    assert [(e.status, e.error) for e in read_log()] == [("error", "Submission must have 30 rows")]
+
+
+def test_a_score_that_comes_after_the_status_is_waited_for(account, server, mine):
+    mark = []
+
+    class Late(list):
+        def pop(self, _):
+            description = server.submissions[0]["description"]
+            mark.append(super().pop(0))
+            return reply({"submissions": [{"ref": 1, "description": description, "status": "COMPLETE"}]})
+
+    server.faults["ListSubmissions"] = Late(["no score yet"])
+    assert submit_file(account, mine).score == 0.9
+    assert mark == ["no score yet"]
+
+
+def test_a_score_without_a_rank(account, server, mine, capsys):
+    server.faults["GetCompetition"] = [404]
+    assert submit_file(account, mine).score == 0.9
+    assert "score: 0.90000; the rank is not known (the rank: Kaggle answered 404" in capsys.readouterr().out
+
+
+def test_a_kernels_version_is_checked_and_submitted(account, server, mine):
+    server.version, server.outputs = 3, {"submission.csv": mine.read_bytes()}
+    entry = submit_kernel(account, "ada/my-kernel", 3)
+    assert (entry.source, entry.score) == ("ada/my-kernel version 3", 0.9)
+    asked = dict(server.requests)["CreateCodeSubmission"]
+    assert (asked["kernelOwner"], asked["kernelSlug"], asked["kernelVersion"]) == ("ada", "my-kernel", 3)
+    with pytest.raises(UserError, match="ada/my-kernel version 3.*--again"):
+        submit_file(account, mine)
+    with pytest.raises(UserError, match="Is there a submission.csv in the output of that version"):
+        submit_kernel(account, "ada/my-kernel", 2)
+    server.outputs = {"submission.csv": b"ImageId,Label\n1,2\n"}
+    with pytest.raises(UserError, match="expected 30 rows"):
+        submit_kernel(account, "ada/my-kernel", 3)
+    assert len(server.submissions) == 1

@@ -1,0 +1,76 @@
+import os
+import shutil
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.config.errors import UserError
+from pipeline.config.schema import to_json
+from pipeline.kaggle.submission_log import Entry, record
+from pipeline.records.atomic import file_hash
+from pipeline.runs import latest_finished, list_runs, runs_table
+
+COMPARISON = (
+    '{"ensembles": [{"name": "relu", "validation": null}, '
+    '{"name": "all", "members": 2, "validation": {"images": 4000, "errors": 10}}], "failed": {}}'
+)
+
+
+def folder_of(name, config, when, **files):
+    folder = Path("runs") / name
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(to_json(config))
+    for file, content in files.items():
+        (folder / file.replace("_", ".")).write_text(content)
+    for path in folder.iterdir():
+        os.utime(path, (when, when))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path, monkeypatch, tiny):
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree("runs", ignore_errors=True)
+    finished = folder_of("a", tiny, 1_800_000_000, comparison_json=COMPARISON, submission_csv="ImageId,Label\n1,2\n")
+    folder_of("b", replace(tiny, arms=("relu",)), 1_700_000_000)
+    Path("runs/b/members/relu-s0-f0").mkdir(parents=True)
+    folder_of("c", tiny, 1_600_000_000, push_json="{}")
+    folder_of("d", tiny, 1_500_000_000, comparison_json="[]")
+    (folder_of("e", tiny, 1_400_000_000) / "config.json").write_text("{")
+    os.utime("runs/e/config.json", (1_400_000_000, 1_400_000_000))
+    return finished
+
+
+def test_runs_and_submissions_newest_first(runs):
+    entry = Entry("1", "2026-01-01T00:00:00+00:00", "x.csv", file_hash(runs / "submission.csv"), None, None, "m")
+    record(replace(entry, status="complete", score=0.9966))
+    record(replace(entry, id="2", sha256="other", source="elsewhere.csv", status="pending"))
+    rows = list_runs()
+    assert [(r.name, r.state, r.validation, r.score) for r in rows] == [
+        ("a", "finished", "0.99750", "0.99660"),
+        ("elsewhere.csv", "submitted", "", "pending"),
+        ("b", "1 of 1 members", "", ""),
+        ("c", "at Kaggle", "", ""),
+        ("d", "comparison.json is damaged", "", ""),
+        ("e", "config.json is damaged", "", ""),
+    ]
+    assert (rows[0].config, rows[0].arms) == ("ghouzam, 2 × 3 epochs", "relu swish")
+    text = StringIO()
+    Console(file=text, width=160).print(runs_table(rows))
+    assert text.getvalue().index("0.99660") < text.getvalue().index("elsewhere.csv")
+
+
+def test_a_run_that_is_being_extended_is_not_finished(runs, tiny):
+    (runs / "config.json").write_text(to_json(replace(tiny, seeds=2)))
+    (runs / "members" / "relu-s0-f0").mkdir(parents=True)
+    assert [(r.state, r.validation) for r in list_runs() if r.name == "a"] == [("1 of 4 members", "")]
+
+
+def test_the_run_to_submit_is_the_one_finished_last(runs):
+    assert latest_finished() == Path("runs/a")
+    (runs / "submission.csv").unlink()
+    with pytest.raises(UserError, match="no finished run under runs/"):
+        latest_finished()

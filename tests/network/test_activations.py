@@ -1,0 +1,147 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from pipeline.network.activations import RECORDED_X, SwishBeta, _swish_beta, activation_layer, recorded_curves, swish
+
+X = np.concatenate([np.linspace(-12, 12, 241), [-80.0, 80.0, 0.0]])
+
+
+def gate(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def gradient(function, *values):
+    """Gradient of sum(function(*values)) by the backend, eagerly."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(lambda *v: function(*v).sum(), argnums=tuple(range(len(values))))(*values)
+    import tensorflow as tf
+
+    variables = [tf.Variable(v) for v in values]
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(function(*variables))
+    return tape.gradient(y, variables)
+
+
+def compiled(function):
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    import tensorflow as tf
+
+    return tf.function(function)
+
+
+# Half a unit in the last place of the narrow types, a few of float32, whose gradient cancels where it crosses zero; and
+# half the smallest number of float16.
+ROUNDING = {"float32": (1e-6, 5e-8), "bfloat16": (2**-8, 1e-9), "float16": (2**-11, 2**-25)}
+precisions = pytest.mark.parametrize("dtype", ROUNDING)
+eagerly_and_compiled = pytest.mark.parametrize("how", [lambda f: f, compiled], ids=["eager", "compiled"])
+
+
+def assert_rounded_once(actual, exact, dtype):
+    assert keras.backend.standardize_dtype(actual.dtype) == dtype
+    relative, absolute = ROUNDING[dtype]
+    np.testing.assert_allclose(ops.cast(actual, "float32"), exact, rtol=1.001 * relative + 1e-6, atol=absolute)
+
+
+@eagerly_and_compiled
+@precisions
+def test_swish_and_its_gradient_are_the_formula_rounded_once(how, dtype):
+    x = ops.cast(X, dtype)
+    exact = np.asarray(ops.cast(x, "float32")).astype(np.float64)
+    assert_rounded_once(how(swish)(x), exact * gate(exact), dtype)
+    (slope,) = gradient(how(swish), x)
+    assert_rounded_once(slope, gate(exact) * (1 + exact * (1 - gate(exact))), dtype)
+
+
+@eagerly_and_compiled
+@precisions
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 3.0])
+def test_swish_beta_and_both_gradients_are_the_formula_rounded_once(how, dtype, beta):
+    layer = SwishBeta(dtype="float32" if dtype == "float32" else f"mixed_{dtype}")
+    layer.build((None,))
+    layer.beta.assign(beta)
+    x = ops.cast(X, dtype)
+    exact = np.asarray(ops.cast(x, "float32")).astype(np.float64)
+    assert_rounded_once(how(layer)(x), 2 * exact * gate(beta * exact), dtype)
+    by_x, by_beta = gradient(how(_swish_beta), x, ops.convert_to_tensor(np.float32(beta)))
+    slope = gate(beta * exact) * (1 - gate(beta * exact))
+    assert_rounded_once(by_x, 2 * (gate(beta * exact) + beta * exact * slope), dtype)
+    assert keras.backend.standardize_dtype(by_beta.dtype) == "float32"
+    np.testing.assert_allclose(by_beta, (2 * exact**2 * slope).sum(), rtol=1e-5)
+
+
+def test_beta_starts_at_one_is_trainable_and_stays_above_zero():
+    layer = SwishBeta(dtype="mixed_bfloat16")
+    y = layer(ops.ones((2, 3)))
+    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+    assert [float(ops.convert_to_numpy(v)) for v in layer.trainable_variables] == [1.0]
+    assert keras.backend.standardize_dtype(layer.beta.dtype) == "float32"
+    optimizer = keras.optimizers.SGD(10.0)
+    optimizer.apply([ops.ones(())], layer.trainable_variables)
+    assert float(ops.convert_to_numpy(layer.beta)) == 0.0
+
+
+def test_layers_hold_the_very_object_and_not_kerass_swish():
+    assert activation_layer("swish").activation is swish
+    assert activation_layer("swish").activation is not keras.activations.silu
+    assert activation_layer("relu").activation is keras.activations.relu
+    assert activation_layer("mish").activation is keras.activations.mish
+    assert activation_layer("silu").activation is keras.activations.silu
+    assert isinstance(activation_layer("swish_beta"), SwishBeta)
+    assert keras.saving.get_registered_name(swish) == "pipeline>swish"
+    with pytest.raises(ValueError, match="Received: 'nope'"):
+        activation_layer("nope")
+
+
+def test_saved_model_loads_in_a_fresh_process_with_the_very_object(tmp_path):
+    x = np.linspace(-2, 2, 8, dtype=np.float32).reshape(2, 4)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), activation_layer("swish"), SwishBeta()])
+    model.layers[-1].beta.assign(0.7)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "y.npy", model(x))
+    code = f"""
+import numpy as np, keras
+from pipeline.activations import swish, SwishBeta
+model = keras.saving.load_model({str(tmp_path / "model.keras")!r})
+assert model.layers[1].activation is swish
+assert isinstance(model.layers[2], SwishBeta) and abs(float(np.asarray(model.layers[2].beta)) - 0.7) < 1e-6
+x = np.linspace(-2, 2, 8, dtype=np.float32).reshape(2, 4)
+np.testing.assert_allclose(model(x), np.load({str(tmp_path / "y.npy")!r}), rtol=1e-6)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_recorded_curves_are_the_networks_own():
+    network = keras.Sequential(
+        [keras.Input((4,)), *[activation_layer(name) for name in ("swish", "swish_beta", "swish", "swish_beta")]]
+    )
+    network.layers[3].beta.assign(2.0)
+    curves = recorded_curves(network)
+    x = np.array(RECORDED_X, np.float64)
+    assert [(c.layers, c.beta) for c in curves] == [(2, None), (1, 1.0), (1, 2.0)]
+    for curve, expected in zip(
+        curves, (x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-2 * x))), strict=True
+    ):
+        assert curve.x == RECORDED_X.tolist()
+        np.testing.assert_allclose(curve.y, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX alone tells what a gradient keeps")
+def test_the_gradients_keep_no_tensor_but_x():
+    import jax
+
+    x = ops.linspace(-3.0, 3.0, 1000)
+    for function, *more in ((swish,), (_swish_beta, ops.ones(()))):
+        _, pullback = jax.vjp(function, x, *more)
+        kept = [leaf for leaf in jax.tree_util.tree_leaves(pullback) if np.size(leaf) > 1]
+        assert len(kept) == 1
+        np.testing.assert_array_equal(kept[0], x)

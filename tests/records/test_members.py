@@ -1,0 +1,85 @@
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config.schema import digest
+from pipeline.network.curves import ActivationCurve
+from pipeline.records.members import commit, flaw, read, write_metrics
+
+HISTORY = [
+    {"epoch": 1, "loss": 1 / 3, "validation_accuracy": 0.1, "seconds": 9.0},
+    {"epoch": 2, "loss": 0.1 + 0.2, "validation_accuracy": 0.7, "seconds": 2.0},
+    {"epoch": 3, "loss": 1e-17, "validation_accuracy": 0.9, "seconds": 4.0},
+]
+CURVE = ActivationCurve(7, 1.25, [-1.0, 0.0], [0.1, 1 / 3])
+ARRAYS = {
+    "validation_rows": np.array([3, 1]),
+    "validation_probabilities": np.full((2, 10), 0.1, np.float32),
+    "test_probabilities": np.eye(10, dtype=np.float32),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, spec):
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    folder = tmp_path / "members" / spec.id
+    commit(folder, spec, "data", {"device": "x"}, {"rows": "r"}, [CURVE], HISTORY, ARRAYS, network.save)
+    return folder
+
+
+def test_read_is_what_was_committed(folder, spec):
+    assert flaw(folder, spec, "data") is None
+    member = read(folder, spec)
+    assert member.history == HISTORY
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(getattr(member, name), array)
+    assert member.activations == [CURVE]
+    assert (member.environment, member.fingerprints) == ({"device": "x"}, {"rows": "r"})
+    assert member.seconds_per_epoch == [2.0, 4.0]
+    assert keras.saving.load_model(folder / "model.keras").count_params() == 3
+    assert sorted(p.name for p in folder.parent.iterdir()) == [spec.id]
+
+
+def test_metrics_are_all_histories_in_one_table(folder, spec, tmp_path):
+    member = read(folder, spec)
+    whole = replace(member, arm="relu (long)", spec=replace(spec, seed=3, fold=None))
+    write_metrics(tmp_path / "metrics.csv", [member, whole])
+    table = pd.read_csv(tmp_path / "metrics.csv")
+    assert table["arm"].tolist() == ["swish"] * 3 + ["relu (long)"] * 3
+    assert (table["seed"].tolist(), table["fold"].tolist()) == ([0] * 3 + [3] * 3, ["0"] * 3 + ["none"] * 3)
+    for name in HISTORY[0]:
+        np.testing.assert_allclose(table[name], [record[name] for record in HISTORY * 2], rtol=1e-15)
+
+
+def test_every_flaw_is_named(folder, spec):
+    assert "another config or data" in flaw(folder, spec, "other data")
+    assert flaw(folder.with_name("none"), spec, "data").endswith("member.json is missing")
+    array = folder / "test_probabilities.npy"
+    whole = array.read_bytes()
+    array.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert "test_probabilities.npy is not what was committed" in flaw(folder, spec, "data")
+    array.unlink()
+    assert "test_probabilities.npy is missing" in flaw(folder, spec, "data")
+    for text in ("{", "[]", "{}"):
+        (folder / "member.json").write_text(text)
+        assert "member.json is damaged" in flaw(folder, spec, "data")
+
+
+def test_manifest_tells_people_the_spec(folder, spec):
+    manifest = json.loads((folder / "member.json").read_text())
+    assert manifest["spec"]["activation"] == "swish"
+    assert manifest["spec_digest"] == digest(spec)
+
+
+def test_a_commit_that_fails_leaves_nothing(tmp_path, spec):
+    def fail(_):
+        raise OSError("disk full")
+
+    folder = tmp_path / "members" / spec.id
+    with pytest.raises(OSError, match="disk full"):
+        commit(folder, spec, "data", {}, {}, [], HISTORY, ARRAYS, fail)
+    assert list(folder.parent.iterdir()) == []

@@ -1,0 +1,73 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.data.digits import Digits
+from pipeline.records.members import Member
+from pipeline.report.scored_images import calibration, known_predictions
+
+TRUTH = np.arange(10, dtype=np.uint8)
+
+
+@pytest.fixture
+def ten():
+    """Ten labelled images, and ten held back."""
+    images = np.arange(10, dtype=np.uint8).repeat(784).reshape(10, 28, 28)
+    return Digits("a test", images, TRUTH, images[::-1], np.arange(1, 11), TRUTH[::-1])
+
+
+def member(spec, arm, rows, wrong=()):
+    """Sure of the right digit, or, for the digits in `wrong`, of the next."""
+    guesses = np.where(np.isin(np.arange(10), wrong), (TRUTH + 1) % 10, TRUTH)
+    probabilities = 0.82 * np.eye(10, dtype=np.float32)[guesses] + 0.018
+    rows = np.array(rows, np.int64)
+    return Member(replace(spec, activation=arm), [], rows, probabilities[rows], probabilities[::-1], {}, {}, [], arm)
+
+
+def test_held_back_images_come_first(spec, ten):
+    members = [member(spec, "relu", [], wrong=[3, 4]), member(spec, "swish", [], wrong=[4])]
+    known = known_predictions(members, ten)
+    assert known.where == "held-back"
+    assert known.images is ten.test_images
+    assert known.right[::-1].tolist() == [2, 2, 2, 1, 0, 2, 2, 2, 2, 2]
+    assert known.members.tolist() == [2] * 10
+    assert known.votes["relu"][::-1].argmax(axis=1).tolist() == [0, 1, 2, 4, 5, 5, 6, 7, 8, 9]
+    assert known.vote[6].tolist() == pytest.approx([0.018] * 3 + [0.428, 0.428] + [0.018] * 5, abs=1e-6)
+
+
+def test_else_the_validation_rows_that_all_arms_share(spec, ten):
+    unknown = replace(ten, held_back_labels=None)
+    members = [
+        member(spec, "relu", [1, 3, 5], wrong=[3]),
+        member(spec, "relu", [2, 3], wrong=[3]),
+        member(spec, "swish", [3, 5, 7]),
+    ]
+    known = known_predictions(members, unknown)
+    assert known.where == "validation"
+    assert known.truth.tolist() == [3, 5]
+    assert known.images[:, 0, 0].tolist() == [3, 5]
+    assert (known.members.tolist(), known.right.tolist()) == ([3, 2], [1, 2])
+    assert [known.votes[arm].argmax(axis=1).tolist() for arm in ("relu", "swish")] == [[4, 5], [3, 5]]
+    assert known.vote[0, [3, 4]].tolist() == pytest.approx([(0.838 + 2 * 0.018) / 3, (2 * 0.838 + 0.018) / 3], abs=1e-6)
+
+
+def test_nothing_known(spec, ten):
+    unknown = replace(ten, held_back_labels=None)
+    assert known_predictions([member(spec, "relu", [])], unknown) is None
+    assert known_predictions([member(spec, "relu", [1]), member(spec, "swish", [2])], unknown) is None
+
+
+def test_calibration_by_hand():
+    def sure(digit, confidence):
+        row = np.full(10, (1 - confidence) / 9)
+        row[digit] = confidence
+        return row
+
+    truth = np.array([0, 1, 2, 3, 4])
+    probabilities = np.array([sure(0, 0.95), sure(1, 0.91), sure(9, 0.95), sure(3, 0.55), sure(4, 1.0)])
+    found, error = calibration(truth, probabilities)
+    assert [n for _, _, n in found] == [1, 4]
+    assert found[0][:2] == pytest.approx((0.55, 1.0))
+    assert found[1][:2] == pytest.approx((0.9525, 0.75))
+    assert error == pytest.approx((0.45 * 1 + 0.2025 * 4) / 5)

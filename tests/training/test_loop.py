@@ -1,0 +1,167 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from pipeline.config.schema import TrainConfig, members
+from pipeline.data.folds import split_rows
+from pipeline.training import loop as train
+from pipeline.training.loop import DivergedError, train_member
+from pipeline.training.schedule import learning_rates
+from pipeline.training.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def trainers():
+    return {}
+
+
+def run(spec, digits, folder, trainers, watch=lambda _: None):
+    return train_member(spec, digits, folder, trainers, watch)
+
+
+def test_history_rows_and_probabilities(spec, digits, tmp_path, trainers):
+    seen = []
+    result = run(spec, digits, tmp_path, trainers, seen.append)
+    training, validation = split_rows(spec, digits)
+    assert result.validation_rows.tolist() == validation.tolist()
+    assert sorted([*training, *validation]) == list(range(100))
+    assert result.validation_probabilities.shape == (20, 10)
+    assert result.test_probabilities.shape == (30, 10)
+    np.testing.assert_allclose(result.test_probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert [record["epoch"] for record in result.history] == [1, 2, 3]
+    last = result.history[-1]
+    right = result.validation_probabilities.argmax(axis=1) == digits.labels[validation]
+    assert last["validation_accuracy"] == right.mean()
+    of_truth = result.validation_probabilities[np.arange(20), digits.labels[validation]]
+    assert last["validation_loss"] == pytest.approx(-np.log(of_truth).mean(), rel=1e-5)
+    assert last["seconds"] > 0
+    assert [p.record for p in seen if p.record] == result.history
+    assert seen[-1].epoch == 3
+    assert seen[-1].step == seen[-1].steps == 4
+
+
+def test_same_spec_same_bits_also_after_other_members(spec, digits, tmp_path, trainers):
+    first = run(spec, digits, tmp_path / "a", trainers)
+    first_test = first.test_probabilities
+    run(replace(spec, seed=9), digits, tmp_path / "b", trainers)
+    again = run(spec, digits, tmp_path / "c", trainers)
+    fresh = run(spec, digits, tmp_path / "d", {})
+    for other in (again, fresh):
+        assert other.test_probabilities.tobytes() == first_test.tobytes()
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes", "stop_after"),
+    [("ghouzam", {}, 2), ("deotte", {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9}, 1)],
+)
+def test_resumed_is_bit_for_bit_uninterrupted(spec, digits, tmp_path, architecture, changes, stop_after, trainers):
+    spec = replace(spec, architecture=architecture, train=replace(spec.train, **changes))
+    whole = run(spec, digits, tmp_path / "whole", trainers)
+    expected = whole.test_probabilities.tobytes()
+
+    def stop(progress):
+        if progress.epoch > stop_after:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run(spec, digits, tmp_path / "cut", trainers, stop)
+    resumed = run(spec, digits, tmp_path / "cut", trainers)
+    assert resumed.fingerprints == whole.fingerprints
+    assert resumed.test_probabilities.tobytes() == expected
+    deterministic = [{k: v for k, v in r.items() if k != "seconds"} for r in resumed.history]
+    assert deterministic == [{k: v for k, v in r.items() if k != "seconds"} for r in whole.history]
+
+
+def test_damaged_checkpoint_costs_an_epoch_and_a_warning(spec, digits, tmp_path, trainers):
+    whole = run(spec, digits, tmp_path, trainers)
+    expected = whole.test_probabilities.tobytes()
+    (tmp_path / "epoch-0003.npz").write_bytes(b"broken")
+    seen = []
+    assert run(spec, digits, tmp_path, trainers, seen.append).test_probabilities.tobytes() == expected
+    assert "epoch-0003.npz is damaged" in seen[0].warning
+    assert [p.record["epoch"] for p in seen if p.record] == [3]
+
+
+def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, digits, tmp_path, monkeypatch):
+    calls, starts = {}, {}
+
+    class Recorder(Trainer):
+        def __init__(self, architecture, activation, *rest):
+            super().__init__(architecture, activation, *rest)
+            self.arm = activation
+
+        def reset(self, seed):
+            super().reset(seed)
+            starts.setdefault(self.arm, []).append([ops.convert_to_numpy(v) for v in self.network.variables])
+
+        def run(self, *steps):
+            calls.setdefault(self.arm, []).append(steps)
+            return super().run(*steps)
+
+    monkeypatch.setattr(train, "Trainer", Recorder)
+    config = replace(tiny, seeds=2, arms=("relu", "swish", "swish_beta"), train=replace(tiny.train, epochs=2))
+    shared, fingerprints = {}, {}
+    for spec in members(config):
+        fingerprints[spec.id] = run(spec, digits, tmp_path / spec.id, shared).fingerprints
+    assert fingerprints["relu-s0-f0"] == fingerprints["swish-s0-f0"] == fingerprints["swish_beta-s0-f0"]
+    for kind, differs in (("rows", False), ("draws", True), ("initial_weights", True)):
+        assert (fingerprints["relu-s0-f0"][kind] != fingerprints["relu-s1-f0"][kind]) is differs
+    for ours, theirs in zip(calls["relu"], calls["swish"], strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+    for ours, theirs in zip(starts["relu"], starts["swish"], strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+    rows = [c[0].ravel().tolist() for c in calls["relu"]]
+    assert len({tuple(r) for r in rows}) == 4  # each seed and epoch has an order of its own
+    training, _ = split_rows(members(config)[0], digits)
+    assert all(sorted(r) == training.tolist() for r in rows)
+
+
+def test_all_rows_train_and_none_validate(spec, digits, tmp_path):
+    spec = replace(spec, fold=None, folds=0, train=replace(spec.train, epochs=1))
+    result = run(spec, digits, tmp_path, {})
+    assert result.validation_probabilities.shape == (0, 10)
+    assert "validation_accuracy" not in result.history[0]
+    assert split_rows(spec, digits)[0].tolist() == list(range(100))
+
+
+def test_a_loss_that_is_no_number_is_an_error_with_the_remedy(spec, digits, tmp_path):
+    spec = replace(spec, train=replace(spec.train, learning_rate=1e30))
+    with pytest.raises(DivergedError, match=r"swish-s0-f0 is nan in epoch \d.*Lower --train.learning-rate"):
+        run(spec, digits, tmp_path, {})
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.25])
+def test_cosine_is_kerass_cosine_decay(warmup):
+    config = TrainConfig(epochs=5, schedule="cosine", learning_rate=0.02, warmup=warmup)
+    steps, total = 8, 40
+    ours = np.concatenate([learning_rates(config, steps, [{}] * epoch) for epoch in range(5)])
+    options = {"warmup_target": 0.02, "warmup_steps": int(warmup * total)} if warmup else {}
+    start = 0.0 if warmup else 0.02
+    theirs = keras.optimizers.schedules.CosineDecay(start, total - int(warmup * total), **options)
+    np.testing.assert_allclose(ours, [float(theirs(step)) for step in range(total)], rtol=1e-5, atol=1e-8)
+
+
+def test_plateau_is_kerass_reduce_lr_on_plateau():
+    accuracies = [0.5, 0.6, 0.6, 0.59, 0.6, 0.7, 0.70005, 0.7, 0.7, 0.7, 0.7, 0.7, 0.71, *[0.71] * 30]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(1e-3))
+    callback = keras.callbacks.ReduceLROnPlateau("accuracy", factor=0.5, patience=3, mode="max", min_lr=1e-5)
+    callback.set_model(model)
+    callback.on_train_begin()
+    config = TrainConfig(schedule="plateau", learning_rate=1e-3, patience=3, min_learning_rate=1e-5)
+    history = []
+    for epoch, accuracy in enumerate(accuracies):
+        rates = learning_rates(config, 2, history)
+        assert rates.tolist() == pytest.approx([float(ops.convert_to_numpy(model.optimizer.learning_rate))] * 2)
+        history.append({"validation_accuracy": accuracy})
+        callback.on_epoch_end(epoch, {"accuracy": accuracy})
+    assert rates[0] == pytest.approx(1e-5)
