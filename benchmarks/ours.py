@@ -11,7 +11,7 @@ from benchmarks.contest import Competitor, Pause
 from benchmarks.flags import Architecture
 from pipeline.config.errors import UserError
 from pipeline.config.rules import validate
-from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, members
+from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import load
 from pipeline.data.folds import validation_folds
 
@@ -34,7 +34,7 @@ def specs_of(architecture: Architecture, arms: tuple[str, ...], train: TrainConf
         name="benchmark", architecture=architecture, arms=arms, seeds=seeds, train=replace(train, epochs=WITHOUT_END)
     )
     validate(config)
-    return members(config)
+    return member_specs(config)
 
 
 def competitor(name: str, specs: Sequence[MemberSpec], data: str, *, arithmetic_only: bool = False) -> Competitor:

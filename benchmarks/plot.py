@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.record import FOLDER
 from pipeline.config.errors import UserError
-from pipeline.records.atomic import written_aside
+from pipeline.records.atomic import atomic_replace
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Plot:
         _draw_costs(left, swish)
         _draw_contest(right, pytorch)
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        with written_aside(self.out) as aside:
-            figure.savefig(aside, format="png", dpi=120, metadata={"Software": None})
+        with atomic_replace(self.out) as temporary:
+            figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
         print(f"written: {self.out}")
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contest import Timing
-from pipeline.records.atomic import written_aside
+from pipeline.records.atomic import atomic_replace
 
 FOLDER = Path("build/benchmarks")
 DESCRIBE = (
@@ -89,6 +89,6 @@ def save(claim: str, out: Path | None, content: dict[str, Any]) -> None:
         "date": datetime.now(UTC).date().isoformat(),
         **content,
     }
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(record, indent=1) + "\n")
+    with atomic_replace(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n")
     print(f"written: {path}")

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import make_folder, runs_folder
-from pipeline.config.schema import MemberSpec, RunConfig, from_json, members, recipe
+from pipeline.config.schema import MemberSpec, RunConfig, from_json, member_specs, recipe
 from pipeline.data.digits import Digits, load
 from pipeline.evidence.comparison import compare
-from pipeline.records.members import MANIFEST, Member, flaw, read
+from pipeline.records.members import MANIFEST, Member, invalid_reason, read
 from pipeline.records.run_folder import CONFIG_FILE, DATA_FILE
 from pipeline.report.sentences import comparison_lines
 from pipeline.report.terminal import comparison_table
@@ -60,7 +60,7 @@ def compare_runs(
     for run, label in zip(runs, _labels(runs), strict=True):
         for spec in run.specs:
             folder = run.folder / "members" / spec.id
-            if reason := flaw(folder, spec, run.data_sha256):
+            if reason := invalid_reason(folder, spec, run.data_sha256):
                 missing.append(reason)
             else:
                 finished.append(replace(read(folder, spec), arm=label(spec.activation)))
@@ -86,7 +86,7 @@ def _open(folder: Path) -> _Run:
         raise UserError(f"{folder} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{folder / DATA_FILE} is damaged, so it cannot be told which data the run used.") from None
-    wanted = members(config)
+    wanted = member_specs(config)
     return _Run(folder, config, data_sha256, wanted + _left_by_others(folder, wanted, data_sha256))
 
 
@@ -97,7 +97,7 @@ def _left_by_others(folder: Path, wanted: Sequence[MemberSpec], data_sha256: str
         with suppress(ValueError, KeyError, TypeError):  # damaged: no finished member
             own = json.loads(path.read_text())["spec"]
             spec = replace(wanted[0], activation=own["activation"], seed=own["seed"], fold=own["fold"])
-            if spec not in wanted and not flaw(folder / "members" / spec.id, spec, data_sha256):
+            if spec not in wanted and not invalid_reason(folder / "members" / spec.id, spec, data_sha256):
                 found.append(spec)
     return found
 

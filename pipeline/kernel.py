@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.config.schema import digest, from_json
-from pipeline.records.atomic import write_json, written_aside
+from pipeline.records.atomic import atomic_replace, atomic_write_json
 from pipeline.run import REPORT, SUBMISSION, main
 
 RECEIPT = "kernel.json"
@@ -37,11 +37,11 @@ def run_kernel(config_json: str, identity: dict[str, str]) -> None:
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     results = [Path(name) for name in (SUBMISSION, REPORT)]
     for result in results:
-        with written_aside(result) as aside:
-            shutil.copyfile(folder / result.name, aside)
+        with atomic_replace(result) as temporary:
+            shutil.copyfile(folder / result.name, temporary)
     written = [*results, *(path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock")]
     # Last, so that whoever fetches the output can tell that it is whole, and of which push.
-    write_json(
+    atomic_write_json(
         Path(RECEIPT),
         {
             **identity,

@@ -13,16 +13,16 @@ from rich.console import Console
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import run_folder
 from pipeline.config.rules import validate
-from pipeline.config.schema import MemberSpec, RunConfig, Vote, members
+from pipeline.config.schema import MemberSpec, RunConfig, Vote, member_specs
 from pipeline.data.csv_files import GET_THE_DATA
 from pipeline.data.digits import Digits, load
 from pipeline.data.folds import validation_folds
-from pipeline.ensemble.soft_vote import labels_of
+from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.ensemble.submission import write_submission
 from pipeline.ensemble.weights import cast_votes
 from pipeline.evidence.comparison import Comparison, Score, compare, score
-from pipeline.records.atomic import write_json, written_aside
-from pipeline.records.members import Member, flaw, read, write_metrics
+from pipeline.records.atomic import atomic_replace, atomic_write_json
+from pipeline.records.members import Member, invalid_reason, read, write_metrics
 from pipeline.records.run_folder import claim, opened
 from pipeline.report.page import render_report
 from pipeline.report.sentences import comparison_lines
@@ -81,13 +81,13 @@ def check_data(config: RunConfig, digits: Digits) -> None:
 
 def train(config: RunConfig, digits: Digits, folder: Path, engine: Engine, console: Console) -> dict[str, str]:
     """Train the members that the folder does not hold yet; the ids that failed, with reasons."""
-    specs = members(config)
+    specs = member_specs(config)
     data_digest = digits.digest()
     missing: list[MemberSpec] = []
     damaged: list[str] = []
     for spec in specs:
         path = folder / "members" / spec.id
-        if reason := flaw(path, spec, data_digest):
+        if reason := invalid_reason(path, spec, data_digest):
             missing.append(spec)
             if path.exists():
                 damaged.append(f"{reason}; it is trained again")
@@ -105,7 +105,7 @@ def read_members(config: RunConfig, folder: Path, failed: dict[str, str]) -> lis
     Raises:
         RunError: there is none.
     """
-    finished = [read(folder / "members" / spec.id, spec) for spec in members(config) if spec.id not in failed]
+    finished = [read(folder / "members" / spec.id, spec) for spec in member_specs(config) if spec.id not in failed]
     if not finished:
         reasons = "\n".join(f"  - {member}: {reason}" for member, reason in failed.items())
         raise RunError(f"no member could be trained:\n{reasons}")
@@ -116,9 +116,9 @@ def write_results(
     folder: Path, config: RunConfig, digits: Digits, finished: list[Member], comparison: Comparison
 ) -> NDArray[np.int64]:
     """Write all that follows from the finished members; returns the predicted labels, shape (m,)."""
-    write_json(folder / "environment.json", finished[0].environment)
+    atomic_write_json(folder / "environment.json", finished[0].environment)
     write_comparison(folder, [config], digits, finished, comparison)
-    labels = labels_of(cast_votes(config.vote, finished, digits))
+    labels = predicted_labels(cast_votes(config.vote, finished, digits))
     write_submission(folder / SUBMISSION, digits.image_ids, labels)
     return labels
 
@@ -132,11 +132,11 @@ def write_comparison(
     note: str = "",
 ) -> None:
     """Write comparison.json, metrics.csv and report.html; `note` is for the report."""
-    write_json(folder / COMPARISON, asdict(comparison))
-    with written_aside(folder / METRICS) as aside:
-        write_metrics(aside, finished)
-    with written_aside(folder / REPORT) as aside:
-        aside.write_text(render_report(configs, digits, finished, comparison, note), encoding="utf-8")
+    atomic_write_json(folder / COMPARISON, asdict(comparison))
+    with atomic_replace(folder / METRICS) as temporary:
+        write_metrics(temporary, finished)
+    with atomic_replace(folder / REPORT) as temporary:
+        temporary.write_text(render_report(configs, digits, finished, comparison, note), encoding="utf-8")
 
 
 def show(

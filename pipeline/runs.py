@@ -10,10 +10,10 @@ from rich.table import Table
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import runs_folder
-from pipeline.config.schema import from_json, members
+from pipeline.config.schema import from_json, member_specs
 from pipeline.kaggle.push import PUSH_FILE
 from pipeline.kaggle.submission_log import Entry, read_log
-from pipeline.records.atomic import file_hash
+from pipeline.records.atomic import file_sha256
 from pipeline.records.run_folder import CONFIG_FILE
 from pipeline.run import COMPARISON, SUBMISSION
 
@@ -41,7 +41,7 @@ def list_runs() -> list[Row]:
     rows, claimed = [], set()
     for config_file in runs_folder().glob(f"*/{CONFIG_FILE}"):
         submission = config_file.parent / SUBMISSION
-        sha256 = file_hash(submission) if submission.exists() else ""
+        sha256 = file_sha256(submission) if submission.exists() else ""
         claimed.add(sha256)
         rows.append(_run_row(config_file, [entry for entry in log if entry.sha256 == sha256]))
     rows += [
@@ -69,7 +69,7 @@ def _run_row(config_file: Path, sent: list[Entry]) -> Row:
         config = from_json(config_file.read_text(), str(config_file))
     except UserError:
         return Row(when, folder.name, "", "", "config.json is damaged", "", "")
-    specs = members(config)
+    specs = member_specs(config)
     done = sum((folder / "members" / spec.id).is_dir() for spec in specs)
     state, validation = f"{done} of {len(specs)} members", ""
     try:

@@ -22,7 +22,7 @@ import pytest
 from filelock import FileLock
 from kaggle_server import KaggleServer
 
-from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, members
+from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import PIXELS, Digits, embedded_sample
 from pipeline.evidence.comparison import compare
 from pipeline.kaggle import client as kaggle_api
@@ -30,7 +30,7 @@ from pipeline.kaggle import push, submit, watch
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import METADATA
 from pipeline.records.members import Member
-from pipeline.report.scored_images import Known
+from pipeline.report.scored_images import ScoredImages
 
 TINY = RunConfig(
     name="tiny",
@@ -124,7 +124,7 @@ def tiny() -> RunConfig:
 @pytest.fixture
 def spec() -> MemberSpec:
     """One swish member."""
-    return members(replace(TINY, arms=("swish",)))[0]
+    return member_specs(replace(TINY, arms=("swish",)))[0]
 
 
 @pytest.fixture(scope="session")
@@ -183,7 +183,9 @@ def known():
     votes = {arm: np.eye(10)[guesses] * 0.9 + 0.01 for arm, guesses in readings.items()}
     vote = (votes["relu"] + 2 * votes["swish"]) / 3
     images = np.zeros((4, 28, 28), np.uint8)
-    return Known("held-back", images, np.arange(4, dtype=np.uint8), votes, vote, np.full(4, 2), np.array([2, 1, 0, 0]))
+    return ScoredImages(
+        "held-back", images, np.arange(4, dtype=np.uint8), votes, vote, np.full(4, 2), np.array([2, 1, 0, 0])
+    )
 
 
 @pytest.fixture
@@ -203,10 +205,10 @@ def account(server, tmp_path, monkeypatch):
     monkeypatch.setattr(kaggle_api, "TIMEOUT", (2, 2))
     monkeypatch.setattr(kaggle_api, "RETRIES", 2)
     monkeypatch.setattr(kaggle_api, "BACKOFF", 0.01)
-    monkeypatch.setattr(submit, "LOOKS", (0, 0.1))
+    monkeypatch.setattr(submit, "ARRIVAL_DELAYS", (0, 0.1))
     monkeypatch.setattr(submit, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(watch, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(push, "LOOKS", (0, 3))
+    monkeypatch.setattr(push, "ARRIVAL_DELAYS", (0, 3))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return Kaggle()

@@ -25,8 +25,9 @@ Vote = Literal["equal", "greedy", "fitted"]
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
-LABELS = ("name", "data", "out", "vote")  # fields that no member depends on
-EXTENT = ("arms", "seeds", "folds_used")  # fields that say which members there are, not how one is trained
+NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote")
+# These say which members there are, not how one is trained.
+NOT_IN_RECIPE = (*NO_MEMBER_DEPENDS_ON, "arms", "seeds", "folds_used")
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,11 @@ class MemberSpec:
 
     @property
     def id(self) -> str:
-        """Folder-safe name, unique within a run, such as `swish-s0-f3` (`fall`: trained on all rows)."""
-        return f"{self.activation}-s{self.seed}-f{'all' if self.fold is None else self.fold}"
+        """Folder-safe name, unique within a run, such as `swish-s0-f3`, or `swish-s0-all` if it trains on all rows."""
+        return f"{self.activation}-s{self.seed}-{'all' if self.fold is None else f'f{self.fold}'}"
 
 
-def members(config: RunConfig) -> list[MemberSpec]:
+def member_specs(config: RunConfig) -> list[MemberSpec]:
     """The members of a run, arms innermost, so that a run cut short still holds whole pairs."""
     folds: Sequence[int | None] = range(config.folds_used) if config.folds else [None]
     return [
@@ -139,12 +140,12 @@ def members(config: RunConfig) -> list[MemberSpec]:
 
 def digest(config: RunConfig | MemberSpec) -> str:
     """SHA-256, in hex, of all that a config's members depend on: not its name, nor where its data and output are."""
-    return _hash(config, LABELS)
+    return _hash(config, NO_MEMBER_DEPENDS_ON)
 
 
 def recipe(config: RunConfig) -> str:
     """SHA-256, in hex, of how a config's members are trained, however many there are: such runs share a folder."""
-    return _hash(config, LABELS + EXTENT)
+    return _hash(config, NOT_IN_RECIPE)
 
 
 def _hash(config: RunConfig | MemberSpec, without: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ def soft_vote(probabilities: Sequence[Any]) -> NDArray[np.float64]:
     return np.mean(np.asarray(probabilities, dtype=np.float64), axis=0)
 
 
-def labels_of(probabilities: Any) -> NDArray[np.int64]:
+def predicted_labels(probabilities: Any) -> NDArray[np.int64]:
     """The most probable class of each row of (n, classes); the lowest of those that tie. int64 of shape (n,)."""
     return np.argmax(probabilities, axis=1).astype(np.int64)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.errors import UserError
-from pipeline.records.atomic import written_aside
+from pipeline.records.atomic import atomic_replace
 
 SUBMISSION_COLUMNS = ["ImageId", "Label"]
 
@@ -23,9 +23,9 @@ def write_submission(path: Path, image_ids: Any, labels: Any) -> None:
     Raises:
         UserError: what was read back is not a valid submission for these ids.
     """
-    with written_aside(path) as aside:
-        pd.DataFrame({"ImageId": image_ids, "Label": labels}).to_csv(aside, index=False)
-        check_submission(aside, image_ids)
+    with atomic_replace(path) as temporary:
+        pd.DataFrame({"ImageId": image_ids, "Label": labels}).to_csv(temporary, index=False)
+        check_submission(temporary, image_ids)
 
 
 def check_submission(path: Path, image_ids: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import labels_of, out_of_fold, soft_vote
+from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
 from pipeline.ensemble.voters import voters_of
 from pipeline.evidence.fairness import check_fairness, partners
 from pipeline.evidence.mcnemar import McNemar, mcnemar_tests
@@ -123,7 +123,7 @@ def pairs_of(groups: dict[str, list[Member]], digits: Digits) -> dict[tuple[str,
 
 def _pair(first: Member, second: Member, digits: Digits) -> Pair:
     truth = digits.labels[first.validation_rows]
-    ours, theirs = (labels_of(m.validation_probabilities) == truth for m in (first, second))
+    ours, theirs = (predicted_labels(m.validation_probabilities) == truth for m in (first, second))
     ratio = median(first.seconds_per_epoch) / median(second.seconds_per_epoch)
     return Pair(first.spec.fold or 0, ours.astype(np.int8) - theirs.astype(np.int8), ratio)
 
@@ -140,11 +140,13 @@ def _arm(name: str, group: list[Member], relu: list[Member], digits: Digits) -> 
         activation=name,
         members=len(group),
         validation=[
-            score(labels_of(m.validation_probabilities), digits.labels[m.validation_rows])
+            score(predicted_labels(m.validation_probabilities), digits.labels[m.validation_rows])
             for m in group
             if len(m.validation_rows)
         ],
-        held_back=[score(labels_of(m.test_probabilities), held_back) for m in group] if held_back is not None else [],
+        held_back=[score(predicted_labels(m.test_probabilities), held_back) for m in group]
+        if held_back is not None
+        else [],
         seconds_per_epoch=median(seconds for m in group for seconds in m.seconds_per_epoch),
         ratio_to_relu=median(ratios) if ratios else None,
     )
@@ -157,6 +159,6 @@ def _ensemble(name: str, group: list[Member], digits: Digits) -> Ensemble:
     return Ensemble(
         name=name,
         members=len(group),
-        validation=score(labels_of(probabilities), digits.labels[rows]) if len(rows) else None,
-        held_back=score(labels_of(voted), held_back) if held_back is not None else None,
+        validation=score(predicted_labels(probabilities), digits.labels[rows]) if len(rows) else None,
+        held_back=score(predicted_labels(voted), held_back) if held_back is not None else None,
     )

@@ -35,18 +35,21 @@ def check_fairness(groups: Mapping[str, Sequence[Member]]) -> tuple[set[tuple[st
     unfair: dict[str, list[str]] = defaultdict(list)
     for (second, theirs), (first, ours) in combinations(groups.items(), 2):
         pairs = partners(ours, theirs)
-        if flaw := next(filter(None, (_flaw(*pair) for pair in pairs)), None):
-            unfair[flaw].append(f"{first} and {second}")
+        if difference := next(filter(None, (_difference(*pair) for pair in pairs)), None):
+            unfair[difference].append(f"{first} and {second}")
         elif pairs:
             fair.add((first, second))
     told = (
         [f"Checked by digests: within each pair the members shared {', '.join(FINGERPRINTS.values())}."] if fair else []
     )
-    told += [f"Not compared pair by pair: {', '.join(arms)}. Their members {flaw}." for flaw, arms in unfair.items()]
+    told += [
+        f"Not compared pair by pair: {', '.join(arms)}. Their members {difference}."
+        for difference, arms in unfair.items()
+    ]
     return fair, " ".join(told)
 
 
-def _flaw(one: Member, other: Member) -> str | None:
+def _difference(one: Member, other: Member) -> str | None:
     """What two members do not have in common, or cannot prove to have; None if nothing."""
     where = f"of seed {one.spec.seed}, fold {'none' if one.spec.fold is None else one.spec.fold}"
     for kind, words in FINGERPRINTS.items():

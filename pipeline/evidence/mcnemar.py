@@ -11,7 +11,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import labels_of, out_of_fold, soft_vote
+from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
 from pipeline.evidence.fairness import partners
 from pipeline.evidence.pairs import holm
 from pipeline.records.members import Member
@@ -66,9 +66,9 @@ def _tests(first: str, second: str, pairs: Sequence[tuple[Member, Member]], digi
     (rows_a, validation_a), (rows_b, validation_b) = out_of_fold(a), out_of_fold(b)
     if len(rows_a) and rows_a.tolist() == rows_b.tolist():
         truth = digits.labels[rows_a]
-        right_a, right_b = labels_of(validation_a) == truth, labels_of(validation_b) == truth
+        right_a, right_b = predicted_labels(validation_a) == truth, predicted_labels(validation_b) == truth
         tests.append(mcnemar(first, second, "validation", right_a, right_b))
     if (known := digits.held_back_labels) is not None:
-        right_a, right_b = (labels_of(soft_vote([m.test_probabilities for m in g])) == known for g in (a, b))
+        right_a, right_b = (predicted_labels(soft_vote([m.test_probabilities for m in g])) == known for g in (a, b))
         tests.append(mcnemar(first, second, "held back", right_a, right_b))
     return tests

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ensemble.soft_vote import labels_of
+from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.ensemble.voters import Voters
 
 MOST_ENSEMBLES = 100  # of one size and composition that are tried; drawn at random where there are more
@@ -52,7 +52,7 @@ def same_size(voters: Voters, held_back: NDArray[np.uint8] | None) -> list[SameS
             (f"{size // 2} {first} + {size // 2} {second}", [(ours, size // 2), (theirs, size // 2)]),
         ):
             tried = _ensembles(parts)
-            errors = [int((labels_of(probabilities[list(e)].mean(axis=0)) != truth).sum()) for e in tried]
+            errors = [int((predicted_labels(probabilities[list(e)].mean(axis=0)) != truth).sum()) for e in tried]
             found[name] = SameSize(name, len(tried), float(np.mean(errors)), len(truth))
     return list(found.values())
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
-from pipeline.ensemble.soft_vote import labels_of
+from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.ensemble.voters import Voters
 from pipeline.ensemble.weights import METHODS, _of_truth
 
@@ -44,13 +44,13 @@ def judge_selections(voters: Voters) -> list[Selection]:
     if rows < FEWEST_ROWS:
         return []
     of_truth = _of_truth(voters)
-    equal = labels_of(voters.probabilities.mean(axis=0)) == voters.truth
+    equal = predicted_labels(voters.probabilities.mean(axis=0)) == voters.truth
     found = []
     for method, weigh in METHODS.items():
         right = np.zeros(rows, bool)
         for fitted, judged in KFold(PARTS, shuffle=True, random_state=0).split(equal):
             vote = np.tensordot(weigh(of_truth[:, fitted]), voters.probabilities[:, judged], axes=1)
-            right[judged] = labels_of(vote) == voters.truth[judged]
+            right[judged] = predicted_labels(vote) == voters.truth[judged]
         gain, interval = _gain(right, equal)
         weights = {
             f"{arm}, seed {seed}": round(float(w), 4)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.rules import validate
-from pipeline.config.schema import RunConfig, members, to_json
+from pipeline.config.schema import RunConfig, member_specs, to_json
 from pipeline.kaggle.bundle_rules import Module, breaches, in_order, is_own, needed_modules
-from pipeline.records.atomic import written_aside
+from pipeline.records.atomic import atomic_replace
 
 PACKAGE = Path(__file__).parents[1]
 MAIN_MODULE = "kernel"
@@ -35,8 +35,8 @@ def write_bundle(config: RunConfig, run_id: str = "") -> str:
     """
     text, identity = bundle(config, run_id)
     BUNDLE.parent.mkdir(exist_ok=True)
-    with written_aside(BUNDLE) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with atomic_replace(BUNDLE) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return identity
 
 
@@ -80,7 +80,7 @@ def check_config(config: RunConfig) -> None:
             f"--data {config.data} is a place on this machine; a kernel finds the competition's data by itself. "
             "Leave --data out."
         )
-    count = len(members(config))
+    count = len(member_specs(config))
     most = (MOST_FILES - OTHER_FILES) // FILES_PER_MEMBER
     if count > most:
         raise UserError(

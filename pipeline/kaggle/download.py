@@ -10,7 +10,7 @@ from pipeline.config.errors import RunError
 from pipeline.config.places import COMPETITION, data_folder, make_folder
 from pipeline.kaggle.calls import COMPETITION_REMEDIES
 from pipeline.kaggle.client import Kaggle
-from pipeline.records.atomic import file_hash, write_json, written_aside
+from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 
 FILES = ("train.csv", "test.csv", "sample_submission.csv")
 RECORD = "download.json"
@@ -36,7 +36,7 @@ def download_data() -> None:
     except RunError:
         archive.unlink()  # or the next try would find it there, complete
         raise
-    write_json(folder / RECORD, {name: file_hash(folder / name) for name in FILES})
+    atomic_write_json(folder / RECORD, {name: file_sha256(folder / name) for name in FILES})
     shutil.rmtree(partial)
     print(f"{folder}/ has {', '.join(FILES)}", flush=True)
 
@@ -45,7 +45,7 @@ def _is_whole(folder: Path) -> bool:
     """Whether the files are what was downloaded."""
     try:
         hashes = json.loads((folder / RECORD).read_text())
-        return all(file_hash(folder / name) == hashes[name] for name in FILES)
+        return all(file_sha256(folder / name) == hashes[name] for name in FILES)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -57,7 +57,11 @@ def _unpack(archive: Path, folder: Path) -> None:
             if missing := sorted(set(FILES) - set(content.namelist())):
                 raise RunError(f"the download lacks {', '.join(missing)}: it is not the competition's data.")
             for name in FILES:
-                with written_aside(folder / name) as aside, content.open(name) as source, aside.open("wb") as target:
+                with (
+                    atomic_replace(folder / name) as temporary,
+                    content.open(name) as source,
+                    temporary.open("wb") as target,
+                ):
                     shutil.copyfileobj(source, target)
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise RunError(f"the download arrived damaged ({error}). Give the same command again.") from None

@@ -14,7 +14,7 @@ from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.push import FETCH, PUSH_FILE, Push
 from pipeline.kaggle.watch import log_lines
 from pipeline.kernel import RECEIPT
-from pipeline.records.atomic import file_hash, write_json, written_aside
+from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.run import COMPARISON
 
 LOG_FILE = "kernel.log"
@@ -38,11 +38,11 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: Path) -> None:
         listed: dict[str, str] = receipt["sha256"]
         download_outputs([file for file in files if file.name in listed], download)
         _check_whole(download, listed, files)
-        with written_aside(folder) as aside:
-            shutil.copytree(download / receipt["folder"], aside)
-            shutil.copyfile(download / RECEIPT, aside / RECEIPT)
-            (aside / LOG_FILE).write_text("".join(log_lines(log)), encoding="utf-8")
-            write_json(aside / PUSH_FILE, asdict(pushed))
+        with atomic_replace(folder) as temporary:
+            shutil.copytree(download / receipt["folder"], temporary)
+            shutil.copyfile(download / RECEIPT, temporary / RECEIPT)
+            (temporary / LOG_FILE).write_text("".join(log_lines(log)), encoding="utf-8")
+            atomic_write_json(temporary / PUSH_FILE, asdict(pushed))
     print(f"fetched {len(listed)} files to {folder}", flush=True)
 
 
@@ -77,7 +77,9 @@ def _checked_receipt(path: Path, pushed: Push) -> dict[str, Any]:
 def _check_whole(download: Path, listed: dict[str, str], files: list[OutputFile]) -> None:
     """Raise a RunError unless every file of the receipt is there with its hash."""
     missing = sorted(set(listed) - {file.name for file in files})
-    damaged = [name for name, sha256 in listed.items() if name not in missing and file_hash(download / name) != sha256]
+    damaged = [
+        name for name, sha256 in listed.items() if name not in missing and file_sha256(download / name) != sha256
+    ]
     if missing or damaged:
         raise RunError(
             f"the output did not arrive whole ({len(missing)} files missing, {len(damaged)} damaged, such as "

@@ -13,7 +13,7 @@ from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION
 from pipeline.config.schema import FORBID_UNKNOWN_KEYS
 from pipeline.kaggle.bundle import BUNDLE
-from pipeline.records.atomic import written_aside
+from pipeline.records.atomic import atomic_replace
 
 METADATA = Path("kernel-metadata.json")
 PLACEHOLDER = "INSERT_USERNAME"
@@ -78,8 +78,8 @@ def fill_owner(metadata: KernelMetadata, user: str) -> KernelMetadata:
     if metadata.has_owner:
         return metadata
     text = METADATA.read_text(encoding="utf-8").replace(f'"{PLACEHOLDER}/', f'"{user}/')
-    with written_aside(METADATA) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with atomic_replace(METADATA) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return read_metadata()
 
 

@@ -16,11 +16,11 @@ from pipeline.kaggle.bundle import write_bundle
 from pipeline.kaggle.calls import kernel_source
 from pipeline.kaggle.client import Kaggle, NoAnswerError
 from pipeline.kaggle.metadata import fill_owner, read_metadata
-from pipeline.records.atomic import write_json, written_aside
+from pipeline.records.atomic import atomic_replace, atomic_write_json
 from pipeline.records.run_folder import CONFIG_FILE
 
 PUSH_FILE = "push.json"
-LOOKS = (1, 3, 9)  # seconds before each look for a push that may have arrived
+ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a push that may have arrived
 FETCH = "python -m pipeline fetch"  # what follows a push
 
 # What Kaggle's refusals speak of -> what to do.
@@ -73,9 +73,9 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, Path]:
     url = f"https://www.kaggle.com{url}" if url.startswith("/") else url
     pushed = Push(metadata.id, version, url, run_id, bundle_hash, datetime.now(UTC).isoformat(timespec="seconds"))
     folder = make_folder(_folder_of(config, run_id))
-    write_json(folder / PUSH_FILE, asdict(pushed))
-    with written_aside(folder / CONFIG_FILE) as aside:
-        aside.write_text(to_json(replace(config, out=None)))
+    atomic_write_json(folder / PUSH_FILE, asdict(pushed))
+    with atomic_replace(folder / CONFIG_FILE) as temporary:
+        temporary.write_text(to_json(replace(config, out=None)))
     print(f"pushed version {version} of {pushed.kernel}: {url}", flush=True)
     return pushed, folder
 
@@ -107,7 +107,7 @@ def _folder_of(config: RunConfig, run_id: str) -> Path:
 
 def _arrived_version(kaggle: Kaggle, kernel: str, run_id: str) -> int | None:
     """The version of a kernel that has that run id; None if none turns up within some seconds."""
-    for seconds in LOOKS:
+    for seconds in ARRIVAL_DELAYS:
         time.sleep(seconds)
         with suppress(UserError):  # a kernel that was never pushed before is refused as if it were another's
             source, version = kernel_source(kaggle, kernel)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import make_folder, submissions_folder
-from pipeline.records.atomic import file_hash, written_aside
+from pipeline.records.atomic import atomic_replace, file_sha256
 
 LOG = "log.jsonl"
 # sending: not known to have arrived. pending: arrived, no score yet. lost: never arrived.
@@ -42,10 +42,10 @@ class Entry:
 
 def keep_copy(submission: Path, name: str) -> Path:
     """Copy a submission into submissions/ as NAME-HASH.csv, and return the copy's path."""
-    target = submissions_folder() / f"{name}-{file_hash(submission)[:8]}.csv"
+    target = submissions_folder() / f"{name}-{file_sha256(submission)[:8]}.csv"
     make_folder(target.parent)
-    with written_aside(target) as aside:
-        shutil.copyfile(submission, aside)
+    with atomic_replace(target) as temporary:
+        shutil.copyfile(submission, temporary)
     return target
 
 
@@ -73,6 +73,6 @@ def record(entry: Entry) -> Entry:
     """Add an entry to the log, or replace the one with its id; returns it."""
     entries = {known.id: known for known in read_log()} | {entry.id: entry}
     path = make_folder(submissions_folder()) / LOG
-    with written_aside(path) as aside:
-        aside.write_text("".join(json.dumps(asdict(e)) + "\n" for e in entries.values()), encoding="utf-8")
+    with atomic_replace(path) as temporary:
+        temporary.write_text("".join(json.dumps(asdict(e)) + "\n" for e in entries.values()), encoding="utf-8")
     return entry

@@ -31,11 +31,11 @@ from pipeline.kaggle.calls import (
 )
 from pipeline.kaggle.client import Kaggle, NoAnswerError
 from pipeline.kaggle.submission_log import OPEN, Entry, read_log, record
-from pipeline.records.atomic import file_hash
+from pipeline.records.atomic import file_sha256
 from pipeline.records.run_folder import CONFIG_FILE
 from pipeline.run import SUBMISSION
 
-LOOKS = (1, 3, 9)  # seconds before each look for a submission that may have arrived
+ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a submission that may have arrived
 FIRST_PAUSE, LONGEST_PAUSE, PATIENCE = 1.0, 30.0, 1800.0  # seconds
 
 
@@ -62,7 +62,7 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
         id=secrets.token_hex(4),
         time=_now(),
         source=str(submission),
-        sha256=file_hash(submission),
+        sha256=file_sha256(submission),
         run=str(submission.parent) if config else None,
         config_digest=digest(config) if config else None,
         message=message or (f"{config.name} {digest(config)[:8]}" if config else submission.stem),
@@ -91,7 +91,7 @@ def submit_kernel(
         output = Path(folder) / SUBMISSION
         download_submission_of(kaggle, kernel, version, output)
         check_submission(output, competition_ids())
-        sha256 = file_hash(output)
+        sha256 = file_sha256(output)
     entry = Entry(secrets.token_hex(4), _now(), source, sha256, None, None, message or source)
     return _submit(kaggle, entry, lambda description: submit_kernel_output(kaggle, kernel, version, description), again)
 
@@ -165,7 +165,7 @@ def _check_limit(kaggle: Kaggle) -> None:
 
 def _arrived(kaggle: Kaggle, entry: Entry) -> bool:
     """Whether a submission turns up in Kaggle's list within some seconds."""
-    for seconds in LOOKS:
+    for seconds in ARRIVAL_DELAYS:
         time.sleep(seconds)
         if _find(kaggle, entry):
             return True

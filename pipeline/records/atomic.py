@@ -11,26 +11,26 @@ from typing import Any
 
 
 @contextmanager
-def written_aside(target: Path) -> Iterator[Path]:
+def atomic_replace(target: Path) -> Iterator[Path]:
     """A temporary path beside `target`, for a file or a folder, that takes the target's place if the block succeeds.
 
     A reader never sees half of it; when the block raises, the target stays as it was.
     """
-    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    _remove(aside)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    _remove(temporary)
     try:
-        yield aside
+        yield temporary
         if target.is_dir():
             _remove(target)
-        aside.replace(target)
+        temporary.replace(target)
     finally:
-        _remove(aside)
+        _remove(temporary)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON aside and rename it."""
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(content, indent=2) + "\n")
+def atomic_write_json(path: Path, content: Any) -> None:
+    """Write JSON temporary and rename it."""
+    with atomic_replace(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _remove(path: Path) -> None:
@@ -40,7 +40,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def file_hash(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

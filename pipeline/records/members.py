@@ -5,7 +5,6 @@ probabilities and the test probabilities as .npy, and model.keras.
 """
 
 import csv
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import MemberSpec, digest
 from pipeline.network.curves import ActivationCurve
-from pipeline.records.atomic import written_aside
+from pipeline.records.atomic import atomic_replace
 
 MANIFEST = "member.json"
 History = list[dict[str, float]]  # one dict per finished epoch
@@ -62,7 +61,7 @@ def commit(
     arrays: dict[str, Any],
     save_model: Callable[[Path], None],
 ) -> None:
-    """Write a finished member's folder aside and rename it to `folder`.
+    """Write a finished member's folder temporary and rename it to `folder`.
 
     Args:
         folder: members/<id> of the run.
@@ -75,12 +74,12 @@ def commit(
         arrays: The three arrays of `Member`, by field name.
         save_model: Writes the network to the path it is given.
     """
-    with written_aside(folder) as aside:
-        aside.mkdir(parents=True)
-        _write_table(aside / "history.csv", history)
+    with atomic_replace(folder) as temporary:
+        temporary.mkdir(parents=True)
+        _write_table(temporary / "history.csv", history)
         for name, array in arrays.items():
-            np.save(aside / f"{name}.npy", array, allow_pickle=False)
-        save_model(aside / "model.keras")
+            np.save(temporary / f"{name}.npy", array, allow_pickle=False)
+        save_model(temporary / "model.keras")
         manifest = {
             "spec": asdict(spec),
             "spec_digest": digest(spec),
@@ -88,19 +87,19 @@ def commit(
             "environment": environment,
             "fingerprints": fingerprints,
             "activations": [asdict(curve) for curve in activations],
-            "sha256": {path.name: _sha256(path) for path in sorted(aside.iterdir())},
+            "sha256": {path.name: file_sha256(path) for path in sorted(temporary.iterdir())},
         }
-        (aside / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
-def flaw(folder: Path, spec: MemberSpec, data_digest: str) -> str | None:
+def invalid_reason(folder: Path, spec: MemberSpec, data_digest: str) -> str | None:
     """Why a folder is not this member, finished and whole; None when it is."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
         if manifest["spec_digest"] != digest(spec) or manifest["data_digest"] != data_digest:
             return f"{folder} was trained with another config or data"
         for name, expected in manifest["sha256"].items():
-            if _sha256(folder / name) != expected:
+            if file_sha256(folder / name) != expected:
                 return f"{folder / name} is not what was committed (its hash differs)"
     except FileNotFoundError as error:
         return f"{error.filename} is missing"
@@ -110,7 +109,7 @@ def flaw(folder: Path, spec: MemberSpec, data_digest: str) -> str | None:
 
 
 def read(folder: Path, spec: MemberSpec) -> Member:
-    """Read a member that `flaw` found nothing wrong with."""
+    """Read a member that `invalid_reason` found nothing wrong with."""
     arrays = ("validation_rows", "validation_probabilities", "test_probabilities")
     manifest = json.loads((folder / MANIFEST).read_text())
     return Member(
@@ -146,8 +145,3 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 def _read_history(path: Path) -> History:
     with path.open(newline="") as stream:
         return [{name: float(text) for name, text in record.items()} for record in csv.DictReader(stream)]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -11,9 +11,9 @@ from filelock import FileLock, Timeout
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import make_folder
-from pipeline.config.schema import EXTENT, LABELS, RunConfig, from_json, recipe, to_json
+from pipeline.config.schema import NOT_IN_RECIPE, RunConfig, from_json, recipe, to_json
 from pipeline.data.digits import Digits
-from pipeline.records.atomic import write_json, written_aside
+from pipeline.records.atomic import atomic_replace, atomic_write_json
 
 LOCK, CONFIG_FILE, DATA_FILE = ".lock", "config.json", "data.json"
 
@@ -46,7 +46,7 @@ def _check_config(path: Path, config: RunConfig) -> None:
             differ = [
                 f"  - {key}: {theirs_flat[key]!r} there, {ours_flat[key]!r} now"
                 for key in ours_flat
-                if ours_flat[key] != theirs_flat[key] and key not in LABELS + EXTENT
+                if ours_flat[key] != theirs_flat[key] and key not in NOT_IN_RECIPE
             ]
             raise UserError(
                 f"{path.parent} holds a run with another config:\n"
@@ -86,6 +86,6 @@ def claim(folder: Path, config: RunConfig, digits: Digits) -> None:
                 "contents differ. Choose another folder with --out, or name the same data with --data."
             )
     else:
-        write_json(path, ours)
-    with written_aside(folder / CONFIG_FILE) as aside:
-        aside.write_text(to_json(config))
+        atomic_write_json(path, ours)
+    with atomic_replace(folder / CONFIG_FILE) as temporary:
+        temporary.write_text(to_json(config))

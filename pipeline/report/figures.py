@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
-from pipeline.ensemble.soft_vote import labels_of
+from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.evidence.pairs import Paired
 from pipeline.evidence.verdict import MARGIN
 from pipeline.records.members import Member
-from pipeline.report.scored_images import Known, calibration
+from pipeline.report.scored_images import ScoredImages, calibration
 
 WIDTH = 5.0  # inches of every figure; on a phone, 360 pixels wide, letters of 10 points are 10 pixels high
 
@@ -100,9 +100,9 @@ def paired_differences(paired: Sequence[Paired]) -> Plot:
     )  # fmt: skip
 
 
-def confusions(known: Known) -> Plot:
+def confusions(known: ScoredImages) -> Plot:
     """True against predicted digits of the ensemble of all members."""
-    matrix = confusion_matrix(known.truth, labels_of(known.vote), labels=range(10))
+    matrix = confusion_matrix(known.truth, predicted_labels(known.vote), labels=range(10))
     mistakes = matrix - np.diag(np.diag(matrix))
     figure = Figure(figsize=(WIDTH, 4.5), layout="constrained")
     axes = figure.subplots()
@@ -121,7 +121,7 @@ def confusions(known: Known) -> Plot:
     )
 
 
-def reliability(known: Known) -> Plot:
+def reliability(known: ScoredImages) -> Plot:
     """How often the ensembles are right, by how sure they are."""
     figure = Figure(figsize=(WIDTH, 4), layout="constrained")
     axes = figure.subplots()

@@ -5,15 +5,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pipeline.ensemble.soft_vote import labels_of
+from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.report.figures import WIDTH, Plot, csv_text
-from pipeline.report.scored_images import Known
+from pipeline.report.scored_images import ScoredImages
 
 SHOWN_DIGITS = 24
 COLUMNS_OF_DIGITS = 4
 
 
-def misread_by_all(known: Known) -> Plot | None:
+def misread_by_all(known: ScoredImages) -> Plot | None:
     """The images that no member reads right; None if there is none."""
     wrong = np.flatnonzero(known.right == 0)
     return _digits(
@@ -24,9 +24,9 @@ def misread_by_all(known: Known) -> Plot | None:
     )
 
 
-def disagreements(known: Known) -> Plot | None:
+def disagreements(known: ScoredImages) -> Plot | None:
     """The images that the arms' ensembles read differently; None if there is none."""
-    guesses = np.array([labels_of(vote) for vote in known.votes.values()])
+    guesses = np.array([predicted_labels(vote) for vote in known.votes.values()])
     apart = np.flatnonzero((guesses != guesses[0]).any(axis=0))
     return _digits(
         known,
@@ -36,7 +36,7 @@ def disagreements(known: Known) -> Plot | None:
     )
 
 
-def _digits(known: Known, rows: NDArray[np.int64], what: str, why: str) -> Plot | None:
+def _digits(known: ScoredImages, rows: NDArray[np.int64], what: str, why: str) -> Plot | None:
     """Some images with every arm's reading of them, the surest readings first."""
     if not len(rows):
         return None

@@ -22,7 +22,7 @@ from pipeline.report.figures import (
     reliability,
 )
 from pipeline.report.galleries import disagreements, misread_by_all
-from pipeline.report.scored_images import known_predictions
+from pipeline.report.scored_images import score_images
 from pipeline.report.sentences import ensemble_lines, mcnemar_lines, used_columns
 
 TEMPLATE = """\
@@ -118,7 +118,7 @@ def render_report(
 
 def _plots(members: Sequence[Member], digits: Digits, comparison: Comparison) -> list[Plot]:
     """The figures that the members give rise to, the answer first."""
-    known = known_predictions(members, digits)
+    known = score_images(members, digits)
     plots = [
         paired_differences(comparison.paired) if comparison.paired else None,
         learning_curves(members),

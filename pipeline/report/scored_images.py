@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import labels_of, out_of_fold, soft_vote
+from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
 from pipeline.records.members import Member
 
 
 @dataclass(frozen=True)
-class Known:
+class ScoredImages:
     """Images with their true digits, and the votes on them of members that did not train on them."""
 
     where: str
@@ -33,7 +33,7 @@ class Known:
     """How many of them are right by themselves, shape (n,)."""
 
 
-def known_predictions(members: Sequence[Member], digits: Digits) -> Known | None:
+def score_images(members: Sequence[Member], digits: Digits) -> ScoredImages | None:
     """The members' votes on the held-back images where there are some, else on the validation rows that all arms share.
 
     Returns:
@@ -43,8 +43,8 @@ def known_predictions(members: Sequence[Member], digits: Digits) -> Known | None
     groups = {arm: [member for member in members if member.arm == arm] for arm in arms}
     if digits.held_back_labels is not None:
         truth = digits.held_back_labels
-        rights = [labels_of(m.test_probabilities) == truth for m in members]
-        return Known(
+        rights = [predicted_labels(m.test_probabilities) == truth for m in members]
+        return ScoredImages(
             where="held-back",
             images=digits.test_images,
             truth=truth,
@@ -62,8 +62,8 @@ def known_predictions(members: Sequence[Member], digits: Digits) -> Known | None
         at = np.isin(rows, member.validation_rows)
         own = np.searchsorted(member.validation_rows, rows[at])
         count[at] += 1
-        right[at] += labels_of(member.validation_probabilities[own]) == digits.labels[rows[at]]
-    return Known(
+        right[at] += predicted_labels(member.validation_probabilities[own]) == digits.labels[rows[at]]
+    return ScoredImages(
         where="validation",
         images=digits.images[rows],
         truth=digits.labels[rows],
@@ -86,7 +86,7 @@ def calibration(truth: Any, probabilities: Any, bins: int = 10) -> tuple[list[tu
         For each bin that is not empty its mean confidence, its accuracy and its number of images; and the expected
         calibration error: the mean over images of the distance between the two in their bin.
     """
-    guesses = labels_of(probabilities)
+    guesses = predicted_labels(probabilities)
     confidence = probabilities[np.arange(len(guesses)), guesses]
     right = guesses == truth
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)

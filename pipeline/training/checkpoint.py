@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from pipeline.records.atomic import written_aside
+from pipeline.records.atomic import atomic_replace
 from pipeline.records.members import History
 
 KEPT = 2
@@ -32,7 +32,7 @@ def save(folder: Path, key: str, variables: Sequence[Any], history: History) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {f"{i:04}": ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
-    with written_aside(folder / f"epoch-{len(history):04}.npz") as aside, aside.open("wb") as stream:
+    with atomic_replace(folder / f"epoch-{len(history):04}.npz") as temporary, temporary.open("wb") as stream:
         np.savez(stream, meta=np.array(json.dumps({"key": key, "history": history})), **arrays)
         stream.flush()
         os.fsync(stream.fileno())

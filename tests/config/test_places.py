@@ -6,7 +6,7 @@ from pipeline.config import places as paths
 from pipeline.config.errors import UserError
 from pipeline.config.places import make_folder, run_folder
 from pipeline.data.digits import load
-from pipeline.records.atomic import written_aside
+from pipeline.records.atomic import atomic_replace
 
 
 def test_default_folder_depends_on_the_recipe_alone(tiny):
@@ -21,11 +21,11 @@ def test_default_folder_depends_on_the_recipe_alone(tiny):
 def test_written_aside_replaces_files_and_folders_whole(tmp_path):
     file, folder = tmp_path / "file", tmp_path / "folder"
     for text in ("old", "new"):
-        with written_aside(file) as aside:
-            aside.write_text(text)
-        with written_aside(folder) as aside:
-            aside.mkdir()
-            (aside / text).touch()
+        with atomic_replace(file) as temporary:
+            temporary.write_text(text)
+        with atomic_replace(folder) as temporary:
+            temporary.mkdir()
+            (temporary / text).touch()
     assert file.read_text() == "new"
     assert [p.name for p in folder.iterdir()] == ["new"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
@@ -36,8 +36,8 @@ def test_written_aside_keeps_the_old_when_writing_fails(tmp_path):
     target.write_text("old")
 
     def fail() -> None:
-        with written_aside(target) as aside:
-            aside.write_text("half of the n")
+        with atomic_replace(target) as temporary:
+            temporary.write_text("half of the n")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from pipeline.config.errors import UserError
-from pipeline.config.schema import KERAS_ACTIVATIONS, AugmentConfig, digest, from_json, members, recipe, to_json
+from pipeline.config.schema import (
+    KERAS_ACTIVATIONS,
+    AugmentConfig,
+    digest,
+    from_json,
+    member_specs,
+    recipe,
+    to_json,
+)
 
 
 def test_json_with_unknown_key_or_wrong_type_is_refused(tiny):
@@ -28,12 +36,12 @@ def test_recipe_sees_how_members_are_trained_and_not_how_many(tiny):
 
 def test_members_pair_the_arms(tiny):
     config = replace(tiny, seeds=2, folds_used=2)
-    assert [m.id for m in members(config)] == [
+    assert [m.id for m in member_specs(config)] == [
         f"{arm}-s{seed}-f{fold}" for seed in (0, 1) for fold in (0, 1) for arm in ("relu", "swish")
     ]
     whole = replace(config, folds=0, folds_used=0)
-    assert [m.id for m in members(whole)][:2] == ["relu-s0-fall", "swish-s0-fall"]
-    assert all(asdict(m)["train"] == asdict(config.train) for m in members(config))
+    assert [m.id for m in member_specs(whole)][:2] == ["relu-s0-all", "swish-s0-all"]
+    assert all(asdict(m)["train"] == asdict(config.train) for m in member_specs(config))
 
 
 @pytest.mark.parametrize("name", KERAS_ACTIVATIONS)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.ensemble.soft_vote import labels_of, out_of_fold, soft_vote
+from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
 from pipeline.records.members import Member
 
 
@@ -26,11 +26,11 @@ def test_soft_vote_is_the_mean_by_hand():
 
 
 def test_soft_vote_can_overrule_the_majority():
-    assert labels_of(soft_vote([[[0.49, 0.51]], [[0.49, 0.51]], [[0.9, 0.1]]])).tolist() == [0]
+    assert predicted_labels(soft_vote([[[0.49, 0.51]], [[0.49, 0.51]], [[0.9, 0.1]]])).tolist() == [0]
 
 
 def test_ties_go_to_the_lowest_label():
-    assert labels_of(np.array([[0.1, 0.4, 0.4, 0.1], [0.25] * 4])).tolist() == [1, 0]
+    assert predicted_labels(np.array([[0.1, 0.4, 0.4, 0.1], [0.25] * 4])).tolist() == [1, 0]
 
 
 def test_soft_vote_refuses_nothing_and_unequal_shapes():

@@ -32,10 +32,10 @@ from pipeline.kaggle.bundle import bundle
         ("data.csv_files", "from pipeline.data.digits import load\n", r"line \d+: .* circle: data\.\w+ -> data"),
         (
             "data.digits",
-            "from pipeline.records.members import flaw\n",
+            "from pipeline.records.members import invalid_reason\n",
             "line 1: .*: records comes after data",
         ),
-        ("data.digits", "from pipeline.data.nothing import flaw\n", "line 1: there is no module"),
+        ("data.digits", "from pipeline.data.nothing import invalid_reason\n", "line 1: there is no module"),
         ("data.digits", "from pipeline import STAGES\n", "line 1: imports from the package itself"),
         (
             "run",
@@ -49,8 +49,8 @@ from pipeline.kaggle.bundle import bundle
         ("data.digits", "if __name__ == '__main__':\n    pass\n", "line 1: only imports"),
         (
             "data.digits",
-            "def written_aside(): ...\n",
-            "digits.py, line 1 and .*atomic.py.*: the name written_aside",
+            "def atomic_replace(): ...\n",
+            "digits.py, line 1 and .*atomic.py.*: the name atomic_replace",
         ),
         ("data.digits", "from time import sleep\ndef NDArray(): ...\n", "the name NDArray is used for 2 things"),
         ("data.digits", "CONFIG = 1\n", "the bundle itself and .*digits.py, line 1: the name CONFIG"),

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config.errors import UserError
 from pipeline.kaggle.submission_log import Entry, keep_copy, read_log, record
-from pipeline.records.atomic import file_hash
+from pipeline.records.atomic import file_sha256
 
 ENTRY = Entry("1", "2026-11-23T10:00:00+00:00", "x.csv", "0" * 64, None, None, "a message")
 
@@ -37,7 +37,7 @@ def test_copies_are_named_by_their_content(tmp_path):
     path = tmp_path / "submission.csv"
     path.write_bytes(b"ImageId,Label\n1,2\n")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert file_hash(path) == digest
+    assert file_sha256(path) == digest
     copy = keep_copy(path, "original")
     assert copy == Path("submissions") / f"original-{digest[:8]}.csv"
     assert copy.read_bytes() == path.read_bytes()

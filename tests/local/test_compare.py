@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipeline.compare import compare_runs
 from pipeline.config.errors import UserError
-from pipeline.config.schema import members, to_json
+from pipeline.config.schema import member_specs, to_json
 from pipeline.data.folds import split_rows
 from pipeline.evidence import comparison as module
 from pipeline.records.members import commit
@@ -30,7 +30,7 @@ def make_run(digits, monkeypatch, tmp_path):
         folder.mkdir()
         (folder / "config.json").write_text(to_json(config))
         (folder / "data.json").write_text(json.dumps({"sha256": digits.digest(), "source": "a test"}))
-        for index, spec in enumerate(members(config)):
+        for index, spec in enumerate(member_specs(config)):
             if spec.id in without:
                 continue
             generator = np.random.default_rng(index)

@@ -10,7 +10,7 @@ from rich.console import Console
 from pipeline.config.errors import UserError
 from pipeline.config.schema import to_json
 from pipeline.kaggle.submission_log import Entry, record
-from pipeline.records.atomic import file_hash
+from pipeline.records.atomic import file_sha256
 from pipeline.runs import latest_finished, list_runs, runs_table
 
 COMPARISON = (
@@ -45,7 +45,7 @@ def runs(tmp_path, monkeypatch, tiny):
 
 
 def test_runs_and_submissions_newest_first(runs):
-    entry = Entry("1", "2026-01-01T00:00:00+00:00", "x.csv", file_hash(runs / "submission.csv"), None, None, "m")
+    entry = Entry("1", "2026-01-01T00:00:00+00:00", "x.csv", file_sha256(runs / "submission.csv"), None, None, "m")
     record(replace(entry, status="complete", score=0.9966))
     record(replace(entry, id="2", sha256="other", source="elsewhere.csv", status="pending"))
     rows = list_runs()

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config.schema import digest
 from pipeline.network.curves import ActivationCurve
-from pipeline.records.members import commit, flaw, read, write_metrics
+from pipeline.records.members import commit, invalid_reason, read, write_metrics
 
 HISTORY = [
     {"epoch": 1, "loss": 1 / 3, "validation_accuracy": 0.1, "seconds": 9.0},
@@ -32,7 +32,7 @@ def folder(tmp_path, spec):
 
 
 def test_read_is_what_was_committed(folder, spec):
-    assert flaw(folder, spec, "data") is None
+    assert invalid_reason(folder, spec, "data") is None
     member = read(folder, spec)
     assert member.history == HISTORY
     for name, array in ARRAYS.items():
@@ -56,17 +56,17 @@ def test_metrics_are_all_histories_in_one_table(folder, spec, tmp_path):
 
 
 def test_every_flaw_is_named(folder, spec):
-    assert "another config or data" in flaw(folder, spec, "other data")
-    assert flaw(folder.with_name("none"), spec, "data").endswith("member.json is missing")
+    assert "another config or data" in invalid_reason(folder, spec, "other data")
+    assert invalid_reason(folder.with_name("none"), spec, "data").endswith("member.json is missing")
     array = folder / "test_probabilities.npy"
     whole = array.read_bytes()
     array.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert "test_probabilities.npy is not what was committed" in flaw(folder, spec, "data")
+    assert "test_probabilities.npy is not what was committed" in invalid_reason(folder, spec, "data")
     array.unlink()
-    assert "test_probabilities.npy is missing" in flaw(folder, spec, "data")
+    assert "test_probabilities.npy is missing" in invalid_reason(folder, spec, "data")
     for text in ("{", "[]", "{}"):
         (folder / "member.json").write_text(text)
-        assert "member.json is damaged" in flaw(folder, spec, "data")
+        assert "member.json is damaged" in invalid_reason(folder, spec, "data")
 
 
 def test_manifest_tells_people_the_spec(folder, spec):

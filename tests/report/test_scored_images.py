@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.data.digits import Digits
 from pipeline.records.members import Member
-from pipeline.report.scored_images import calibration, known_predictions
+from pipeline.report.scored_images import calibration, score_images
 
 TRUTH = np.arange(10, dtype=np.uint8)
 
@@ -27,7 +27,7 @@ def member(spec, arm, rows, wrong=()):
 
 def test_held_back_images_come_first(spec, ten):
     members = [member(spec, "relu", [], wrong=[3, 4]), member(spec, "swish", [], wrong=[4])]
-    known = known_predictions(members, ten)
+    known = score_images(members, ten)
     assert known.where == "held-back"
     assert known.images is ten.test_images
     assert known.right[::-1].tolist() == [2, 2, 2, 1, 0, 2, 2, 2, 2, 2]
@@ -43,7 +43,7 @@ def test_else_the_validation_rows_that_all_arms_share(spec, ten):
         member(spec, "relu", [2, 3], wrong=[3]),
         member(spec, "swish", [3, 5, 7]),
     ]
-    known = known_predictions(members, unknown)
+    known = score_images(members, unknown)
     assert known.where == "validation"
     assert known.truth.tolist() == [3, 5]
     assert known.images[:, 0, 0].tolist() == [3, 5]
@@ -54,8 +54,8 @@ def test_else_the_validation_rows_that_all_arms_share(spec, ten):
 
 def test_nothing_known(spec, ten):
     unknown = replace(ten, held_back_labels=None)
-    assert known_predictions([member(spec, "relu", [])], unknown) is None
-    assert known_predictions([member(spec, "relu", [1]), member(spec, "swish", [2])], unknown) is None
+    assert score_images([member(spec, "relu", [])], unknown) is None
+    assert score_images([member(spec, "relu", [1]), member(spec, "swish", [2])], unknown) is None
 
 
 def test_calibration_by_hand():

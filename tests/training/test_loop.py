@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from pipeline.config.schema import TrainConfig, members
+from pipeline.config.schema import TrainConfig, member_specs
 from pipeline.data.folds import split_rows
 from pipeline.training import loop as train
 from pipeline.training.loop import DivergedError, train_member
@@ -108,7 +108,7 @@ def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, 
     monkeypatch.setattr(train, "Trainer", Recorder)
     config = replace(tiny, seeds=2, arms=("relu", "swish", "swish_beta"), train=replace(tiny.train, epochs=2))
     shared, fingerprints = {}, {}
-    for spec in members(config):
+    for spec in member_specs(config):
         fingerprints[spec.id] = run(spec, digits, tmp_path / spec.id, shared).fingerprints
     assert fingerprints["relu-s0-f0"] == fingerprints["swish-s0-f0"] == fingerprints["swish_beta-s0-f0"]
     for kind, differs in (("rows", False), ("draws", True), ("initial_weights", True)):
@@ -121,7 +121,7 @@ def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, 
             np.testing.assert_array_equal(a, b)
     rows = [c[0].ravel().tolist() for c in calls["relu"]]
     assert len({tuple(r) for r in rows}) == 4  # each seed and epoch has an order of its own
-    training, _ = split_rows(members(config)[0], digits)
+    training, _ = split_rows(member_specs(config)[0], digits)
     assert all(sorted(r) == training.tolist() for r in rows)
 
 

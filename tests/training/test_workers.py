@@ -8,15 +8,15 @@ import pytest
 import tensorflow as tf
 
 from pipeline.config.errors import RunError
-from pipeline.config.schema import members
-from pipeline.records.members import flaw, read
+from pipeline.config.schema import member_specs
+from pipeline.records.members import invalid_reason, read
 from pipeline.training.loop import train_member
 from pipeline.training.workers import Engine
 
 
 def test_killed_workers_lose_only_the_member_in_flight(tiny, digits, tmp_path):
     """Real SIGKILLs: once in the first member, always in the second; the third diverges; the fourth is untouched."""
-    specs = members(replace(tiny, arms=("relu",), seeds=4))
+    specs = member_specs(replace(tiny, arms=("relu",), seeds=4))
     first, second, third, fourth = specs
     third = replace(third, train=replace(third.train, learning_rate=1e30))
     kills = {first.id: 1, second.id: 99}
@@ -46,7 +46,7 @@ def test_killed_workers_lose_only_the_member_in_flight(tiny, digits, tmp_path):
     assert not (tmp_path / "checkpoints" / first.id).exists()
     for spec in (first, fourth):
         folder = tmp_path / "members" / spec.id
-        assert flaw(folder, spec, digits.digest()) is None
+        assert invalid_reason(folder, spec, digits.digest()) is None
     tf.config.experimental.enable_op_determinism()
     expected = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
     np.testing.assert_array_equal(
