@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import MemberSpec, digest
 from pipeline.network.curves import ActivationCurve
-from pipeline.records.atomic import atomic_replace
+from pipeline.records.atomic import atomic_replace, file_sha256
 
 MANIFEST = "member.json"
 History = list[dict[str, float]]  # one dict per finished epoch
