@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.contest import Pause
 from pipeline.config.schema import MemberSpec
 from pipeline.network.architectures import ARCHITECTURES
-from pipeline.network.device import resolve_precision, use_device
+from pipeline.network.device import configure_device, resolve_precision
 
 REPETITIONS = 15
 PRODUCT = 2048  # side of the square matrices whose product shows what the machine can do
@@ -27,7 +27,7 @@ def measure(pause: Pause, index: int, spec: MemberSpec) -> None:
 
     pause(None)
 
-    use_device(index)
+    configure_device(index)
     policy = resolve_precision(spec.train.precision)
     network = ARCHITECTURES[spec.architecture](spec.activation, spec.seed, policy)
     kinds: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])

@@ -69,15 +69,15 @@ def epoch_images(spec: MemberSpec, data: str) -> int:
 
 def train_member_of(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str) -> None:
     """Train the member of that index as a run does: augmentation, validation and checkpoint included."""
-    from pipeline.network.device import use_device
+    from pipeline.network.device import configure_device
     from pipeline.training.loop import train_member
-    from pipeline.training.progress import Progress
+    from pipeline.training.messages import Progress
 
     def watch(progress: Progress) -> None:
         if progress.record:
             pause(progress.record)
 
-    use_device(index)
+    configure_device(index)
     with tempfile.TemporaryDirectory() as folder:
         train_member(specs[index], load(data), Path(folder), {}, watch)
 
@@ -87,13 +87,13 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
     from keras import ops
 
     from pipeline.data.folds import split_rows
-    from pipeline.network.device import resolve_precision, use_device
+    from pipeline.network.device import configure_device, resolve_precision
     from pipeline.training import steps
     from pipeline.training.draws import draw_epoch
     from pipeline.training.loop import STEPS_PER_CALL
     from pipeline.training.trainer import Trainer
 
-    use_device(index)
+    configure_device(index)
     spec, digits = specs[index], load(data)
     steps.apply_transforms = lambda images, _: ops.cast(images, "float32")  # type: ignore[assignment,attr-defined]
     policy = resolve_precision(spec.train.precision)

@@ -11,9 +11,8 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.flags import Flags
 from benchmarks.record import environment, save
-from pipeline.config.schema import MemberSpec, TrainConfig
+from pipeline.config.schema import TrainConfig
 from pipeline.data.digits import load
-from pipeline.training.progress import Progress
 
 HELP = [sys.executable, "-m", "pipeline", "--help"]
 FIRST_STEPS = [sys.executable, "-c", "import sys; from benchmarks.start import train_first_steps as f; f(sys.argv[1])"]
@@ -39,17 +38,27 @@ class Start(Flags):
 def train_first_steps(data: str) -> None:
     """Do what a run does, in its order, until a worker tells of its first steps."""
     from benchmarks.ours import specs_of
-    from pipeline.training.workers import Engine
+    from pipeline.records.run_folder import RunFolder
+    from pipeline.training.workers import Workers
 
     class Trained(Exception):  # noqa: N818 - it is the aim, not an error
         pass
 
-    def watch(*_: MemberSpec | Progress) -> None:
-        raise Trained
+    class Impatient:
+        """Stops at the first sign of progress."""
+
+        def begin(self, *_: int) -> None:
+            pass
+
+        def watch(self, *_: object) -> None:
+            raise Trained
+
+        def warn(self, text: str) -> None:
+            print(text)
 
     specs = specs_of("ghouzam", ("swish",), TrainConfig(batch_size=BATCH))
-    with TemporaryDirectory() as folder, suppress(Trained), Engine(Path(folder)) as engine:
-        engine.run(specs, load(data), watch, print)
+    with TemporaryDirectory() as folder, suppress(Trained), Workers(RunFolder(Path(folder))) as workers:
+        workers.run(specs, load(data), Impatient())
 
 
 def _seconds(command: list[str]) -> float:

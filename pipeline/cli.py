@@ -21,7 +21,6 @@ from pipeline.config.schema import RunConfig
 FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 130
-LOG_WIDTH = 160  # columns of a table, where there is no terminal to ask
 
 HELP = f"""\
 usage: python -m pipeline COMMAND ...
@@ -82,12 +81,11 @@ def _run(arguments: list[str]) -> None:
     config = parse_run(arguments)
     from pipeline.config.places import make_folder, submissions_folder
     from pipeline.kaggle.submission_log import keep_copy
-    from pipeline.run import SUBMISSION
     from pipeline.run import main as run
 
     make_folder(submissions_folder())  # before hours of training, not after
     folder = run(config)
-    print(f"copy of the submission: {keep_copy(folder / SUBMISSION, config.name)}")
+    print(f"copy of the submission: {keep_copy(folder.submission, config.name)}")
 
 
 def _bundle(arguments: list[str]) -> None:
@@ -124,7 +122,7 @@ def _push(arguments: list[str]) -> None:
     else:
         print(f"when it is complete: {FETCH}")
     if wanted.submit:
-        submit_file(kaggle, folder)
+        submit_file(kaggle, folder.path)
 
 
 def _fetch(arguments: list[str]) -> None:
@@ -136,7 +134,7 @@ def _fetch(arguments: list[str]) -> None:
 
     pushed, folder = find_push(wanted.run)
     if is_fetched(folder):
-        print(f"{folder} has its output already")
+        print(f"{folder.path} has its output already")
         return
     kaggle = Kaggle()
     watch(kaggle, pushed)
@@ -169,22 +167,18 @@ def _compare(arguments: list[str]) -> None:
     wanted = tyro.cli(CompareArguments, prog="python -m pipeline compare", args=arguments)
     if not wanted.runs:
         raise UserError("compare needs at least one run's folder, such as runs/study-1a2b3c4d.")
-    from rich.console import Console
-
     from pipeline.compare import compare_runs
 
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
-    compare_runs(wanted.runs, wanted.out, wanted.data, console, wanted.arms)
+    compare_runs(wanted.runs, wanted.out, wanted.data, wanted.arms)
 
 
 def _runs(arguments: list[str]) -> None:
     no_arguments("runs", "List the runs under runs/ and all submissions, newest first.", arguments)
-    from rich.console import Console
-
+    from pipeline.report.terminal import new_console
     from pipeline.runs import list_runs, runs_table
 
     if rows := list_runs():
-        Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(runs_table(rows))
+        new_console().print(runs_table(rows))
     else:
         print("no runs yet: python -m pipeline run")
 

@@ -7,25 +7,22 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from pipeline.config.errors import UserError
 from pipeline.config.places import make_folder, runs_folder
-from pipeline.config.schema import MemberSpec, RunConfig, from_json, member_specs, recipe
+from pipeline.config.schema import MemberSpec, RunConfig, member_specs, recipe
 from pipeline.data.digits import Digits, load
 from pipeline.evidence.comparison import compare
-from pipeline.records.members import MANIFEST, Member, invalid_reason, read
-from pipeline.records.run_folder import CONFIG_FILE, DATA_FILE
-from pipeline.report.sentences import comparison_lines
-from pipeline.report.terminal import comparison_table
-from pipeline.run import REPORT, write_comparison
+from pipeline.records.members import MANIFEST, Member, invalid_reason, read_member
+from pipeline.records.run_folder import RunFolder
+from pipeline.report.page import write_report
+from pipeline.report.terminal import new_console, show_comparison
 
 
 @dataclass(frozen=True)
 class _Run:
     """A run's folder, as far as it has come."""
 
-    folder: Path
+    folder: RunFolder
     config: RunConfig
     data_sha256: str
     specs: list[MemberSpec]
@@ -33,8 +30,8 @@ class _Run:
 
 
 def compare_runs(
-    folders: Sequence[Path], out: Path | None, data: str | None, console: Console, arms: Sequence[str] = ()
-) -> Path:
+    folders: Sequence[Path], out: Path | None = None, data: str | None = None, arms: Sequence[str] = ()
+) -> RunFolder:
     """Compare the members of one or more runs; print the outcome; write comparison.json, metrics.csv, report.html.
 
     An arm is an activation; where the runs differ in more than arms, seeds and folds, an activation of one run.
@@ -43,7 +40,6 @@ def compare_runs(
         folders: The runs' folders.
         out: Where to write; by default runs/compare-DIGEST.
         data: Where the data is; by default where the first run found it.
-        console: Where to print.
         arms: Activations to compare; all by default.
 
     Returns:
@@ -52,52 +48,50 @@ def compare_runs(
     Raises:
         UserError: no run, no finished member, an arm that no run has, or runs that differ in data or folds.
     """
-    runs = _with_arms([_open(folder) for folder in folders], arms)
+    runs = _with_arms([_open(RunFolder(folder)) for folder in folders], arms)
     _check_comparable(runs)
     digits = _load(runs[0], data)
     finished: list[Member] = []
     missing: list[str] = []
     for run, label in zip(runs, _labels(runs), strict=True):
         for spec in run.specs:
-            folder = run.folder / "members" / spec.id
+            folder = run.folder.member(spec)
             if reason := invalid_reason(folder, spec, run.data_sha256):
                 missing.append(reason)
             else:
-                finished.append(replace(read(folder, spec), arm=label(spec.activation)))
+                finished.append(replace(read_member(folder, spec), label=label(spec.activation)))
     if not finished:
         raise UserError(f"none of the members is finished: {missing[0]}")
     _check_unique(finished)
     comparison = compare(finished, digits, {})
     note = f"Half-finished: {len(missing)} of {len(missing) + len(finished)} members are missing." if missing else ""
-    target = make_folder(out or runs_folder() / f"compare-{_name(runs)}")
-    write_comparison(target, [run.config for run in runs], digits, finished, comparison, note)
-    console.print(comparison_table(comparison))
-    for line in [*filter(None, [note]), *comparison_lines(comparison)]:
-        console.print(line, markup=False)
-    console.print(f"report: {target / REPORT}", markup=False)
+    target = RunFolder(make_folder(out or runs_folder() / f"compare-{_name(runs)}"))
+    write_report(target, [run.config for run in runs], digits, finished, comparison, note)
+    console = new_console()
+    if note:
+        console.print(note, markup=False)
+    show_comparison(console, comparison)
+    console.print(f"report: {target.report}", markup=False)
     return target
 
 
-def _open(folder: Path) -> _Run:
+def _open(folder: RunFolder) -> _Run:
     try:
-        config = from_json((folder / CONFIG_FILE).read_text(), str(folder / CONFIG_FILE))
-        data_sha256 = str(json.loads((folder / DATA_FILE).read_text())["sha256"])
+        config, data_sha256 = folder.read_config(), folder.read_data_digest()
     except OSError as error:
-        raise UserError(f"{folder} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{folder / DATA_FILE} is damaged, so it cannot be told which data the run used.") from None
+        raise UserError(f"{folder.path} is no run's folder: cannot read {error.filename} ({error.strerror}).") from None
     wanted = member_specs(config)
     return _Run(folder, config, data_sha256, wanted + _left_by_others(folder, wanted, data_sha256))
 
 
-def _left_by_others(folder: Path, wanted: Sequence[MemberSpec], data_sha256: str) -> list[MemberSpec]:
+def _left_by_others(folder: RunFolder, wanted: Sequence[MemberSpec], data_sha256: str) -> list[MemberSpec]:
     """Finished members of the same recipe that the folder's config does not ask for."""
     found = []
-    for path in sorted((folder / "members").glob("*/" + MANIFEST)):
+    for path in sorted(folder.members.glob("*/" + MANIFEST)):
         with suppress(ValueError, KeyError, TypeError):  # damaged: no finished member
             own = json.loads(path.read_text())["spec"]
             spec = replace(wanted[0], activation=own["activation"], seed=own["seed"], fold=own["fold"])
-            if spec not in wanted and not invalid_reason(folder / "members" / spec.id, spec, data_sha256):
+            if spec not in wanted and not invalid_reason(folder.member(spec), spec, data_sha256):
                 found.append(spec)
     return found
 
@@ -124,8 +118,8 @@ def _check_comparable(runs: Sequence[_Run]) -> None:
         ]
         if differ:
             raise UserError(
-                f"{first.folder} and {other.folder} cannot be compared: they differ in {', '.join(differ)}. Their "
-                "networks were not validated on the same images."
+                f"{first.folder.path} and {other.folder.path} cannot be compared: they differ in {', '.join(differ)}. "
+                "Their networks were not validated on the same images."
             )
 
 
@@ -133,7 +127,7 @@ def _load(run: _Run, data: str | None) -> Digits:
     """The runs' data, checked to be what they were trained on."""
     digits = load(data or run.config.data)
     if digits.digest() != run.data_sha256:
-        raise UserError(f"{digits.source} is not the data of {run.folder}. Name the right one with --data.")
+        raise UserError(f"{digits.source} is not the data of {run.folder.path}. Name the right one with --data.")
     return digits
 
 
@@ -143,7 +137,7 @@ def _labels(runs: Sequence[_Run]) -> list[Callable[[str], str]]:
         return ["{}".format for _ in runs]
     names = [run.config.name for run in runs]
     if len(set(names)) < len(names):
-        names = [run.folder.name for run in runs]
+        names = [run.folder.path.name for run in runs]
     return [f"{{}} ({name})".format for name in names]
 
 
@@ -158,6 +152,8 @@ def _check_unique(finished: Sequence[Member]) -> None:
 
 def _name(runs: Sequence[_Run]) -> str:
     parts = [
-        part for run in runs for part in (str(run.folder.resolve()), *dict.fromkeys(s.activation for s in run.specs))
+        part
+        for run in runs
+        for part in (str(run.folder.path.resolve()), *dict.fromkeys(s.activation for s in run.specs))
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

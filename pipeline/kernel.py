@@ -3,7 +3,6 @@
 The last module of the bundle. Its working directory is all that survives of a kernel, and a kernel has no arguments.
 """
 
-import hashlib
 import os
 import platform
 import shutil
@@ -12,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.config.schema import digest, from_json
-from pipeline.records.atomic import atomic_replace, atomic_write_json
-from pipeline.run import REPORT, SUBMISSION, main
+from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
+from pipeline.records.run_folder import RECEIPT
+from pipeline.run import main
 
-RECEIPT = "kernel.json"
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "pandas", "scikit-learn", "scipy", "matplotlib", "pydantic", "rich")
 
 
@@ -34,12 +33,13 @@ def run_kernel(config_json: str, identity: dict[str, str]) -> None:
         print(line, flush=True)
     config = from_json(config_json, "CONFIG, at the top of this kernel,")
     folder = main(config)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    results = [Path(name) for name in (SUBMISSION, REPORT)]
-    for result in results:
-        with atomic_replace(result) as temporary:
-            shutil.copyfile(folder / result.name, temporary)
-    written = [*results, *(path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock")]
+    shutil.rmtree(folder.all_checkpoints, ignore_errors=True)
+    results = []
+    for path in (folder.submission, folder.report):
+        results.append(Path(path.name))
+        with atomic_replace(results[-1]) as temporary:
+            shutil.copyfile(path, temporary)
+    written = [*results, *(path for path in sorted(folder.path.rglob("*")) if path.is_file() and path != folder.lock)]
     # Last, so that whoever fetches the output can tell that it is whole, and of which push.
     atomic_write_json(
         Path(RECEIPT),
@@ -47,8 +47,8 @@ def run_kernel(config_json: str, identity: dict[str, str]) -> None:
             **identity,
             "name": config.name,
             "config_digest": digest(config),
-            "folder": folder.as_posix(),
-            "sha256": {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in written},
+            "folder": folder.path.as_posix(),
+            "sha256": {path.as_posix(): file_sha256(path) for path in written},
         },
     )
 

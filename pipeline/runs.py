@@ -10,12 +10,10 @@ from rich.table import Table
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import runs_folder
-from pipeline.config.schema import from_json, member_specs
-from pipeline.kaggle.push import PUSH_FILE
+from pipeline.config.schema import member_specs
 from pipeline.kaggle.submission_log import Entry, read_log
 from pipeline.records.atomic import file_sha256
-from pipeline.records.run_folder import CONFIG_FILE
-from pipeline.run import COMPARISON, SUBMISSION
+from pipeline.records.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,12 @@ def list_runs() -> list[Row]:
     """
     log = read_log()
     rows, claimed = [], set()
-    for config_file in runs_folder().glob(f"*/{CONFIG_FILE}"):
-        submission = config_file.parent / SUBMISSION
-        sha256 = file_sha256(submission) if submission.exists() else ""
-        claimed.add(sha256)
-        rows.append(_run_row(config_file, [entry for entry in log if entry.sha256 == sha256]))
+    for path in runs_folder().glob("*"):
+        folder = RunFolder(path)
+        if folder.config.exists():
+            sha256 = file_sha256(folder.submission) if folder.submission.exists() else ""
+            claimed.add(sha256)
+            rows.append(_run_row(folder, [entry for entry in log if entry.sha256 == sha256]))
     rows += [
         Row(datetime.fromisoformat(e.time), e.source, e.message, "", "submitted", "", _outcome(e))
         for e in log
@@ -61,29 +60,28 @@ def runs_table(rows: list[Row]) -> Table:
     return table
 
 
-def _run_row(config_file: Path, sent: list[Entry]) -> Row:
-    folder = config_file.parent
-    newest = max(path.stat().st_mtime for path in (config_file, *folder.glob(COMPARISON)))
+def _run_row(folder: RunFolder, sent: list[Entry]) -> Row:
+    newest = max(path.stat().st_mtime for path in (folder.config, folder.comparison) if path.exists())
     when = datetime.fromtimestamp(newest, UTC)
     try:
-        config = from_json(config_file.read_text(), str(config_file))
+        config = folder.read_config()
     except UserError:
-        return Row(when, folder.name, "", "", "config.json is damaged", "", "")
+        return Row(when, folder.path.name, "", "", f"{folder.config.name} is damaged", "", "")
     specs = member_specs(config)
-    done = sum((folder / "members" / spec.id).is_dir() for spec in specs)
+    done = sum(folder.member(spec).is_dir() for spec in specs)
     state, validation = f"{done} of {len(specs)} members", ""
     try:
-        comparison = json.loads((folder / COMPARISON).read_text())
+        comparison = json.loads(folder.comparison.read_text())
         if comparison["ensembles"][-1]["members"] + len(comparison["failed"]) == len(specs):
             state, validation = _finished(comparison)  # else it is from before the run was extended
     except FileNotFoundError:
-        if (folder / PUSH_FILE).exists():
+        if folder.push.exists():
             state = "at Kaggle"
     except (ValueError, KeyError, TypeError, IndexError):
-        state, validation = f"{COMPARISON} is damaged", ""
+        state, validation = f"{folder.comparison.name} is damaged", ""
     return Row(
         when,
-        folder.name,
+        folder.path.name,
         f"{config.architecture}, {len(specs)} × {config.train.epochs} epochs",
         " ".join(config.arms),
         state,
@@ -110,7 +108,8 @@ def latest_finished() -> Path:
     Raises:
         UserError: there is none.
     """
-    finished = sorted(runs_folder().glob(f"*/{SUBMISSION}"), key=lambda path: path.stat().st_mtime)
+    submissions = [RunFolder(folder).submission for folder in runs_folder().glob("*")]
+    finished = sorted((path for path in submissions if path.exists()), key=lambda path: path.stat().st_mtime)
     if not finished:
         raise UserError(f"no finished run under {runs_folder()}/. Name a CSV, or a run's folder.")
     return finished[-1].parent

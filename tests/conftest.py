@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from factories import make_member
 from filelock import FileLock
 from kaggle_server import KaggleServer
 
@@ -29,7 +30,6 @@ from pipeline.kaggle import client as kaggle_api
 from pipeline.kaggle import push, submit, watch
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import METADATA
-from pipeline.records.members import Member
 from pipeline.report.scored_images import ScoredImages
 
 TINY = RunConfig(
@@ -163,16 +163,17 @@ def _guessing_member(spec, digits, activation, seed, fold):
     history = [{"epoch": e, "loss": 1 / e, "seconds": 1.0 + e} for e in (1, 2, 3)]
     if fold is not None:
         history = [{**record, "validation_accuracy": 0.5 + 0.1 * record["epoch"]} for record in history]
-    return Member(
-        replace(spec, activation=activation, seed=seed, fold=fold),
-        history,
-        rows,
-        generator.dirichlet(np.ones(10), len(rows)).astype(np.float32).reshape(-1, 10),
-        generator.dirichlet(np.ones(10), 30).astype(np.float32),
-        {"device": "<a chip>"},
-        {"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
-        [],
+    return make_member(
+        spec,
         activation,
+        seed,
+        fold,
+        rows=rows,
+        validation=generator.dirichlet(np.ones(10), len(rows)).astype(np.float32).reshape(-1, 10),
+        test=generator.dirichlet(np.ones(10), 30).astype(np.float32),
+        history=history,
+        fingerprints={"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
+        environment={"device": "<a chip>"},
     )
 
 

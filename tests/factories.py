@@ -3,15 +3,50 @@
 import ast
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 from keras import ops
 
 from pipeline.config.schema import AugmentConfig, TrainConfig
 from pipeline.data.augment import draw_transforms
+from pipeline.data.digits import CLASSES
 from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import compare_pairs
+from pipeline.records.members import Member
 from pipeline.training.trainer import Trainer
+
+NO_PROBABILITIES = np.zeros((0, CLASSES), np.float32)
+
+
+def make_member(
+    spec,
+    arm="swish",
+    seed=0,
+    fold=0,
+    *,
+    rows=(),
+    validation=NO_PROBABILITIES,
+    test=NO_PROBABILITIES,
+    history=(),
+    fingerprints=None,
+    activations=(),
+    environment=None,
+    label=None,
+):
+    """A finished member: of that spec but for arm, seed and fold."""
+    return Member(
+        spec=replace(spec, activation=arm, seed=seed, fold=fold),
+        history=list(history),
+        validation_rows=np.array(rows, np.int64),
+        validation_probabilities=np.asarray(validation, np.float32),
+        test_probabilities=np.asarray(test, np.float32),
+        environment=environment or {},
+        fingerprints=fingerprints or {},
+        activations=activations,
+        label=label,
+    )
+
 
 CONFIG = TrainConfig(batch_size=20, optimizer="adam", schedule="cosine", precision="float32")
 IDENTITY = draw_transforms(AugmentConfig(0, 0, 0), 1, np.random.default_rng(0))[0]

@@ -15,7 +15,8 @@ from pipeline.config.errors import UserError
 from pipeline.config.schema import to_json
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA
-from pipeline.kernel import RECEIPT, describe_machine, run_kernel
+from pipeline.kernel import describe_machine, run_kernel
+from pipeline.records.run_folder import RECEIPT
 
 
 def test_the_whole_way_from_code_to_score(server, finished, csv_source, tmp_path):

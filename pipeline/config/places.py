@@ -31,7 +31,7 @@ def runs_folder() -> Path:
     return Path("runs")
 
 
-def run_folder(config: RunConfig) -> Path:
+def default_run_folder(config: RunConfig) -> Path:
     """The folder of a run: `config.out`, or one named after its recipe, so that the same command finds it again."""
     return Path(config.out) if config.out else runs_folder() / f"{config.name}-{recipe(config)[:8]}"
 

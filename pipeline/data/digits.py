@@ -12,7 +12,8 @@ from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION, data_candidates, on_kaggle
 from pipeline.data.csv_files import GET_THE_DATA, find_archive, read_csv
 
-SIDE = 28
+SIDE = 28  # pixels
+CLASSES = 10
 TEST_IMAGES = 28_000  # in the competition
 PIXELS = [f"pixel{i}" for i in range(SIDE * SIDE)]
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from pipeline.config.errors import UserError
-from pipeline.config.schema import MemberSpec
+from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.digits import Digits
 
 
@@ -38,3 +38,20 @@ def split_rows(spec: MemberSpec, digits: Digits) -> tuple[NDArray[np.int64], NDA
         return rows, rows[:0]
     validated = validation_folds(digits.labels, spec.folds, spec.split_seed) == spec.fold
     return rows[~validated], rows[validated]
+
+
+def check_rows(config: RunConfig, digits: Digits) -> None:
+    """Check that the data has the rows that a config asks for.
+
+    Raises:
+        UserError: a member has fewer rows to train on than a batch, or a fold lacks a class.
+    """
+    training = len(digits.labels)
+    if config.folds:
+        folds = validation_folds(digits.labels, config.folds, config.split_seed)
+        training -= max((folds == fold).sum() for fold in range(config.folds_used))
+    if training < config.train.batch_size:
+        raise UserError(
+            f"train.batch_size is {config.train.batch_size}, but a member has only {training} rows to train on. "
+            "Lower it."
+        )

@@ -17,7 +17,7 @@ from pipeline.evidence.pairs import Pair, Paired
 from pipeline.evidence.same_size import SameSize, same_size
 from pipeline.evidence.selections import Selection, judge_selections
 from pipeline.evidence.verdict import compare_pairs
-from pipeline.records.members import Member
+from pipeline.records.members import Member, group_by_arm
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
         digits: The data they were trained on.
         failed: Ids of the members that failed, each with the reason.
     """
-    groups = {name: [m for m in members if m.arm == name] for name in arm_names(members)}
+    groups = group_by_arm(members)
     fair, fairness = check_fairness(groups)
     voters = voters_of(members, digits)
     voting = groups | ({"all": list(members)} if len(groups) > 1 else {})
@@ -104,11 +104,6 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
         selections=judge_selections(voters) if voters else [],
         failed=failed,
     )
-
-
-def arm_names(members: Sequence[Member]) -> list[str]:
-    """The activations among the members, in the order of their first appearance."""
-    return list(dict.fromkeys(member.arm for member in members))
 
 
 def pairs_of(groups: dict[str, list[Member]], digits: Digits) -> dict[tuple[str, str], list[Pair]]:

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import COMPETITION
 from pipeline.kaggle.client import CHUNK, Kaggle, NoAnswerError, fetch_file, transfer
-from pipeline.run import SUBMISSION
+from pipeline.records.run_folder import SUBMISSION
 
 COMPETITION_REMEDIES = {
     403: f"Join the competition first: accept its rules at https://www.kaggle.com/c/{COMPETITION}/rules",

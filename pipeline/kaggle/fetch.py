@@ -11,16 +11,13 @@ from pipeline.config.errors import RunError
 from pipeline.config.places import make_folder, runs_folder
 from pipeline.kaggle.calls import OutputFile, download_outputs, kernel_output
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.push import FETCH, PUSH_FILE, Push
+from pipeline.kaggle.push import FETCH, Push
 from pipeline.kaggle.watch import log_lines
-from pipeline.kernel import RECEIPT
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
-from pipeline.run import COMPARISON
-
-LOG_FILE = "kernel.log"
+from pipeline.records.run_folder import RECEIPT, RunFolder
 
 
-def fetch(kaggle: Kaggle, pushed: Push, folder: Path) -> None:
+def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
     """Download a complete kernel's output and make it the run's folder, once it is all there and of that push.
 
     Raises:
@@ -38,17 +35,18 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: Path) -> None:
         listed: dict[str, str] = receipt["sha256"]
         download_outputs([file for file in files if file.name in listed], download)
         _check_whole(download, listed, files)
-        with atomic_replace(folder) as temporary:
+        with atomic_replace(folder.path) as temporary:
             shutil.copytree(download / receipt["folder"], temporary)
-            shutil.copyfile(download / RECEIPT, temporary / RECEIPT)
-            (temporary / LOG_FILE).write_text("".join(log_lines(log)), encoding="utf-8")
-            atomic_write_json(temporary / PUSH_FILE, asdict(pushed))
-    print(f"fetched {len(listed)} files to {folder}", flush=True)
+            fetched = RunFolder(temporary)
+            shutil.copyfile(download / RECEIPT, fetched.receipt)
+            fetched.kernel_log.write_text("".join(log_lines(log)), encoding="utf-8")
+            atomic_write_json(fetched.push, asdict(pushed))
+    print(f"fetched {len(listed)} files to {folder.path}", flush=True)
 
 
-def is_fetched(folder: Path) -> bool:
+def is_fetched(folder: RunFolder) -> bool:
     """Whether a pushed run's output is here."""
-    return (folder / COMPARISON).exists()
+    return folder.comparison.exists()
 
 
 def _checked_receipt(path: Path, pushed: Push) -> dict[str, Any]:

@@ -10,16 +10,15 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.places import COMPETITION, make_folder, run_folder, runs_folder
-from pipeline.config.schema import RunConfig, to_json
+from pipeline.config.places import COMPETITION, default_run_folder, make_folder, runs_folder
+from pipeline.config.schema import RunConfig
 from pipeline.kaggle.bundle import write_bundle
 from pipeline.kaggle.calls import kernel_source
 from pipeline.kaggle.client import Kaggle, NoAnswerError
 from pipeline.kaggle.metadata import fill_owner, read_metadata
-from pipeline.records.atomic import atomic_replace, atomic_write_json
-from pipeline.records.run_folder import CONFIG_FILE
+from pipeline.records.atomic import atomic_write_json
+from pipeline.records.run_folder import RunFolder
 
-PUSH_FILE = "push.json"
 ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a push that may have arrived
 FETCH = "python -m pipeline fetch"  # what follows a push
 
@@ -46,7 +45,7 @@ class Push:
     """ISO 8601, UTC."""
 
 
-def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, Path]:
+def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
     """Bundle a config, push it, and print the kernel's address.
 
     Returns:
@@ -72,36 +71,36 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, Path]:
         url = f"https://www.kaggle.com/code/{metadata.id}"
     url = f"https://www.kaggle.com{url}" if url.startswith("/") else url
     pushed = Push(metadata.id, version, url, run_id, bundle_hash, datetime.now(UTC).isoformat(timespec="seconds"))
-    folder = make_folder(_folder_of(config, run_id))
-    atomic_write_json(folder / PUSH_FILE, asdict(pushed))
-    with atomic_replace(folder / CONFIG_FILE) as temporary:
-        temporary.write_text(to_json(replace(config, out=None)))
+    folder = RunFolder(make_folder(_folder_of(config, run_id)))
+    atomic_write_json(folder.push, asdict(pushed))
+    folder.write_config(replace(config, out=None))
     print(f"pushed version {version} of {pushed.kernel}: {url}", flush=True)
     return pushed, folder
 
 
-def find_push(folder: Path | None) -> tuple[Push, Path]:
+def find_push(path: Path | None) -> tuple[Push, RunFolder]:
     """The push that a run's folder records, or the latest one of all runs; and that folder.
 
     Raises:
         UserError: there is none, or its record is damaged.
     """
-    if folder is None:
-        found = sorted(runs_folder().glob(f"*/{PUSH_FILE}"), key=lambda path: path.stat().st_mtime)
+    if path is None:
+        pushes = [RunFolder(folder).push for folder in runs_folder().glob("*")]
+        found = sorted((push for push in pushes if push.exists()), key=lambda push: push.stat().st_mtime)
         if not found:
-            raise UserError(f"nothing was pushed from here: no {runs_folder()}/*/{PUSH_FILE}. Use the command push.")
-        folder = found[-1].parent
-    path = folder / PUSH_FILE
+            raise UserError(f"nothing was pushed from here: no run under {runs_folder()}/ was. Use the command push.")
+        path = found[-1].parent
+    folder = RunFolder(path)
     try:
-        return TypeAdapter(Push).validate_json(path.read_text()), folder
+        return TypeAdapter(Push).validate_json(folder.push.read_text()), folder
     except FileNotFoundError:
-        raise UserError(f"{folder} was not pushed: it has no {PUSH_FILE}.") from None
+        raise UserError(f"{path} was not pushed: it has no {folder.push.name}.") from None
     except ValidationError as error:
-        raise UserError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+        raise UserError(f"{folder.push} is damaged: {error.errors()[0]['msg']}") from None
 
 
 def _folder_of(config: RunConfig, run_id: str) -> Path:
-    folder = run_folder(config)
+    folder = default_run_folder(config)
     return folder.with_name(f"{folder.name}-{run_id}")
 
 

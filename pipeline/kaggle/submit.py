@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import data_candidates
-from pipeline.config.schema import digest, from_json
+from pipeline.config.schema import digest
 from pipeline.data.csv_files import find_archive, read_csv
 from pipeline.data.digits import TEST_IMAGES
 from pipeline.ensemble.submission import SUBMISSION_COLUMNS, check_submission
@@ -32,8 +32,7 @@ from pipeline.kaggle.calls import (
 from pipeline.kaggle.client import Kaggle, NoAnswerError
 from pipeline.kaggle.submission_log import OPEN, Entry, read_log, record
 from pipeline.records.atomic import file_sha256
-from pipeline.records.run_folder import CONFIG_FILE
-from pipeline.run import SUBMISSION
+from pipeline.records.run_folder import SUBMISSION, RunFolder
 
 ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a submission that may have arrived
 FIRST_PAUSE, LONGEST_PAUSE, PATIENCE = 1.0, 30.0, 1800.0  # seconds
@@ -56,8 +55,8 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
     if not submission.is_file():
         raise UserError(f"there is no {submission}. Name a CSV, or the folder of a finished run.")
     check_submission(submission, competition_ids())
-    config_file = submission.parent / CONFIG_FILE
-    config = from_json(config_file.read_text(), str(config_file)) if config_file.exists() else None
+    run = RunFolder(submission.parent)
+    config = run.read_config() if run.config.exists() else None
     entry = Entry(
         id=secrets.token_hex(4),
         time=_now(),

@@ -12,11 +12,10 @@ import keras
 import numpy as np
 from keras import layers
 
+from pipeline.data.digits import CLASSES, SIDE
 from pipeline.network.activations import activation_layer
 from pipeline.network.dropout import Dropout
 from pipeline.network.normalization import BatchNormalization
-
-CLASSES = 10
 
 
 def ghouzam(activation: str, seed: int, policy: str = "float32") -> keras.Model:
@@ -101,7 +100,7 @@ def _network(body: list[keras.layers.Layer], seed: int, policy: str) -> keras.Mo
     init = keras.initializers.GlorotUniform(seed)
     return keras.Sequential(
         [
-            keras.Input((28, 28, 1)),
+            keras.Input((SIDE, SIDE, 1)),
             layers.Rescaling(1 / 255, dtype=policy),
             *body,
             # float32 whatever the policy: in bfloat16, probabilities near 1 are 0.004 apart.

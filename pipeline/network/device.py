@@ -12,16 +12,12 @@ PROCESSES_PER_GPU = 2  # while the host prepares the next call of one small netw
 BFLOAT16_CPU_FLAGS = {"amx_bf16", "avx512_bf16"}
 
 
-def use_device(index: int) -> int:
-    """Make this process, the index-th of a run, compute on one of the GPUs if there are any; else on one CPU core.
+def configure_device(index: int) -> None:
+    """Make this process, the index-th worker of a run, compute on one of the GPUs if there are any, else on one core.
 
     One core each, because small convolutions do not fill two: on 2 cores, two processes of one thread train `deotte`
     1.4 times as fast as one of two threads, and `ghouzam` 1.05 times (float32, AMD Zen 3). A member's bits then do not
     depend on the number of cores either.
-
-    Returns:
-        How many such processes the machine has room for: two for each visible GPU if there are cores to feed them, or
-        one for each core; 1 with a TPU or JAX on CPU.
 
     Raises:
         RuntimeError: Keras runs on a backend other than TensorFlow and JAX.
@@ -31,24 +27,38 @@ def use_device(index: int) -> int:
         import jax
 
         devices = jax.devices()
-        if devices[0].platform != "gpu":
-            return 1
-        jax.config.update("jax_default_device", devices[index % len(devices)])
-        return _room_on_gpus(len(devices))
+        if devices[0].platform == "gpu":
+            jax.config.update("jax_default_device", devices[index % len(devices)])
+        return
     if backend != "tensorflow":
         raise RuntimeError(f"KERAS_BACKEND must be 'tensorflow' or 'jax'. Received: {backend!r}")
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
+    if gpus:
+        gpu = gpus[index % len(gpus)]
+        tf.config.set_visible_devices(gpu, "GPU")
+        tf.config.experimental.set_memory_growth(gpu, True)
+    else:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.experimental.enable_op_determinism()
-        return _room_on_cpu()
-    gpu = gpus[index % len(gpus)]
-    tf.config.set_visible_devices(gpu, "GPU")
-    tf.config.experimental.set_memory_growth(gpu, True)
-    return _room_on_gpus(len(gpus))
+
+
+def worker_capacity() -> int:
+    """How many worker processes the machine has room for.
+
+    Two for each GPU if there are cores to feed them, or one for each core; 1 with a TPU or JAX on CPU.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        devices = jax.devices()
+        return _room_on_gpus(len(devices)) if devices[0].platform == "gpu" else 1
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return _room_on_gpus(len(gpus)) if gpus else _room_on_cpu()
 
 
 def on_tensorflow_cpu() -> bool:

@@ -1,4 +1,4 @@
-"""A finished member as a folder: committed in one rename, checked by hash when it is read.
+"""A finished member: one shape in memory, one folder on disk, committed in one rename and checked by hash.
 
 members/<id>/ holds member.json (spec, digests, hashes of the other files), history.csv, the validation rows and
 probabilities and the test probabilities as .npy, and model.keras.
@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,74 +18,73 @@ from pipeline.network.curves import ActivationCurve
 from pipeline.records.atomic import atomic_replace, file_sha256
 
 MANIFEST = "member.json"
+ARRAYS = ("validation_rows", "validation_probabilities", "test_probabilities")
 History = list[dict[str, float]]  # one dict per finished epoch
 
 
 @dataclass(frozen=True)
 class Member:
-    """A finished member, read back from its folder."""
+    """A finished member."""
 
     spec: MemberSpec
     history: History
     validation_rows: NDArray[np.int64]
-    """Labelled rows it did not train on, shape (v,)."""
+    """Labelled rows it did not train on, ascending, shape (v,); empty when it trained on all."""
     validation_probabilities: NDArray[np.float32]
     """Shape (v, 10)."""
     test_probabilities: NDArray[np.float32]
     """Shape (m, 10)."""
     environment: dict[str, str]
-    """Versions and hardware it was trained with."""
+    """Versions, hardware and precision it was trained with."""
     fingerprints: dict[str, str]
     """SHA-256 of what it shares with the other arms of its seed and fold: rows, draws, initial_weights."""
-    activations: list[ActivationCurve]
+    activations: Sequence[ActivationCurve]
     """Its activations, in the order of the layers."""
-    arm: str
-    """What it is compared as: its activation, or that of one of several runs."""
+    label: str | None = None
+    """What it is compared as where its activation alone does not tell: an activation of one of several runs."""
+
+    @property
+    def arm(self) -> str:
+        """What it is compared as: its label, or its activation."""
+        return self.label or self.spec.activation
 
     @property
     def seconds_per_epoch(self) -> list[float]:
-        """Wall seconds of its epochs, but for the first, which pays for compilation, where there are others."""
+        """Wall seconds of its epochs. The first pays for compilation and is left out where there are others."""
         seconds = [record["seconds"] for record in self.history]
         return seconds[1:] or seconds
 
 
-def commit(
-    folder: Path,
-    spec: MemberSpec,
-    data_digest: str,
-    environment: dict[str, str],
-    fingerprints: dict[str, str],
-    activations: Sequence[ActivationCurve],
-    history: History,
-    arrays: dict[str, Any],
-    save_model: Callable[[Path], None],
-) -> None:
-    """Write a finished member's folder temporary and rename it to `folder`.
+def group_by_arm(members: Sequence[Member]) -> dict[str, list[Member]]:
+    """Members by arm, in the order in which the arms first appear."""
+    groups: dict[str, list[Member]] = {}
+    for member in members:
+        groups.setdefault(member.arm, []).append(member)
+    return groups
+
+
+def commit(folder: Path, member: Member, data_digest: str, save_model: Callable[[Path], None]) -> None:
+    """Write a finished member to a temporary folder and rename it to `folder`.
 
     Args:
         folder: members/<id> of the run.
-        spec: What was trained.
+        member: What to write.
         data_digest: `Digits.digest` of what it was trained on.
-        environment: Versions and hardware.
-        fingerprints: As in `Member`, as are the next two.
-        activations: The network's.
-        history: One dict per epoch.
-        arrays: The three arrays of `Member`, by field name.
         save_model: Writes the network to the path it is given.
     """
     with atomic_replace(folder) as temporary:
         temporary.mkdir(parents=True)
-        _write_table(temporary / "history.csv", history)
-        for name, array in arrays.items():
-            np.save(temporary / f"{name}.npy", array, allow_pickle=False)
+        _write_table(temporary / "history.csv", member.history)
+        for name in ARRAYS:
+            np.save(temporary / f"{name}.npy", getattr(member, name), allow_pickle=False)
         save_model(temporary / "model.keras")
         manifest = {
-            "spec": asdict(spec),
-            "spec_digest": digest(spec),
+            "spec": asdict(member.spec),
+            "spec_digest": digest(member.spec),
             "data_digest": data_digest,
-            "environment": environment,
-            "fingerprints": fingerprints,
-            "activations": [asdict(curve) for curve in activations],
+            "environment": member.environment,
+            "fingerprints": member.fingerprints,
+            "activations": [asdict(curve) for curve in member.activations],
             "sha256": {path.name: file_sha256(path) for path in sorted(temporary.iterdir())},
         }
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
@@ -108,18 +106,16 @@ def invalid_reason(folder: Path, spec: MemberSpec, data_digest: str) -> str | No
     return None
 
 
-def read(folder: Path, spec: MemberSpec) -> Member:
+def read_member(folder: Path, spec: MemberSpec) -> Member:
     """Read a member that `invalid_reason` found nothing wrong with."""
-    arrays = ("validation_rows", "validation_probabilities", "test_probabilities")
     manifest = json.loads((folder / MANIFEST).read_text())
     return Member(
         spec=spec,
         history=_read_history(folder / "history.csv"),
         environment=manifest["environment"],
-        fingerprints=manifest.get("fingerprints", {}),  # not in the first runs
-        activations=[ActivationCurve(**curve) for curve in manifest.get("activations", [])],
-        arm=spec.activation,
-        **{name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in arrays},
+        fingerprints=manifest["fingerprints"],
+        activations=[ActivationCurve(**curve) for curve in manifest["activations"]],
+        **{name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS},
     )
 
 

@@ -1,58 +1,199 @@
-"""A run's folder: one recipe's, on one data set, and one process's at a time."""
+"""A run's folder: every file name in it, which run it belongs to, and which process works in it."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from pipeline.config.errors import UserError
-from pipeline.config.places import make_folder
-from pipeline.config.schema import NOT_IN_RECIPE, RunConfig, from_json, recipe, to_json
+from pipeline.config.places import default_run_folder, make_folder
+from pipeline.config.schema import NOT_IN_RECIPE, MemberSpec, RunConfig, from_json, recipe, to_json
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import atomic_replace, atomic_write_json
 
-LOCK, CONFIG_FILE, DATA_FILE = ".lock", "config.json", "data.json"
+# Kaggle and its commands know these two by name.
+SUBMISSION = "submission.csv"
+RECEIPT = "kernel.json"
 
 
-@contextmanager
-def opened(folder: Path, config: RunConfig) -> Iterator[Path]:
-    """The run's folder, made, checked not to belong to another recipe, and locked within the block.
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder."""
 
-    Raises:
-        UserError: it cannot be written, another run is at work in it, or it holds something else.
-    """
-    known = any((folder / mark).exists() for mark in (LOCK, CONFIG_FILE))
-    if folder.is_dir() and any(folder.iterdir()) and not known:
-        raise UserError(f"the folder {folder} is not empty and holds no run. Choose another with --out.")
-    make_folder(folder)
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            _check_config(folder / CONFIG_FILE, config)
-            yield folder
-    except Timeout:
-        raise UserError(f"another run is at work in {folder}. Let it finish, or choose another --out.") from None
+    path: Path
 
+    @classmethod
+    def of(cls, config: RunConfig) -> "RunFolder":
+        """The folder that a config names, or the one that is named after its recipe."""
+        return cls(default_run_folder(config))
 
-def _check_config(path: Path, config: RunConfig) -> None:
-    """Check that the config there, if any, trains members in the same way; it may have fewer of them, or more."""
-    if path.exists():
-        theirs = from_json(path.read_text(), str(path))
-        if recipe(theirs) != recipe(config):
-            ours_flat, theirs_flat = dict(_flat(asdict(config))), dict(_flat(asdict(theirs)))
-            differ = [
-                f"  - {key}: {theirs_flat[key]!r} there, {ours_flat[key]!r} now"
-                for key in ours_flat
-                if ours_flat[key] != theirs_flat[key] and key not in NOT_IN_RECIPE
-            ]
+    @property
+    def config(self) -> Path:
+        """The config of the last command that ran here."""
+        return self.path / "config.json"
+
+    @property
+    def data(self) -> Path:
+        """Source and SHA-256 of the data that the members were trained on."""
+        return self.path / "data.json"
+
+    @property
+    def environment(self) -> Path:
+        """Versions and hardware."""
+        return self.path / "environment.json"
+
+    @property
+    def comparison(self) -> Path:
+        """All results of the comparison."""
+        return self.path / "comparison.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Every epoch of every member."""
+        return self.path / "metrics.csv"
+
+    @property
+    def report(self) -> Path:
+        """The report for people."""
+        return self.path / "report.html"
+
+    @property
+    def submission(self) -> Path:
+        """The predictions of the test images."""
+        return self.path / SUBMISSION
+
+    @property
+    def push(self) -> Path:
+        """Which kernel this run was pushed as, if it was."""
+        return self.path / "push.json"
+
+    @property
+    def receipt(self) -> Path:
+        """What a kernel wrote, by name and SHA-256."""
+        return self.path / RECEIPT
+
+    @property
+    def kernel_log(self) -> Path:
+        """What a kernel printed."""
+        return self.path / "kernel.log"
+
+    @property
+    def members(self) -> Path:
+        """The folders of the finished members."""
+        return self.path / "members"
+
+    @property
+    def all_checkpoints(self) -> Path:
+        """The checkpoints of the members that are not finished."""
+        return self.path / "checkpoints"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the process that works in the folder."""
+        return self.path / ".lock"
+
+    def member(self, spec: MemberSpec) -> Path:
+        """The folder of a finished member."""
+        return self.members / spec.id
+
+    def checkpoints(self, spec: MemberSpec) -> Path:
+        """The folder of a member's checkpoints."""
+        return self.all_checkpoints / spec.id
+
+    def worker_log(self, worker: int) -> Path:
+        """What a worker process and its libraries print."""
+        return self.path / "logs" / f"worker-{worker}.log"
+
+    @contextmanager
+    def opened(self, config: RunConfig) -> Iterator[None]:
+        """Make the folder, check that it holds no other recipe, and lock it within the block.
+
+        Raises:
+            UserError: it cannot be written, another process works in it, or it holds something else.
+        """
+        is_run = self.lock.exists() or self.config.exists()
+        if self.path.is_dir() and any(self.path.iterdir()) and not is_run:
+            raise UserError(f"the folder {self.path} is not empty and holds no run. Choose another with --out.")
+        make_folder(self.path)
+        try:
+            with FileLock(self.lock, timeout=0):
+                self._check_recipe(config)
+                yield
+        except Timeout:
+            raise UserError(f"another run is at work in {self.path}. Let it finish, or choose another --out.") from None
+
+    def _check_recipe(self, config: RunConfig) -> None:
+        """Check that the config here, if any, trains members in the same way; it may have fewer of them, or more."""
+        if not self.config.exists():
+            return
+        theirs = self.read_config()
+        if recipe(theirs) == recipe(config):
+            return
+        now, there = dict(_flat(asdict(config))), dict(_flat(asdict(theirs)))
+        differences = [
+            f"  - {key}: {there[key]!r} there, {now[key]!r} now"
+            for key in now
+            if now[key] != there[key] and key not in NOT_IN_RECIPE
+        ]
+        raise UserError(
+            f"{self.path} holds a run with another config:\n"
+            + "\n".join(differences)
+            + "\nChoose another folder with --out, or use the same config."
+        )
+
+    def read_config(self) -> RunConfig:
+        """The config of the run here.
+
+        Raises:
+            OSError: there is none.
+            UserError: it is damaged.
+        """
+        return from_json(self.config.read_text(), str(self.config))
+
+    def read_data_digest(self) -> str:
+        """SHA-256 of the data of the run here; see `Digits.digest`.
+
+        Raises:
+            OSError: there is no record of it.
+            UserError: the record is damaged.
+        """
+        return self._read_data()["sha256"]
+
+    def _read_data(self) -> dict[str, str]:
+        try:
+            record = json.loads(self.data.read_text())
+            return {key: str(record[key]) for key in ("sha256", "source")}
+        except (ValueError, KeyError, TypeError):
             raise UserError(
-                f"{path.parent} holds a run with another config:\n"
-                + "\n".join(differ)
-                + "\nChoose another folder with --out, or give it the same config."
-            )
+                f"{self.data} is damaged, so nobody can tell which data the run used. Choose another folder, or, if "
+                "you are sure that the data is the same, delete that file: members of other data are never reused."
+            ) from None
+
+    def claim(self, config: RunConfig, digits: Digits) -> None:
+        """Record the config and the data of a fresh run, or check that the data is the same as before.
+
+        Raises:
+            UserError: the run here used other data, or its record of it is damaged.
+        """
+        if self.data.exists():
+            theirs = self._read_data()
+            if theirs["sha256"] != digits.digest():
+                raise UserError(
+                    f"{self.path} holds a run on other data: {theirs['source']} there, {digits.source} now, and their "
+                    "contents differ. Choose another folder with --out, or name the same data with --data."
+                )
+        else:
+            atomic_write_json(self.data, {"sha256": digits.digest(), "source": digits.source})
+        self.write_config(config)
+
+    def write_config(self, config: RunConfig) -> None:
+        """Record a config as the one of the run here."""
+        with atomic_replace(self.config) as temporary:
+            temporary.write_text(to_json(config))
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -61,31 +202,3 @@ def _flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
-
-
-def claim(folder: Path, config: RunConfig, digits: Digits) -> None:
-    """Write down the config and the data of a fresh run, or check that the data is the same as before.
-
-    Raises:
-        UserError: the folder's run used other data, or its record of it is damaged.
-    """
-    path = folder / DATA_FILE
-    ours = {"sha256": digits.digest(), "source": digits.source}
-    if path.exists():
-        try:
-            theirs = json.loads(path.read_text())
-            _ = theirs["sha256"], theirs["source"]
-        except (ValueError, KeyError, TypeError):
-            raise UserError(
-                f"{path} is damaged, so it cannot be told which data the run there used. Choose another --out, or, if "
-                "you are sure that the data is the same, delete that file: members of other data are never reused."
-            ) from None
-        if theirs["sha256"] != ours["sha256"]:
-            raise UserError(
-                f"{folder} holds a run on other data: {theirs['source']} there, {digits.source} now, and their "
-                "contents differ. Choose another folder with --out, or name the same data with --data."
-            )
-    else:
-        atomic_write_json(path, ours)
-    with atomic_replace(folder / CONFIG_FILE) as temporary:
-        temporary.write_text(to_json(config))

@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix
 from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.evidence.pairs import Paired
 from pipeline.evidence.verdict import MARGIN
-from pipeline.records.members import Member
+from pipeline.records.members import Member, group_by_arm
 from pipeline.report.scored_images import ScoredImages, calibration
 
 WIDTH = 5.0  # inches of every figure; on a phone, 360 pixels wide, letters of 10 points are 10 pixels high
@@ -36,7 +36,7 @@ def learning_curves(members: Sequence[Member]) -> Plot:
     panels = [("loss", "training loss"), *([("validation_accuracy", "validation accuracy")] if validated else [])]
     figure = Figure(figsize=(WIDTH, 3.2 * len(panels)), layout="constrained")
     for axes, (key, title) in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
-        for color, (arm, group) in enumerate(_by_arm(members).items()):
+        for color, (arm, group) in enumerate(group_by_arm(members).items()):
             curves = np.array([[record[key] for record in m.history] for m in group])
             epochs = np.arange(1, curves.shape[1] + 1)
             axes.plot(epochs, curves.mean(axis=0), color=f"C{color}", label=arm, marker="." if len(epochs) < 3 else "")
@@ -58,7 +58,7 @@ def learning_curves(members: Sequence[Member]) -> Plot:
 
 def epoch_times(members: Sequence[Member]) -> Plot:
     """Seconds per epoch, per arm."""
-    groups = _by_arm(members)
+    groups = group_by_arm(members)
     figure = Figure(figsize=(WIDTH, 0.8 + 0.5 * len(groups)), layout="constrained")
     axes = figure.subplots()
     axes.boxplot([[s for m in group for s in m.seconds_per_epoch] for group in groups.values()],
@@ -149,7 +149,7 @@ def activation_curves(members: Sequence[Member]) -> Plot | None:
     figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
     values, slopes = figure.subplots(2, 1)
     rows = []
-    for color, (arm, group) in enumerate(_by_arm(members).items()):
+    for color, (arm, group) in enumerate(group_by_arm(members).items()):
         for member in group:
             for curve in member.activations:
                 x, y = np.array(curve.x), np.array(curve.y)
@@ -169,13 +169,6 @@ def activation_curves(members: Sequence[Member]) -> Plot | None:
         "Value and slope of each activation between -5 and 5.",
         csv_text(["arm", "seed", "fold", "layers", "beta"], rows),
     )
-
-
-def _by_arm(members: Sequence[Member]) -> dict[str, list[Member]]:
-    groups: dict[str, list[Member]] = {}
-    for member in members:
-        groups.setdefault(member.arm, []).append(member)
-    return groups
 
 
 def csv_text(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:

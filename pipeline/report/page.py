@@ -4,14 +4,17 @@ import base64
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from jinja2 import Environment
 
 from pipeline.config.schema import RunConfig, to_json
 from pipeline.data.digits import Digits
-from pipeline.evidence.comparison import Comparison, arm_names
+from pipeline.evidence.comparison import Comparison
 from pipeline.evidence.verdict import details
-from pipeline.records.members import Member
+from pipeline.records.atomic import atomic_replace, atomic_write_json
+from pipeline.records.members import Member, group_by_arm, write_metrics
+from pipeline.records.run_folder import RunFolder
 from pipeline.report.figures import (
     Plot,
     activation_curves,
@@ -79,6 +82,23 @@ TEMPLATE = """\
 """
 
 
+def write_report(
+    folder: RunFolder,
+    configs: Sequence[RunConfig],
+    digits: Digits,
+    members: Sequence[Member],
+    comparison: Comparison,
+    note: str = "",
+) -> None:
+    """Write environment.json, comparison.json, metrics.csv and report.html; arguments as of `render_report`."""
+    atomic_write_json(folder.environment, members[0].environment)
+    atomic_write_json(folder.comparison, asdict(comparison))
+    with atomic_replace(folder.metrics) as temporary:
+        write_metrics(temporary, members)
+    with atomic_replace(folder.report) as temporary:
+        temporary.write_text(render_report(configs, digits, members, comparison, note), encoding="utf-8")
+
+
 def render_report(
     configs: Sequence[RunConfig], digits: Digits, members: Sequence[Member], comparison: Comparison, note: str = ""
 ) -> str:
@@ -97,7 +117,7 @@ def render_report(
         .from_string(TEMPLATE)
         .render(
             configs=configs,
-            arms=arm_names(members),
+            arms=list(group_by_arm(members)),
             note=note,
             source=digits.source,
             labelled=f"{len(digits.labels):,}",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
-from pipeline.records.members import Member
+from pipeline.records.members import Member, group_by_arm
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ def score_images(members: Sequence[Member], digits: Digits) -> ScoredImages | No
     Returns:
         None if no image's digit is known, or the arms share no validation row.
     """
-    arms = dict.fromkeys(member.arm for member in members)
-    groups = {arm: [member for member in members if member.arm == arm] for arm in arms}
+    groups = group_by_arm(members)
     if digits.held_back_labels is not None:
         truth = digits.held_back_labels
         rights = [predicted_labels(m.test_probabilities) == truth for m in members]

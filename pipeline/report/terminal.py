@@ -1,24 +1,48 @@
 """What a run shows on a terminal, or in a log."""
 
 import math
+import sys
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from pipeline.config.schema import MemberSpec
+from pipeline.config.schema import MemberSpec, RunConfig
+from pipeline.data.csv_files import GET_THE_DATA
+from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
-from pipeline.report.sentences import used_columns
-from pipeline.training.progress import Progress
+from pipeline.records.run_folder import RunFolder
+from pipeline.report.sentences import comparison_lines, used_columns
+from pipeline.training.messages import Progress
+
+LOG_WIDTH = 160  # columns, where there is no terminal to ask
+
+
+def new_console() -> Console:
+    """A console on stdout, as wide as the terminal."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
+
+
+def show_run(console: Console, config: RunConfig, folder: RunFolder) -> None:
+    """Say which run this is, and where."""
+    console.print(f"run: {config.name} in {folder.path}", markup=False)
+
+
+def show_data(console: Console, digits: Digits) -> None:
+    """Say what it trains on."""
+    sizes = f"{len(digits.labels):,} labelled, {len(digits.image_ids):,} to predict"
+    console.print(f"data: {digits.source}; {sizes}", markup=False)
 
 
 class ProgressView:
     """Shows members as they train. Use as a context manager."""
 
-    def __init__(self, console: Console, done: int, total: int) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._done, self._total = done, total
+        self._done = self._total = 0
         self._tasks: dict[str, TaskID] = {}
         self._seconds: dict[str, float] = {}
         self._bars = Bars(
@@ -36,6 +60,12 @@ class ProgressView:
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
+
+    def begin(self, finished: int, total: int) -> None:
+        """Say how many of the run's members were finished before."""
+        self._done, self._total = finished, total
+        if finished:
+            self._line(f"{finished} of {total} members are finished already")
 
     def warn(self, text: str) -> None:
         """Show a line that must not be overlooked, above the bars."""
@@ -78,3 +108,34 @@ def comparison_table(comparison: Comparison) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     return table
+
+
+def show_comparison(console: Console, comparison: Comparison) -> None:
+    """Print the comparison's table and sentences."""
+    console.print(comparison_table(comparison))
+    for line in comparison_lines(comparison):
+        console.print(line, markup=False)
+
+
+def show_outcome(
+    console: Console, config: RunConfig, folder: RunFolder, comparison: Comparison, seconds: float
+) -> None:
+    """Print what came out of a run, and where it is."""
+    show_comparison(console, comparison)
+    for member, reason in comparison.failed.items():
+        console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
+    voters = comparison.ensembles[-1].members
+    console.print(f"submission: {folder.submission}, {voters} members with {config.vote} votes", markup=False)
+    console.print(f"report: {folder.report}", markup=False)
+    console.print(f"done in {seconds:.0f} s")
+
+
+def show_score(console: Console, labels: NDArray[np.int64], digits: Digits) -> None:
+    """Print what predicted labels, shape (m,), would score, where the held-back labels tell."""
+    if digits.held_back_labels is not None:
+        accuracy = float((labels == digits.held_back_labels).mean())
+        console.print(
+            f"this submission would score {accuracy:.5f} on the sample's held-back labels. The sample is 5,000 digits, "
+            f"not the competition. {GET_THE_DATA} Then: python -m pipeline run leaderboard",
+            markup=False,
+        )

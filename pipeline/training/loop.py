@@ -9,7 +9,6 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from numpy.typing import NDArray
 from pipeline.config.schema import MemberSpec, digest
 from pipeline.data.digits import Digits
 from pipeline.data.folds import split_rows
-from pipeline.network.device import resolve_precision
-from pipeline.records.members import History
+from pipeline.network.activations import recorded_curves
+from pipeline.network.device import describe_environment, resolve_precision
+from pipeline.records.members import History, Member
 from pipeline.training.checkpoint import restore, save
 from pipeline.training.draws import WEIGHTS, derive_seed, draw_epoch
-from pipeline.training.progress import Progress
+from pipeline.training.messages import Progress
 from pipeline.training.schedule import learning_rates
 from pipeline.training.trainer import Trainer
 
@@ -35,31 +35,13 @@ class DivergedError(Exception):
     """The loss of a member is no longer a number; training it again would end the same way."""
 
 
-@dataclass(frozen=True)
-class MemberResult:
-    """What a finished member leaves."""
-
-    network: keras.Model
-    history: History
-    validation_rows: NDArray[np.int64]
-    """Labelled rows it did not train on, shape (v,); empty when it trained on all."""
-    validation_probabilities: NDArray[np.float32]
-    """Shape (v, 10)."""
-    test_probabilities: NDArray[np.float32]
-    """Shape (m, 10)."""
-    policy: str
-    """The Keras dtype policy it was trained with."""
-    fingerprints: dict[str, str]
-    """SHA-256 of what it shares with the other arms of its seed and fold: rows, draws, initial weights."""
-
-
 def train_member(
     spec: MemberSpec,
     digits: Digits,
     checkpoints: Path,
     trainers: dict[Any, Trainer],
     watch: Callable[[Progress], None],
-) -> MemberResult:
+) -> tuple[Member, keras.Model]:
     """Train one member, from its last checkpoint if it has one.
 
     Args:
@@ -69,11 +51,13 @@ def train_member(
         trainers: Trainers that this process compiled before; one is added when there is none for this kind.
         watch: Called after every few steps and at the end of each epoch.
 
+    Returns:
+        The finished member and its network.
+
     Raises:
         DivergedError: the loss became NaN or infinite.
     """
-    training_rows, validation_rows = split_rows(spec, digits)
-    steps = len(training_rows) // spec.train.batch_size
+    rows = split_rows(spec, digits)
     policy = resolve_precision(spec.train.precision)
     kind = (spec.architecture, spec.activation, spec.train)
     if kind not in trainers:
@@ -81,49 +65,78 @@ def train_member(
     trainer = trainers[kind]
     trainer.reset(derive_seed(spec, WEIGHTS))
     initial_weights = trainer.shared_digest()
-    draws = hashlib.sha256()
+    history, draws = _train_epochs(trainer, spec, digits, rows, _Checkpoints(checkpoints, spec, digits, policy), watch)
+    trainer.optimizer.finalize_variable_values(trainer.network.trainable_variables)
+    training, validation = rows
+    member = Member(
+        spec=spec,
+        history=history,
+        validation_rows=validation,
+        validation_probabilities=trainer.predict(digits.images[validation]),
+        test_probabilities=trainer.predict(digits.test_images),
+        environment={**describe_environment(), "precision": policy},
+        fingerprints={
+            "rows": hashlib.sha256(training.tobytes() + validation.tobytes()).hexdigest(),
+            "draws": draws,
+            "initial_weights": initial_weights,
+        },
+        activations=recorded_curves(trainer.network),
+    )
+    return member, trainer.network
 
-    key = hashlib.sha256(f"{digest(spec)} {digits.digest()} {policy} {keras.backend.backend()}".encode()).hexdigest()
-    history, warnings = restore(checkpoints, key, trainer.variables)
+
+class _Checkpoints:
+    """A member's checkpoints, which only the same spec, data, precision and backend can restore."""
+
+    def __init__(self, folder: Path, spec: MemberSpec, digits: Digits, policy: str) -> None:
+        self._folder = folder
+        parts = (digest(spec), digits.digest(), policy, keras.backend.backend())
+        self._key = hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+    def restore(self, trainer: Trainer) -> tuple[History, list[str]]:
+        return restore(self._folder, self._key, trainer.variables)
+
+    def save(self, trainer: Trainer, history: History) -> None:
+        save(self._folder, self._key, trainer.variables, history)
+
+
+def _train_epochs(
+    trainer: Trainer,
+    spec: MemberSpec,
+    digits: Digits,
+    rows: tuple[NDArray[np.int64], NDArray[np.int64]],
+    checkpoints: _Checkpoints,
+    watch: Callable[[Progress], None],
+) -> tuple[History, str]:
+    """Train the epochs that are left; the history of all, and the SHA-256 of all draws."""
+    training, validation = rows
+    steps = len(training) // spec.train.batch_size
+    history, warnings = checkpoints.restore(trainer)
     for warning in warnings:
         watch(Progress(len(history), 0, steps, math.nan, math.nan, warning=warning))
-
+    all_draws = hashlib.sha256()
     for epoch in range(1, spec.train.epochs + 1):
         started = time.perf_counter()
-        rows, transforms = draw_epoch(spec, epoch, training_rows, digits.images.shape[1])
-        draws.update(rows.tobytes() + transforms.tobytes())
+        draws = draw_epoch(spec, epoch, training, digits.images.shape[1])
+        all_draws.update(draws[0].tobytes() + draws[1].tobytes())
         if epoch <= len(history):
             continue  # trained before this process; its draws are part of the fingerprint all the same
         rates = learning_rates(spec.train, steps, history)
-        loss, accuracy = _train_epoch(trainer, spec, epoch, rows, transforms, rates, watch)
+        loss, accuracy = _train_epoch(trainer, spec, epoch, *draws, rates, watch)
         with trainer.final_weights():
-            probabilities = trainer.predict(digits.images[validation_rows])
+            probabilities = trainer.predict(digits.images[validation])
         record = {
             "epoch": epoch,
             "learning_rate": float(rates[-1]),
             "loss": loss,
             "accuracy": accuracy,
-            **_validation_metrics(probabilities, digits.labels[validation_rows]),
+            **_validation_metrics(probabilities, digits.labels[validation]),
             "seconds": time.perf_counter() - started,
         }
         history = [*history, record]
-        save(checkpoints, key, trainer.variables, history)
+        checkpoints.save(trainer, history)
         watch(Progress(epoch, steps, steps, loss, accuracy, record))
-
-    trainer.optimizer.finalize_variable_values(trainer.network.trainable_variables)
-    return MemberResult(
-        network=trainer.network,
-        history=history,
-        validation_rows=validation_rows,
-        validation_probabilities=trainer.predict(digits.images[validation_rows]),
-        test_probabilities=trainer.predict(digits.test_images),
-        policy=policy,
-        fingerprints={
-            "rows": hashlib.sha256(training_rows.tobytes() + validation_rows.tobytes()).hexdigest(),
-            "draws": draws.hexdigest(),
-            "initial_weights": initial_weights,
-        },
-    )
+    return history, all_draws.hexdigest()
 
 
 def _train_epoch(

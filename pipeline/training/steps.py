@@ -12,7 +12,7 @@ from keras import ops
 
 from pipeline.config.schema import TrainConfig
 from pipeline.data.augment import apply_transforms
-from pipeline.network.architectures import CLASSES
+from pipeline.data.digits import CLASSES
 from pipeline.network.device import on_tensorflow_cpu
 
 # (rows, transforms, rates) of some steps -> (sum of losses over the steps, number of images classified right)

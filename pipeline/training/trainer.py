@@ -14,8 +14,9 @@ from keras import ops
 from numpy.typing import NDArray
 
 from pipeline.config.schema import TrainConfig
+from pipeline.data.digits import CLASSES
 from pipeline.network.activations import SwishBeta
-from pipeline.network.architectures import ARCHITECTURES, CLASSES, logits_model
+from pipeline.network.architectures import ARCHITECTURES, logits_model
 from pipeline.training.steps import compiled_steps
 
 PREDICT_BATCH = 1000  # images at most

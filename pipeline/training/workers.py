@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
@@ -24,19 +24,21 @@ from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
 from pipeline.records.members import commit
-from pipeline.training.progress import Progress
+from pipeline.records.run_folder import RunFolder
+from pipeline.training.engine import Observer
+from pipeline.training.messages import Committed, Diverged, Message, Progress, Ready
 
 ATTEMPTS = 2
 LOG_TAIL = 15  # lines of a dead worker's log that are shown
 
 
-class Engine:
-    """The worker processes of a run. Use as a context manager: on leaving, however, they are gone.
+class Workers:
+    """The worker processes of a run. Use as a context manager: they are killed on exit.
 
     The first worker starts at once, so that it loads its libraries while the parent loads the data.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: RunFolder) -> None:
         # TensorFlow turns oneDNN on by itself only for CPUs with AVX512 instructions; on others it pays as well. Set
         # here, because a bundled worker loads TensorFlow before it reaches its own first line.
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -45,30 +47,15 @@ class Engine:
         self._folder = folder
         self._workers = [_Worker(0, folder)]
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self) -> "Workers":
         return self
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.stop()
 
-    def run(
-        self,
-        specs: Sequence[MemberSpec],
-        digits: Digits,
-        watch: Callable[[MemberSpec, Progress], None],
-        warn: Callable[[str], None],
-    ) -> dict[str, str]:
-        """Train members and commit each to members/<id> of the run's folder.
-
-        Args:
-            specs: The members, in the order to start them.
-            digits: The data they share.
-            watch: Called with a member and its progress.
-            warn: Called with a line of text when something went wrong that the run survives.
-
-        Returns:
-            The ids of members that failed, each with the reason.
+    def run(self, specs: Sequence[MemberSpec], digits: Digits, observer: Observer) -> dict[str, str]:
+        """Train members; see `Engine.run`.
 
         Raises:
             RunError: a worker died before it was ready to train anything.
@@ -79,21 +66,22 @@ class Engine:
             for connection in wait([worker.connection for worker in self._workers]):
                 worker = next(w for w in self._workers if w.connection is connection)
                 try:
-                    kind, content = worker.connection.recv()
+                    message: Message = worker.connection.recv()
                 except (EOFError, OSError):
-                    self._bury(worker, pending, attempts, failed, warn)
+                    self._bury(worker, pending, attempts, failed, observer)
                     continue
-                if kind == "progress":
-                    watch(worker.spec, content)
-                    continue
-                if kind == "devices":
-                    if worker.device == 0 and len(self._workers) == 1:
-                        count = min(content, len(specs))
-                        self._workers += [_Worker(device, self._folder) for device in range(1, count)]
-                    worker.send(blind)
-                elif kind == "diverged":
-                    failed[worker.spec.id] = content
-                    warn(f"{worker.spec.id} failed and is left out: {content}")
+                match message:
+                    case Progress():
+                        observer.watch(worker.spec, message)
+                        continue
+                    case Ready(capacity):
+                        if worker.device == 0 and len(self._workers) == 1:
+                            count = min(capacity, len(specs))
+                            self._workers += [_Worker(device, self._folder) for device in range(1, count)]
+                        worker.send(blind)
+                    case Diverged(reason):
+                        failed[worker.spec.id] = reason
+                        observer.warn(f"{worker.spec.id} failed and is left out: {reason}")
                 worker.give(pending.popleft() if pending else None)
         return failed
 
@@ -103,7 +91,7 @@ class Engine:
         pending: deque[MemberSpec],
         attempts: Counter[str],
         failed: dict[str, str],
-        warn: Callable[[str], None],
+        observer: Observer,
     ) -> None:
         """Replace a dead worker, and try its member once more or give it up."""
         worker.process.join()
@@ -114,20 +102,20 @@ class Engine:
         if spec := worker.spec:
             attempts[spec.id] += 1
             if attempts[spec.id] < ATTEMPTS:
-                warn(f"{reason} while it trained {spec.id}, which is tried once more; see {worker.log}")
+                observer.warn(f"{reason} while it trained {spec.id}, which is tried once more; see {worker.log}")
                 pending.appendleft(spec)
             else:
                 failed[spec.id] = f"{reason}, twice"
-                warn(f"{spec.id} failed and is left out: {reason}, twice. The end of {worker.log}:\n{tail}")
+                observer.warn(f"{spec.id} failed and is left out: {reason}, twice. The end of {worker.log}:\n{tail}")
         self._workers[self._workers.index(worker)] = _Worker(worker.device, self._folder)
 
 
 class _Worker:
     """A worker process as its parent sees it."""
 
-    def __init__(self, device: int, folder: Path) -> None:
+    def __init__(self, device: int, folder: RunFolder) -> None:
         self.device = device
-        self.log = folder / "logs" / f"worker-{device}.log"
+        self.log = folder.worker_log(device)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.spec: Any = None
         self.ready = False
@@ -154,7 +142,7 @@ class _Worker:
         self.process.join()
 
 
-def serve(connection: Connection, device: int, folder: Path, log: Path) -> None:
+def serve(connection: Connection, device: int, folder: RunFolder, log: Path) -> None:
     """The worker process: receive the digits, then train and commit every member that is sent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -171,48 +159,34 @@ def serve(connection: Connection, device: int, folder: Path, log: Path) -> None:
         os._exit(1)  # not sys.exit: the threads of a broken TensorFlow may never end
 
 
-def _serve(connection: Connection, device: int, folder: Path) -> None:
-    # Here and not above: these load TensorFlow, which takes seconds and is of no use to the parent.
-    from pipeline.network.activations import recorded_curves
-    from pipeline.network.device import describe_environment, use_device
+def _serve(connection: Connection, device: int, folder: RunFolder) -> None:
+    # Imported late: these load TensorFlow, which takes seconds and is of no use to the parent.
+    from pipeline.network.device import configure_device, worker_capacity
     from pipeline.training.loop import DivergedError, train_member
     from pipeline.training.trainer import Trainer
 
-    connection.send(("devices", use_device(device)))
+    def send(message: Message) -> None:
+        connection.send(message)
+
+    configure_device(device)
+    send(Ready(worker_capacity()))
     digits: Digits = connection.recv()
     data_digest = digits.digest()
     trainers: dict[Any, Trainer] = {}
     while True:
         spec: MemberSpec = connection.recv()
-        checkpoints = folder / "checkpoints" / spec.id
         try:
-            result = train_member(
-                spec, digits, checkpoints, trainers, lambda progress: connection.send(("progress", progress))
-            )
+            member, network = train_member(spec, digits, folder.checkpoints(spec), trainers, send)
         except DivergedError as error:
-            connection.send(("diverged", str(error)))
+            send(Diverged(str(error)))
             continue
-        commit(
-            folder / "members" / spec.id,
-            spec,
-            data_digest,
-            {**describe_environment(), "precision": result.policy},
-            result.fingerprints,
-            recorded_curves(result.network),
-            result.history,
-            {
-                "validation_rows": result.validation_rows,
-                "validation_probabilities": result.validation_probabilities,
-                "test_probabilities": result.test_probabilities,
-            },
-            result.network.save,
-        )
-        shutil.rmtree(checkpoints)
-        connection.send(("done", spec.id))
+        commit(folder.member(spec), member, data_digest, network.save)
+        shutil.rmtree(folder.checkpoints(spec))
+        send(Committed())
 
 
 def _die_with_parent() -> None:
-    """End this process as soon as its parent is gone, even if that was killed: it would work for nobody."""
+    """End this process as soon as its parent is gone, even if that was killed; otherwise it would be orphaned."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

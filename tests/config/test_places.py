@@ -4,18 +4,18 @@ import pytest
 
 from pipeline.config import places as paths
 from pipeline.config.errors import UserError
-from pipeline.config.places import make_folder, run_folder
+from pipeline.config.places import default_run_folder, make_folder
 from pipeline.data.digits import load
 from pipeline.records.atomic import atomic_replace
 
 
 def test_default_folder_depends_on_the_recipe_alone(tiny):
-    assert run_folder(tiny) == run_folder(replace(tiny, data="elsewhere"))
-    assert run_folder(tiny) == run_folder(replace(tiny, seeds=2, arms=("relu",), folds_used=3))
-    assert run_folder(tiny) != run_folder(replace(tiny, train=replace(tiny.train, epochs=4)))
-    assert run_folder(tiny) != run_folder(replace(tiny, split_seed=1))
-    assert run_folder(tiny).parts[0] == "runs"
-    assert str(run_folder(replace(tiny, out="x/y"))) == "x/y"
+    assert default_run_folder(tiny) == default_run_folder(replace(tiny, data="elsewhere"))
+    assert default_run_folder(tiny) == default_run_folder(replace(tiny, seeds=2, arms=("relu",), folds_used=3))
+    assert default_run_folder(tiny) != default_run_folder(replace(tiny, train=replace(tiny.train, epochs=4)))
+    assert default_run_folder(tiny) != default_run_folder(replace(tiny, split_seed=1))
+    assert default_run_folder(tiny).parts[0] == "runs"
+    assert str(default_run_folder(replace(tiny, out="x/y"))) == "x/y"
 
 
 def test_written_aside_replaces_files_and_folders_whole(tmp_path):

@@ -1,22 +1,12 @@
 import numpy as np
 import pytest
+from factories import make_member
 
 from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
-from pipeline.records.members import Member
 
 
 def member(spec, rows, validation, test=((0.5, 0.5),)):
-    return Member(
-        spec,
-        [],
-        np.array(rows, dtype=np.int64),
-        np.array(validation, np.float32),
-        np.array(test, np.float32),
-        {},
-        {},
-        [],
-        "relu",
-    )
+    return make_member(spec, rows=rows, validation=validation, test=test)
 
 
 def test_soft_vote_is_the_mean_by_hand():

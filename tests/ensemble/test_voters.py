@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import make_member
 
 from pipeline.data.digits import Digits
 from pipeline.ensemble.voters import Voters, voters_of
 from pipeline.evidence.same_size import MOST_ENSEMBLES, _ensembles, same_size
-from pipeline.records.members import Member
 
 TRUTH = np.array([0, 1, 2, 3], np.uint8)
 DIGITS = Digits("a test", np.zeros((4, 28, 28), np.uint8), TRUTH, np.zeros((2, 28, 28), np.uint8), np.arange(1, 3))
@@ -15,9 +15,7 @@ DIGITS = Digits("a test", np.zeros((4, 28, 28), np.uint8), TRUTH, np.zeros((2, 2
 def member(spec, arm, seed, fold, rows, guesses):
     probabilities = np.eye(10, dtype=np.float32)[guesses]
     test = np.eye(10, dtype=np.float32)[[seed, fold]]
-    return Member(
-        replace(spec, activation=arm, seed=seed, fold=fold), [], np.array(rows), probabilities, test, {}, {}, [], arm
-    )
+    return make_member(spec, arm, seed, fold, rows=rows, validation=probabilities, test=test)
 
 
 def test_a_voter_is_an_arm_and_seed_over_its_folds(spec):

@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import make_member
 from scipy.stats import norm
 
 from pipeline.config.errors import RunError
 from pipeline.ensemble.voters import Voters
 from pipeline.ensemble.weights import cast_votes, fitted_weights, greedy_weights
 from pipeline.evidence.selections import FEWEST_ROWS, _gain, judge_selections
-from pipeline.records.members import Member
 
 
 def population(strengths, rows=2000, seed=0):
@@ -93,7 +93,7 @@ def test_the_submission_is_the_vote_that_was_asked_for(spec, sample):
     voters = population([3.0, -3.0], rows=200)
     digits = replace(sample, images=sample.images[:200], labels=voters.truth)
     members = [
-        Member(replace(spec, seed=s), [], np.arange(200), p, p[:5], {}, {}, [], "swish")
+        make_member(spec, seed=s, rows=np.arange(200), validation=p, test=p[:5])
         for s, p in enumerate(voters.probabilities)
     ]
     equal = cast_votes("equal", members, digits)

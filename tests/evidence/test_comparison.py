@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import make_member
 
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import compare, score
-from pipeline.records.members import Member
 
 TRUTH = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.uint8)
 
@@ -22,17 +22,16 @@ def member(spec, activation, seed, wrong, seconds, fold=0):
     guesses = np.where(np.arange(10) < wrong, (TRUTH + 1) % 10, TRUTH)
     probabilities = np.eye(10, dtype=np.float32)[guesses]
     rows = np.arange(10) if fold is not None else np.arange(0)
-    history = [{"seconds": s} for s in seconds]
-    return Member(
-        replace(spec, activation=activation, seed=seed, fold=fold),
-        history,
-        rows,
-        probabilities[rows],
-        probabilities,
-        {},
-        {"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
-        [],
+    return make_member(
+        spec,
         activation,
+        seed,
+        fold,
+        rows=rows,
+        validation=probabilities[rows],
+        test=probabilities,
+        history=[{"seconds": s} for s in seconds],
+        fingerprints={"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
     )
 
 

@@ -1,18 +1,13 @@
-from dataclasses import replace
-
-import numpy as np
 import pytest
+from factories import make_member
 
 from pipeline.evidence.fairness import check_fairness
-from pipeline.records.members import Member
 
 ALIKE = {"rows": "r", "draws": "d", "initial_weights": "w"}
-NOTHING = np.empty((0, 10), np.float32)
 
 
 def member(spec, activation, seed, fold, fingerprints):
-    spec = replace(spec, activation=activation, seed=seed, fold=fold)
-    return Member(spec, [], np.arange(0), NOTHING, NOTHING, {}, fingerprints, [], activation)
+    return make_member(spec, activation, seed, fold, fingerprints=fingerprints)
 
 
 def arms(spec, seeds=(0, 1), folds=(0, None), **changed):

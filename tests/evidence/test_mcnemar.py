@@ -1,14 +1,13 @@
 """Exact McNemar tests between arms, against counts and the binomial formula by hand."""
 
-from dataclasses import replace
 from math import comb
 
 import numpy as np
 import pytest
+from factories import make_member
 
 from pipeline.data.digits import Digits
 from pipeline.evidence.mcnemar import mcnemar, mcnemar_tests
-from pipeline.records.members import Member
 
 TRUTH = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.uint8)
 
@@ -23,8 +22,7 @@ def ten():
 def member(spec, activation, seed, wrong):
     """A member that is wrong about the first `wrong` digits, and sure of itself."""
     probabilities = np.eye(10, dtype=np.float32)[np.where(np.arange(10) < wrong, (TRUTH + 1) % 10, TRUTH)]
-    own = replace(spec, activation=activation, seed=seed, fold=0)
-    return Member(own, [], np.arange(10), probabilities, probabilities, {}, {}, [], activation)
+    return make_member(spec, activation, seed, rows=np.arange(10), validation=probabilities, test=probabilities)
 
 
 def test_mcnemar_takes_partners_only_and_corrects_for_all_arms(spec, ten):

@@ -10,7 +10,7 @@ from kaggle_server import cut_short
 from pipeline.config.errors import RunError, UserError
 from pipeline.kaggle.fetch import fetch, is_fetched
 from pipeline.kaggle.push import find_push
-from pipeline.kernel import RECEIPT
+from pipeline.records.run_folder import RECEIPT
 
 
 def serve(server, pushed, **changes):
@@ -28,12 +28,12 @@ def test_fetch_brings_the_runs_folder(server, account, pushed):
     serve(server, before)
     server.faults["File"] = [503]  # asked again
     fetch(account, before, folder)
-    assert (folder / "k").read_bytes() == server.outputs["runs/tiny/k"]
-    assert (folder / "kernel.log").read_text() == server.log
+    assert (folder.path / "k").read_bytes() == server.outputs["runs/tiny/k"]
+    assert folder.kernel_log.read_text() == server.log
     assert is_fetched(folder)
-    assert find_push(None) == find_push(folder) == (before, folder)
-    assert sorted(p.name for p in Path("runs").iterdir()) == [folder.name]  # nothing left behind
-    assert not (folder / "other.txt").exists()
+    assert find_push(None) == find_push(folder.path) == (before, folder)
+    assert sorted(p.name for p in Path("runs").iterdir()) == [folder.path.name]  # nothing left behind
+    assert not (folder.path / "other.txt").exists()
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_fetch_brings_the_runs_folder(server, account, pushed):
 )
 def test_what_is_not_this_pushs_output_is_not_taken(changes, message, server, account, pushed):
     before, folder = pushed
-    kept = sorted(p.name for p in folder.iterdir())
+    kept = sorted(p.name for p in folder.path.iterdir())
     serve(server, before, **changes)
     with pytest.raises(RunError, match=message):
         fetch(account, before, folder)
-    assert sorted(p.name for p in folder.iterdir()) == kept
+    assert sorted(p.name for p in folder.path.iterdir()) == kept
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
+from factories import make_member
 
+from pipeline import compare as module
 from pipeline.compare import compare_runs
 from pipeline.config.errors import UserError
 from pipeline.config.schema import member_specs, to_json
 from pipeline.data.folds import split_rows
-from pipeline.evidence import comparison as module
 from pipeline.records.members import commit
-
-CONSOLE = Console(width=160)
+from pipeline.records.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -37,65 +36,72 @@ def make_run(digits, monkeypatch, tmp_path):
             _, rows = split_rows(spec, digits)
             shared = dict.fromkeys(("rows", "draws", "initial_weights"), f"{spec.seed} {spec.fold}")
             history = [{"epoch": 1, "loss": 1.0, "validation_accuracy": 0.5, "seconds": 1.0}]
-            arrays = {
-                "validation_rows": rows,
-                "validation_probabilities": generator.dirichlet(np.ones(10), len(rows)).astype(np.float32),
-                "test_probabilities": generator.dirichlet(np.ones(10), 30).astype(np.float32),
-            }
-            commit(folder / "members" / spec.id, spec, digits.digest(), {}, shared, [], history, arrays, Path.touch)
+            member = make_member(
+                spec,
+                spec.activation,
+                spec.seed,
+                spec.fold,
+                rows=rows,
+                validation=generator.dirichlet(np.ones(10), len(rows)),
+                test=generator.dirichlet(np.ones(10), 30),
+                history=history,
+                fingerprints=shared,
+            )
+            commit(folder / "members" / spec.id, member, digits.digest(), Path.touch)
         return folder
 
     return make
 
 
 def comparison(folder):
-    return json.loads((folder / "comparison.json").read_text())
+    return json.loads(folder.comparison.read_text())
 
 
 def test_a_real_run(finished, csv_source, tmp_path, capsys):
     before = sorted(finished[0].rglob("*"))
-    out = compare_runs([finished[0]], tmp_path / "out", None, Console(width=160))
-    assert comparison(out) == comparison(finished[0])
+    out = compare_runs([finished[0]], tmp_path / "out")
+    assert comparison(out) == comparison(RunFolder(finished[0]))
     assert "Checked by digests" in comparison(out)["fairness"]
     assert sorted(finished[0].rglob("*")) == before
     assert "one pair of networks" in capsys.readouterr().out
-    assert "swish" in (out / "report.html").read_text()
+    assert "swish" in out.report.read_text()
 
 
 def test_a_half_finished_run_says_that_it_is(make_run, tiny, capsys):
     folder = make_run(replace(tiny, seeds=3), "relu-s2-f0", "swish-s2-f0", "swish-s1-f0")
-    out = compare_runs([folder], None, None, Console(width=160))
+    out = compare_runs([folder])
     told = "Half-finished: 3 of 6 members are missing."
     assert told in capsys.readouterr().out
-    assert told in (out / "report.html").read_text()
+    assert told in out.report.read_text()
     (paired,) = comparison(out)["paired"]
     assert len(paired["points"]) == 1
-    assert out.parent == Path("runs")
+    assert out.path.parent == Path("runs")
 
 
 def test_runs_that_differ_in_seeds_or_arms_alone_are_one_study(make_run, tiny):
     swish, relu = (make_run(replace(tiny, arms=(arm,), seeds=2)) for arm in ("swish", "relu"))
-    out = compare_runs([relu, swish], None, None, CONSOLE)
+    out = compare_runs([relu, swish])
     (paired,) = comparison(out)["paired"]
     assert (paired["first"], paired["second"], len(paired["points"])) == ("swish", "relu", 2)
 
 
 def test_runs_that_differ_in_the_training_are_arms_of_their_own(make_run, tiny):
     fast = replace(tiny, name="fast", train=replace(tiny.train, precision="mixed_bfloat16"))
-    out = compare_runs([make_run(replace(tiny, arms=("relu",))), make_run(replace(fast, arms=("relu",)))],
-                       None, None, CONSOLE)  # fmt: skip
+    out = compare_runs(
+        [make_run(replace(tiny, arms=("relu",))), make_run(replace(fast, arms=("relu",)))],
+    )
     (paired,) = comparison(out)["paired"]
     assert (paired["first"], paired["second"]) == ("relu (fast)", "relu (tiny)")
 
 
 def test_arms_can_be_chosen(make_run, tiny):
     run = make_run(replace(tiny, arms=("relu", "swish", "elu"), seeds=2), "relu-s0-f0")
-    out = compare_runs([run], None, None, CONSOLE, ["swish", "elu"])
+    out = compare_runs([run], arms=["swish", "elu"])
     (paired,) = comparison(out)["paired"]
     assert (paired["first"], paired["second"], len(paired["points"])) == ("elu", "swish", 2)
-    assert "Half-finished" not in (out / "report.html").read_text()
+    assert "Half-finished" not in out.report.read_text()
     with pytest.raises(UserError, match="--arms names mish, but the arms of these runs are relu, swish, elu"):
-        compare_runs([run], None, None, CONSOLE, ["swish", "mish"])
+        compare_runs([run], arms=["swish", "mish"])
 
 
 def test_what_an_earlier_command_with_other_arms_left_counts_too(make_run, tiny):
@@ -103,28 +109,28 @@ def test_what_an_earlier_command_with_other_arms_left_counts_too(make_run, tiny)
     fewer = replace(tiny, arms=("relu", "swish"), seeds=1)  # as if the last command had named no more
     (run / "config.json").write_text(to_json(fewer))
     (run / "members" / "swish-s1-f0" / "member.json").write_text("{}")  # damaged
-    out = compare_runs([run], None, None, CONSOLE)
+    out = compare_runs([run])
     assert {arm["activation"]: arm["members"] for arm in comparison(out)["arms"]} == {"relu": 2, "swish": 1, "elu": 1}
-    assert "Half-finished" not in (out / "report.html").read_text()
+    assert "Half-finished" not in out.report.read_text()
 
 
 def test_what_cannot_be_compared_is_said(make_run, tiny, tmp_path):
     ours = make_run(tiny)
     with pytest.raises(UserError, match=r"they differ in folds \(5 and 4\), split_seed \(0 and 1\)"):
-        compare_runs([ours, make_run(replace(tiny, folds=4, split_seed=1))], None, None, CONSOLE)
+        compare_runs([ours, make_run(replace(tiny, folds=4, split_seed=1))])
     other = make_run(tiny)
     with pytest.raises(UserError, match="relu-s0-f0 is in two of the runs"):
-        compare_runs([ours, other], None, None, CONSOLE)
-    (other / "data.json").write_text('{"sha256": "0123456789"}')
+        compare_runs([ours, other])
+    (other / "data.json").write_text('{"sha256": "0123456789", "source": "x"}')
     with pytest.raises(UserError, match=r"they differ in data \(.{8} and 01234567\)"):
-        compare_runs([ours, other], None, None, CONSOLE)
+        compare_runs([ours, other])
     with pytest.raises(UserError, match="is not the data of"):
-        compare_runs([other], None, None, CONSOLE)
+        compare_runs([other])
     (other / "data.json").write_text("{")
     with pytest.raises(UserError, match=r"data.json is damaged"):
-        compare_runs([other], None, None, CONSOLE)
+        compare_runs([other])
     shutil.rmtree(ours / "members")
     with pytest.raises(UserError, match="none of the members is finished"):
-        compare_runs([ours], None, None, CONSOLE)
+        compare_runs([ours])
     with pytest.raises(UserError, match=r"nowhere is no run's folder"):
-        compare_runs([tmp_path / "nowhere"], None, None, CONSOLE)
+        compare_runs([tmp_path / "nowhere"])

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config.schema import digest
 from pipeline.network.curves import ActivationCurve
-from pipeline.records.members import commit, invalid_reason, read, write_metrics
+from pipeline.records.members import Member, commit, invalid_reason, read_member, write_metrics
 
 HISTORY = [
     {"epoch": 1, "loss": 1 / 3, "validation_accuracy": 0.1, "seconds": 9.0},
@@ -17,23 +17,28 @@ HISTORY = [
 ]
 CURVE = ActivationCurve(7, 1.25, [-1.0, 0.0], [0.1, 1 / 3])
 ARRAYS = {
-    "validation_rows": np.array([3, 1]),
+    "validation_rows": np.array([1, 3]),
     "validation_probabilities": np.full((2, 10), 0.1, np.float32),
     "test_probabilities": np.eye(10, dtype=np.float32),
 }
 
 
 @pytest.fixture
-def folder(tmp_path, spec):
+def member(spec):
+    return Member(spec, HISTORY, **ARRAYS, environment={"device": "x"}, fingerprints={"rows": "r"}, activations=[CURVE])
+
+
+@pytest.fixture
+def folder(tmp_path, member):
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    folder = tmp_path / "members" / spec.id
-    commit(folder, spec, "data", {"device": "x"}, {"rows": "r"}, [CURVE], HISTORY, ARRAYS, network.save)
+    folder = tmp_path / "members" / member.spec.id
+    commit(folder, member, "data", network.save)
     return folder
 
 
 def test_read_is_what_was_committed(folder, spec):
     assert invalid_reason(folder, spec, "data") is None
-    member = read(folder, spec)
+    member = read_member(folder, spec)
     assert member.history == HISTORY
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(getattr(member, name), array)
@@ -45,8 +50,8 @@ def test_read_is_what_was_committed(folder, spec):
 
 
 def test_metrics_are_all_histories_in_one_table(folder, spec, tmp_path):
-    member = read(folder, spec)
-    whole = replace(member, arm="relu (long)", spec=replace(spec, seed=3, fold=None))
+    member = read_member(folder, spec)
+    whole = replace(member, label="relu (long)", spec=replace(spec, seed=3, fold=None))
     write_metrics(tmp_path / "metrics.csv", [member, whole])
     table = pd.read_csv(tmp_path / "metrics.csv")
     assert table["arm"].tolist() == ["swish"] * 3 + ["relu (long)"] * 3
@@ -55,15 +60,19 @@ def test_metrics_are_all_histories_in_one_table(folder, spec, tmp_path):
         np.testing.assert_allclose(table[name], [record[name] for record in HISTORY * 2], rtol=1e-15)
 
 
-def test_every_flaw_is_named(folder, spec):
+def test_every_damage_is_named(folder, spec):
     assert "another config or data" in invalid_reason(folder, spec, "other data")
     assert invalid_reason(folder.with_name("none"), spec, "data").endswith("member.json is missing")
-    array = folder / "test_probabilities.npy"
-    whole = array.read_bytes()
-    array.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert "test_probabilities.npy is not what was committed" in invalid_reason(folder, spec, "data")
-    array.unlink()
-    assert "test_probabilities.npy is missing" in invalid_reason(folder, spec, "data")
+    files = sorted(path for path in folder.iterdir() if path.name != "member.json")
+    assert len(files) == 5
+    for path in files:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        assert f"{path.name} is not what was committed" in invalid_reason(folder, spec, "data")
+        path.unlink()
+        assert f"{path.name} is missing" in invalid_reason(folder, spec, "data")
+        path.write_bytes(whole)
+        assert invalid_reason(folder, spec, "data") is None
     for text in ("{", "[]", "{}"):
         (folder / "member.json").write_text(text)
         assert "member.json is damaged" in invalid_reason(folder, spec, "data")
@@ -75,11 +84,11 @@ def test_manifest_tells_people_the_spec(folder, spec):
     assert manifest["spec_digest"] == digest(spec)
 
 
-def test_a_commit_that_fails_leaves_nothing(tmp_path, spec):
+def test_a_commit_that_fails_leaves_nothing(tmp_path, member):
     def fail(_):
         raise OSError("disk full")
 
-    folder = tmp_path / "members" / spec.id
+    folder = tmp_path / "members" / "swish-s0-f0"
     with pytest.raises(OSError, match="disk full"):
-        commit(folder, spec, "data", {}, {}, [], HISTORY, ARRAYS, fail)
+        commit(folder, member, "data", fail)
     assert list(folder.parent.iterdir()) == []

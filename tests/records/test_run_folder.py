@@ -6,34 +6,34 @@ from dataclasses import replace
 import pytest
 
 from pipeline.config.errors import UserError
-from pipeline.config.schema import from_json
-from pipeline.records.run_folder import claim, opened
+from pipeline.records.run_folder import RunFolder
 
 
 @pytest.fixture
 def folder(tiny, digits, tmp_path):
     """A folder that a run has claimed."""
-    with opened(tmp_path / "run", tiny) as folder:
-        claim(folder, tiny, digits)
+    folder = RunFolder(tmp_path / "run")
+    with folder.opened(tiny):
+        folder.claim(tiny, digits)
     return folder
 
 
 def contents(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
 
 
 def test_the_same_recipe_comes_in_with_more_members_or_fewer(folder, tiny, digits):
     for change in ({}, {"seeds": 3}, {"arms": ("swish_beta",)}, {"folds_used": 2}, {"vote": "greedy"}):
         config = replace(tiny, **change)
-        with opened(folder, config):
-            claim(folder, config, digits)
-        assert from_json((folder / "config.json").read_text(), "the folder") == config
+        with folder.opened(config):
+            folder.claim(config, digits)
+        assert folder.read_config() == config
 
 
 def test_another_recipe_does_not_and_is_told_what_differs(folder, tiny):
     before = contents(folder)
     other = replace(tiny, split_seed=1, seeds=2, name="other", train=replace(tiny.train, learning_rate=0.5))
-    with pytest.raises(UserError) as refused, opened(folder, other):
+    with pytest.raises(UserError) as refused, folder.opened(other):
         pass
     told = str(refused.value)
     assert "train.learning_rate: 0.002 there, 0.5 now" in told
@@ -47,30 +47,30 @@ def test_other_data_does_not(folder, tiny, digits):
     other = replace(digits, test_images=digits.test_images[::-1], source="elsewhere")
     with (
         pytest.raises(UserError, match="holds a run on other data: a test there, elsewhere now"),
-        opened(folder, tiny),
+        folder.opened(tiny),
     ):
-        claim(folder, tiny, other)
+        folder.claim(tiny, other)
     assert contents(folder) == before
 
 
 @pytest.mark.parametrize("text", ["{", "[]", json.dumps({"sha256": "0"})])
 def test_a_damaged_record_of_the_data_is_no_licence(text, folder, tiny, digits):
-    (folder / "data.json").write_text(text)
-    with pytest.raises(UserError, match=r"data.json is damaged"), opened(folder, tiny):
-        claim(folder, tiny, digits)
+    folder.data.write_text(text)
+    with pytest.raises(UserError, match=r"data.json is damaged"), folder.opened(tiny):
+        folder.claim(tiny, digits)
 
 
 def test_two_runs_at_once_do_not(folder, tiny):
     with (
-        opened(folder, tiny),
+        folder.opened(tiny),
         pytest.raises(UserError, match="another run is at work in"),
-        opened(folder, tiny),
+        folder.opened(tiny),
     ):
         pass
 
 
 def test_what_is_no_runs_folder_is_left_alone(tiny, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(UserError, match="is not empty and holds no run"), opened(tmp_path, tiny):
+    with pytest.raises(UserError, match="is not empty and holds no run"), RunFolder(tmp_path).opened(tiny):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

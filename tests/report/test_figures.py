@@ -1,23 +1,18 @@
 """What the figures are drawn from, by their CSV, and that they draw."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from factories import rows
+from factories import make_member, rows
 
 from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import compare_pairs
 from pipeline.network.curves import ActivationCurve
-from pipeline.records.members import Member
 from pipeline.report import figures
 
 
 def member(spec, arm, seed, activations=()):
     history = [{"epoch": e, "loss": seed + 1 / e, "validation_accuracy": 0.5, "seconds": 10.0 + e} for e in (1, 2, 3)]
-    none = np.zeros((0, 10), np.float32)
-    spec = replace(spec, activation=arm, seed=seed)
-    return Member(spec, history, np.zeros(0, np.int64), none, none, {}, {}, list(activations), arm)
+    return make_member(spec, arm, seed, history=history, activations=activations)
 
 
 def test_learning_curves_and_times_by_member_and_epoch(spec):

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import make_member
 
 from pipeline.data.digits import Digits
-from pipeline.records.members import Member
 from pipeline.report.scored_images import calibration, score_images
 
 TRUTH = np.arange(10, dtype=np.uint8)
@@ -22,7 +22,7 @@ def member(spec, arm, rows, wrong=()):
     guesses = np.where(np.isin(np.arange(10), wrong), (TRUTH + 1) % 10, TRUTH)
     probabilities = 0.82 * np.eye(10, dtype=np.float32)[guesses] + 0.018
     rows = np.array(rows, np.int64)
-    return Member(replace(spec, activation=arm), [], rows, probabilities[rows], probabilities[::-1], {}, {}, [], arm)
+    return make_member(spec, arm, rows=rows, validation=probabilities[rows], test=probabilities[::-1])
 
 
 def test_held_back_images_come_first(spec, ten):

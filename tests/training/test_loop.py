@@ -19,7 +19,7 @@ def trainers():
 
 
 def run(spec, digits, folder, trainers, watch=lambda _: None):
-    return train_member(spec, digits, folder, trainers, watch)
+    return train_member(spec, digits, folder, trainers, watch)[0]
 
 
 def test_history_rows_and_probabilities(spec, digits, tmp_path, trainers):

@@ -1,0 +1,44 @@
+"""What a worker process tells its parent."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker has loaded its libraries and waits for the data."""
+
+    capacity: int
+    """How many workers the machine has room for."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the worker's member is."""
+
+    epoch: int
+    step: int
+    """Steps done in this epoch."""
+    steps: int
+    """Steps of an epoch."""
+    loss: float
+    """Mean over the epoch so far."""
+    accuracy: float
+    """On the augmented training images of the epoch so far."""
+    record: dict[str, float] | None = None
+    """The epoch's entry in the history; only with the epoch's last report."""
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Diverged:
+    """The worker's member cannot be trained; another try would end the same way."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The worker's member is finished and in its folder."""
+
+
+Message = Ready | Progress | Diverged | Committed
