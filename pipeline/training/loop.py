@@ -9,7 +9,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,9 @@ def train_member(
     training_rows, validation_rows = split_rows(spec, digits)
     steps = len(training_rows) // spec.train.batch_size
     policy = resolve_precision(spec.train.precision)
-    kind = (spec.architecture, spec.activation, spec.train)
+    kind = replace(spec, seed=0, fold=None)
     if kind not in trainers:
-        trainers[kind] = Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
+        trainers[kind] = Trainer(kind, policy, digits.images, digits.labels)
     trainer = trainers[kind]
     trainer.reset(derive_seed(spec, WEIGHTS))
     initial_weights = trainer.shared_digest()
@@ -96,7 +96,7 @@ def train_member(
             continue  # trained before this process; its draws are part of the fingerprint all the same
         rates = learning_rates(spec.train, steps, history)
         loss, accuracy = _train_epoch(trainer, spec, epoch, rows, transforms, rates, watch)
-        with trainer.final_weights():
+        with trainer.final_weights(training_rows):
             probabilities = trainer.predict(digits.images[validation_rows])
         record = {
             "epoch": epoch,
@@ -110,7 +110,7 @@ def train_member(
         save(checkpoints, key, trainer.variables, history)
         watch(Progress(epoch, steps, steps, loss, accuracy, record))
 
-    trainer.optimizer.finalize_variable_values(trainer.network.trainable_variables)
+    trainer.finalize(training_rows)
     return MemberResult(
         network=trainer.network,
         history=history,
