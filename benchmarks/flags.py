@@ -7,7 +7,6 @@ from typing import Literal
 
 from pipeline.config.errors import UserError
 
-Architecture = Literal["ghouzam", "deotte"]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -29,7 +29,7 @@ def measure(pause: Pause, index: int, spec: MemberSpec) -> None:
 
     configure_device(index)
     policy = resolve_precision(spec.train.precision)
-    network = ARCHITECTURES[spec.architecture](spec.activation, spec.seed, policy)
+    network = ARCHITECTURES[spec.architecture](spec.activation, spec.seed, policy, spec.width, spec.dropout)
     kinds: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for layer in network.layers:
         shape = (spec.train.batch_size, *layer.input.shape[1:])

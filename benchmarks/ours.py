@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.contest import Competitor, Pause
-from benchmarks.flags import Architecture
 from pipeline.config.errors import UserError
 from pipeline.config.rules import validate
-from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, member_specs
+from pipeline.config.schema import Architecture, MemberSpec, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import load
 from pipeline.data.folds import validation_folds
 
@@ -97,7 +96,7 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
     spec, digits = specs[index], load(data)
     steps.apply_transforms = lambda images, _: ops.cast(images, "float32")  # type: ignore[assignment,attr-defined]
     policy = resolve_precision(spec.train.precision)
-    bare = Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
+    bare = Trainer(spec, policy, digits.images, digits.labels)
     bare.reset(0)
     rows, transforms = draw_epoch(spec, 1, split_rows(spec, digits)[0], digits.images.shape[1])
     rates = np.full(len(rows), spec.train.learning_rate, np.float32)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from benchmarks.contest import Competitor, hold
-from benchmarks.flags import CORES, Architecture, Flags, Precision
+from benchmarks.flags import CORES, Flags, Precision
 from benchmarks.ours import competitor, epoch_images, specs_of
 from benchmarks.record import environment, rows_of, save, show_timings
 from pipeline.config.errors import UserError
-from pipeline.config.schema import TrainConfig
+from pipeline.config.schema import Architecture, TrainConfig
 
 PAIRS = {"relu": "relu", "swish": "silu"}  # PyTorch's name of each of our arms
 

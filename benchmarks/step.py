@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.contest import Competitor, hold
-from benchmarks.flags import Architecture, Flags, Precision
+from benchmarks.flags import Flags, Precision
 from benchmarks.ours import ENVIRONMENT, competitor, specs_of
 from benchmarks.record import environment, rows_of, save, show, show_timings
-from pipeline.config.schema import TrainConfig
+from pipeline.config.schema import Architecture, TrainConfig
 
 
 @dataclass(frozen=True)

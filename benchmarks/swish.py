@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from benchmarks.contest import hold
-from benchmarks.flags import CORES, Architecture, Flags, Precision
+from benchmarks.flags import CORES, Flags, Precision
 from benchmarks.ours import competitor, specs_of
 from benchmarks.record import environment, rows_of, save, show_timings
-from pipeline.config.schema import TrainConfig
+from pipeline.config.schema import Architecture, TrainConfig
 
 
 @dataclass(frozen=True)

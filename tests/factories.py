@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from keras import ops
 
-from pipeline.config.schema import AugmentConfig, TrainConfig
+from pipeline.config.schema import AugmentConfig, MemberSpec, TrainConfig
 from pipeline.data.augment import draw_transforms
 from pipeline.data.digits import CLASSES
 from pipeline.evidence.pairs import Pair
@@ -53,7 +53,8 @@ IDENTITY = draw_transforms(AugmentConfig(0, 0, 0), 1, np.random.default_rng(0))[
 
 
 def trainer(digits, config=CONFIG, policy="float32", activation="swish"):
-    return Trainer("deotte", activation, config, policy, digits.images, digits.labels)
+    spec = MemberSpec("deotte", 1, 1.0, activation, 0, None, 0, 0, AugmentConfig(), config)
+    return Trainer(spec, policy, digits.images, digits.labels)
 
 
 def steps(count, batch=20, rate=1e-3):

@@ -1,9 +1,22 @@
 """What makes a config sound; every breach is told at once, by field."""
 
 import re
+from typing import get_args
 
 from pipeline.config.errors import UserError, suggest
-from pipeline.config.schema import KERAS_ACTIVATIONS, OWN_ACTIVATIONS, RunConfig
+from pipeline.config.schema import (
+    KERAS_ACTIVATIONS,
+    OWN_ACTIVATIONS,
+    WIDTHS,
+    WITHOUT_DROPOUT,
+    Architecture,
+    RunConfig,
+)
+
+MAX_DROPOUT = 1.9  # the largest rate of a network is 0.5
+MAX_SHIFT = 0.5
+MAX_SHEAR = 45
+MAX_ELASTIC = 2
 
 
 def problems(config: RunConfig) -> list[str]:
@@ -26,6 +39,13 @@ def problems(config: RunConfig) -> list[str]:
         "made of letters, digits, '.', '_', '-'",
         config.name,
     )
+    networks = get_args(Architecture)
+    if config.architecture not in networks:
+        found.append(f"architecture: unknown network {config.architecture!r}; {suggest(config.architecture, networks)}")
+    require(config.width in WIDTHS, "width", f"one of {WIDTHS}", config.width)
+    require(0 <= config.dropout <= MAX_DROPOUT, "dropout", f"in [0, {MAX_DROPOUT}]: a factor", config.dropout)
+    if config.architecture in WITHOUT_DROPOUT:
+        require(config.dropout == 1, "dropout", f"1 with {config.architecture}, which has no dropout", config.dropout)
     require(config.seeds >= 1, "seeds", "at least 1", config.seeds)
     require(config.split_seed >= 0, "split_seed", "0 or more", config.split_seed)
     require(config.folds == 0 or config.folds >= 2, "folds", "0 (no validation) or at least 2", config.folds)
@@ -43,7 +63,14 @@ def problems(config: RunConfig) -> list[str]:
     augment, train = config.augment, config.train
     require(0 <= augment.rotation <= 180, "augment.rotation", "in [0, 180] degrees", augment.rotation)
     require(0 <= augment.zoom < 1, "augment.zoom", "in [0, 1)", augment.zoom)
-    require(0 <= augment.shift < 1, "augment.shift", "in [0, 1)", augment.shift)
+    rule = f"in [0, {MAX_SHIFT}] of the side: farther, most of a digit leaves the image"
+    require(0 <= augment.shift <= MAX_SHIFT, "augment.shift", rule, augment.shift)
+    rule = f"in [0, {MAX_SHEAR}] degrees: farther, the top and the foot of a digit leave the image"
+    require(0 <= augment.shear <= MAX_SHEAR, "augment.shear", rule, augment.shear)
+    rule = f"in [0, {MAX_ELASTIC}] pixels: farther, the image can fold over itself"
+    require(0 <= augment.elastic <= MAX_ELASTIC, "augment.elastic", rule, augment.elastic)
+    rule = f"between 0 and train.epochs ({train.epochs})"
+    require(0 <= augment.clean_epochs <= train.epochs, "augment.clean_epochs", rule, augment.clean_epochs)
 
     require(train.epochs >= 1, "train.epochs", "at least 1", train.epochs)
     require(train.batch_size >= 1, "train.batch_size", "at least 1", train.batch_size)

@@ -22,6 +22,11 @@ KERAS_ACTIVATIONS = (
 
 
 Vote = Literal["equal", "greedy", "fitted"]
+Architecture = Literal[
+    "ghouzam", "deotte", "residual"
+]  # the functions of these names in pipeline.network.architectures
+WITHOUT_DROPOUT = ("residual",)
+WIDTHS = (1, 2, 3)
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
@@ -32,7 +37,7 @@ NOT_IN_RECIPE = (*NO_MEMBER_DEPENDS_ON, "arms", "seeds", "folds_used")
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Random affine distortion of each training image, drawn anew every epoch."""
+    """Random distortion of each training image, drawn anew every epoch; 0 switches one off."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
@@ -42,6 +47,12 @@ class AugmentConfig:
     """Fraction; width and height are each scaled by a factor in [1 - zoom, 1 + zoom]. The source's value."""
     shift: float = 0.1
     """Fraction of the side; largest move along each axis (0.1 of 28 pixels is 2.8). The source's value."""
+    shear: float = 0.0
+    """Degrees; largest slant of the vertical either way. 0 in the source; handwriting slants by 10 and more."""
+    elastic: float = 0.0
+    """Pixels; largest move along each axis of the nodes of a 4 x 4 grid, between which the image bends smoothly."""
+    clean_epochs: int = 0
+    """Last epochs that train on the images as they are, like those to be predicted."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,9 @@ class TrainConfig:
     """Probability mass moved from the true class to all ten evenly, in [0, 1)."""
     ema_momentum: float = 0.0
     """Momentum per step of the moving average of the weights that is used in the end; 0 uses the last weights."""
+    fresh_statistics: bool = False
+    """Recompute batch normalisation's means and variances for the weights used in the end, on 5,000 undistorted
+    training images without dropout; otherwise they are the moving averages of the last steps."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     """Arithmetic of the layers; softmax and loss are always float32. auto: the fastest the hardware does natively."""
 
@@ -89,8 +103,13 @@ class RunConfig:
     out: str | None = None
     """The run's folder. By default runs/NAME-RECIPE, so that the same command finds its own folder and resumes it, and
     one with more seeds, arms or folds trains only what is missing."""
-    architecture: Literal["ghouzam", "deotte"] = "ghouzam"
-    """The network: ghouzam (the source's, 887,530 parameters) or deotte (batch-normalised, 327,242 parameters)."""
+    architecture: Architecture = "ghouzam"
+    """The network: ghouzam (the source's, 887,530 parameters), deotte (batch-normalised, 327,242 parameters) or
+    residual (batch-normalised, 1,261,898 parameters, 5 times the work of deotte)."""
+    width: int = 1
+    """Factor on the channels of every layer: 1, 2 or 3. The work of a step grows with its square."""
+    dropout: float = 1.0
+    """Factor on the network's dropout rates, 0 to 1.9: 0 trains without. residual has none."""
     arms: tuple[str, ...] = ("relu", "swish")
     """Activations to train: relu, swish, swish_beta, or any element-wise activation that Keras has by name."""
     seeds: int = 1
@@ -113,6 +132,8 @@ class MemberSpec:
     """One network to train; with the data, everything that its result depends on."""
 
     architecture: str
+    width: int
+    dropout: float
     activation: str
     seed: int
     fold: int | None
@@ -131,7 +152,18 @@ def member_specs(config: RunConfig) -> list[MemberSpec]:
     """The members of a run, arms innermost, so that a run cut short still holds whole pairs."""
     folds: Sequence[int | None] = range(config.folds_used) if config.folds else [None]
     return [
-        MemberSpec(config.architecture, arm, seed, fold, config.folds, config.split_seed, config.augment, config.train)
+        MemberSpec(
+            architecture=config.architecture,
+            width=config.width,
+            dropout=config.dropout,
+            activation=arm,
+            seed=seed,
+            fold=fold,
+            folds=config.folds,
+            split_seed=config.split_seed,
+            augment=config.augment,
+            train=config.train,
+        )
         for seed in range(config.seeds)
         for fold in folds
         for arm in config.arms

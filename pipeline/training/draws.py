@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.schema import MemberSpec
-from pipeline.data.augment import draw_transforms
+from pipeline.config.schema import AugmentConfig, MemberSpec
+from pipeline.data.augment import DRAWS_PER_IMAGE, draw_transforms
 
 WEIGHTS, DRAWS = 1, 2  # purposes that a member's seed is split for
+UNDISTORTED = AugmentConfig(rotation=0, zoom=0, shift=0, shear=0, elastic=0)
 
 
 def derive_seed(spec: MemberSpec, purpose: int, *more: int) -> int:
@@ -22,10 +23,13 @@ def draw_epoch(
     """What is random in an epoch, the same for all arms of a (seed, fold).
 
     Returns:
-        The rows of each step, int32 of shape (steps, batch), and their transforms, float32 of shape (steps, batch, 8).
+        The rows of each step, int32 of shape (steps, batch), and their transforms, float32 of shape (steps, batch,
+        DRAWS_PER_IMAGE).
     """
     generator = np.random.default_rng(derive_seed(spec, DRAWS, epoch))
     batch = spec.train.batch_size
     steps = len(training_rows) // batch
     rows = generator.permutation(training_rows)[: steps * batch].reshape(steps, batch).astype(np.int32)
-    return rows, draw_transforms(spec.augment, steps * batch, generator, side).reshape(steps, batch, 8)
+    augment = UNDISTORTED if epoch > spec.train.epochs - spec.augment.clean_epochs else spec.augment
+    transforms = draw_transforms(augment, steps * batch, generator, side)
+    return rows, transforms.reshape(steps, batch, DRAWS_PER_IMAGE)

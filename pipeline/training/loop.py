@@ -9,6 +9,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +60,15 @@ def train_member(
     """
     rows = split_rows(spec, digits)
     policy = resolve_precision(spec.train.precision)
-    kind = (spec.architecture, spec.activation, spec.train)
+    kind = replace(spec, seed=0, fold=None)
     if kind not in trainers:
-        trainers[kind] = Trainer(spec.architecture, spec.activation, spec.train, policy, digits.images, digits.labels)
+        trainers[kind] = Trainer(kind, policy, digits.images, digits.labels)
     trainer = trainers[kind]
     trainer.reset(derive_seed(spec, WEIGHTS))
     initial_weights = trainer.shared_digest()
     history, draws = _train_epochs(trainer, spec, digits, rows, _Checkpoints(checkpoints, spec, digits, policy), watch)
-    trainer.optimizer.finalize_variable_values(trainer.network.trainable_variables)
     training, validation = rows
+    trainer.finalize(training)
     member = Member(
         spec=spec,
         history=history,
@@ -123,7 +124,7 @@ def _train_epochs(
             continue  # trained before this process; its draws are part of the fingerprint all the same
         rates = learning_rates(spec.train, steps, history)
         loss, accuracy = _train_epoch(trainer, spec, epoch, *draws, rates, watch)
-        with trainer.final_weights():
+        with trainer.final_weights(training):
             probabilities = trainer.predict(digits.images[validation])
         record = {
             "epoch": epoch,

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from pipeline.config.schema import TrainConfig
-from pipeline.data.augment import apply_transforms
+from pipeline.data.augment import DRAWS_PER_IMAGE, apply_transforms
 from pipeline.data.digits import CLASSES
 from pipeline.network.device import on_tensorflow_cpu
 
@@ -69,7 +69,7 @@ def _tensorflow_steps(
     @tf.function(
         input_signature=(
             tf.TensorSpec((None, config.batch_size), tf.int32),
-            tf.TensorSpec((None, config.batch_size, 8), tf.float32),
+            tf.TensorSpec((None, config.batch_size, DRAWS_PER_IMAGE), tf.float32),
             tf.TensorSpec((None,), tf.float32),
         )
     )

@@ -13,10 +13,11 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from pipeline.config.schema import TrainConfig
+from pipeline.config.schema import MemberSpec, TrainConfig
 from pipeline.data.digits import CLASSES
 from pipeline.network.activations import SwishBeta
 from pipeline.network.architectures import ARCHITECTURES, logits_model
+from pipeline.training.fresh_statistics import STATISTICS_IMAGES, recompute_statistics, statistics_network
 from pipeline.training.steps import compiled_steps
 
 PREDICT_BATCH = 1000  # images at most
@@ -27,9 +28,7 @@ class Trainer:
     """Network, optimizer and compiled steps of one kind of member.
 
     Args:
-        architecture: A name in `pipeline.models.ARCHITECTURES`.
-        activation: Name of the arm's activation.
-        config: How to train.
+        spec: What to train; its seed and fold do not matter here.
         policy: Keras dtype policy of the layers.
         images: uint8, shape (n, 28, 28): all labelled images; steps name their rows.
         labels: uint8, shape (n,).
@@ -37,15 +36,16 @@ class Trainer:
 
     def __init__(
         self,
-        architecture: str,
-        activation: str,
-        config: TrainConfig,
+        spec: MemberSpec,
         policy: str,
         images: NDArray[np.uint8],
         labels: NDArray[np.uint8],
     ) -> None:
-        self._build = lambda seed: ARCHITECTURES[architecture](activation, seed, policy)
+        config, build = spec.train, ARCHITECTURES[spec.architecture]
+        self._build = lambda seed: build(spec.activation, seed, policy, spec.width, spec.dropout)
+        self._images = images
         self.network = self._build(0)
+        self._statistics = statistics_network(self.network) if config.fresh_statistics else None
         self.network.jit_compile = keras.backend.backend() == "jax"  # XLA on CPU slows convolutions 5 to 10 times
         self.optimizer = make_optimizer(config, policy)
         self.optimizer.build(self.network.trainable_variables)
@@ -83,7 +83,7 @@ class Trainer:
 
         Args:
             rows: int32, shape (steps, batch): the labelled rows of each step.
-            transforms: float32, shape (steps, batch, 8), for `apply_transforms`.
+            transforms: float32, shape (steps, batch, DRAWS_PER_IMAGE), for `apply_transforms`.
             rates: float32, shape (steps,): the learning rate of each step.
 
         Returns:
@@ -101,18 +101,20 @@ class Trainer:
         probabilities = [np.asarray(self.network.predict_on_batch(b.astype(np.float32))) for b in batches]
         return np.concatenate([*probabilities, np.empty((0, CLASSES), np.float32)])[: len(images)]
 
-    @contextmanager
-    def final_weights(self) -> Iterator[None]:
-        """Within the block the network has the weights that would be used if training ended now.
+    def finalize(self, training_rows: NDArray[np.int64]) -> None:
+        """Give the network the weights to be used: their moving average or fresh statistics, if the config asks."""
+        self.optimizer.finalize_variable_values(self.network.trainable_variables)
+        if self._statistics:
+            recompute_statistics(self.network, self._statistics, self._images[training_rows[:STATISTICS_IMAGES]])
 
-        They are the moving average where the config asks for one, otherwise the weights as they are.
-        """
-        weights = self.network.trainable_variables
-        raw = [_copied(weight) for weight in weights]
-        self.optimizer.finalize_variable_values(weights)
+    @contextmanager
+    def final_weights(self, training_rows: NDArray[np.int64]) -> Iterator[None]:
+        """Within the block the network has the weights that would be used if training ended now."""
+        raw = [_copied(variable) for variable in self.network.variables]
+        self.finalize(training_rows)
         yield
-        for weight, value in zip(weights, raw, strict=True):
-            weight.assign(value)
+        for variable, value in zip(self.network.variables, raw, strict=True):
+            variable.assign(value)
 
 
 def make_optimizer(config: TrainConfig, policy: str) -> keras.optimizers.Optimizer:

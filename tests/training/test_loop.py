@@ -93,9 +93,9 @@ def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, 
     calls, starts = {}, {}
 
     class Recorder(Trainer):
-        def __init__(self, architecture, activation, *rest):
-            super().__init__(architecture, activation, *rest)
-            self.arm = activation
+        def __init__(self, spec, *rest):
+            super().__init__(spec, *rest)
+            self.arm = spec.activation
 
         def reset(self, seed):
             super().reset(seed)

@@ -59,7 +59,7 @@ def test_final_weights_are_the_moving_average_by_its_formula(digits):
         t.run(rows[i : i + 1], transforms[i : i + 1], rates[i : i + 1])
         now = weights(t)
         average = now if average is None else [0.6 * a + 0.4 * b for a, b in zip(average, now, strict=True)]
-    with t.final_weights():
+    with t.final_weights(np.arange(100)):
         for a, b in zip(weights(t), average, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     for a, b in zip(weights(t), now, strict=True):
@@ -71,7 +71,7 @@ def test_without_averaging_final_weights_are_the_weights(swish):
     t.reset(0)
     t.run(*steps(1))
     now = weights(t)
-    with t.final_weights():
+    with t.final_weights(np.arange(100)):
         assert all((a == b).all() for a, b in zip(now, weights(t), strict=True))
 
 
