@@ -9,6 +9,7 @@ Keras has an activation called "swish" of its own, and the string always means t
 objects.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -90,6 +91,14 @@ class SwishBeta(keras.layers.Layer):
         return _swish_beta(inputs, 1 * self.beta)  # a tensor: TensorFlow's custom gradients do not take variables
 
 
+# One entry per name in OWN_ACTIVATIONS: Keras dtype policy -> new layer.
+OWN_BUILDERS: dict[str, Callable[[Any], keras.layers.Layer]] = {
+    "relu": lambda dtype: keras.layers.Activation(keras.activations.relu, dtype=dtype),
+    "swish": lambda dtype: keras.layers.Activation(swish, dtype=dtype),
+    "swish_beta": lambda dtype: SwishBeta(dtype=dtype),
+}
+
+
 def activation_layer(name: str, dtype: Any = None) -> keras.layers.Layer:
     """A new layer that applies the activation of that name.
 
@@ -100,9 +109,9 @@ def activation_layer(name: str, dtype: Any = None) -> keras.layers.Layer:
     Raises:
         ValueError: neither this module nor Keras knows the name.
     """
-    if name == "swish_beta":
-        return SwishBeta(name=None, dtype=dtype)
-    function = {"relu": keras.activations.relu, "swish": swish}.get(name) or getattr(keras.activations, name, None)
+    if name in OWN_BUILDERS:
+        return OWN_BUILDERS[name](dtype)
+    function = getattr(keras.activations, name, None)
     if function is None:
         raise ValueError(f"unknown activation. Expected one of {OWN_ACTIVATIONS} or Keras's. Received: {name!r}")
     return keras.layers.Activation(function, dtype=dtype)

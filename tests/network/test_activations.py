@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from keras import ops
 
-from pipeline.network.activations import RECORDED_X, SwishBeta, _swish_beta, activation_layer, recorded_curves, swish
+from pipeline.config.schema import OWN_ACTIVATIONS
+from pipeline.network.activations import (
+    OWN_BUILDERS,
+    RECORDED_X,
+    SwishBeta,
+    _swish_beta,
+    activation_layer,
+    recorded_curves,
+    swish,
+)
 
 X = np.concatenate([np.linspace(-12, 12, 241), [-80.0, 80.0, 0.0]])
 
@@ -145,3 +154,7 @@ def test_the_gradients_keep_no_tensor_but_x():
         kept = [leaf for leaf in jax.tree_util.tree_leaves(pullback) if np.size(leaf) > 1]
         assert len(kept) == 1
         np.testing.assert_array_equal(kept[0], x)
+
+
+def test_every_name_that_a_config_may_hold_has_a_builder():
+    assert tuple(OWN_BUILDERS) == OWN_ACTIVATIONS
