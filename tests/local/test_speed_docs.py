@@ -1,0 +1,59 @@
+"""The figures in docs/speed.md against the records of the benchmarks."""
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs/speed.md").read_text()
+
+
+def record(claim):
+    return json.loads((ROOT / f"docs/benchmarks/{claim}.json").read_text())
+
+
+def cell(row):
+    return f"{row['ratio']:.2f} ({row['ratio_low']:.2f} to {row['ratio_high']:.2f})"
+
+
+def cells_of(rows, **wanted):
+    """One cell per network, in the order of the table."""
+    found = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+    return [cell(next(row for row in found if row["architecture"] == name)) for name in ("ghouzam", "deotte")]
+
+
+@pytest.mark.parametrize(("claim", "precision"), [("swish", "bfloat16"), ("swish-float32", "float32")])
+def test_what_an_activation_costs(claim, precision):
+    rows = record(claim)["rows"]
+    for name, batch in {(row["name"], row["batch"]) for row in rows} - {("relu", 86), ("relu", 256)}:
+        shown = "silu (Keras's own)" if name == "silu" else name
+        line = " | ".join([f"| {shown}", f"{precision}, {batch}", *cells_of(rows, name=name, batch=batch)]) + " |"
+        assert line in TEXT
+
+
+@pytest.mark.parametrize(("shown", "name"), [
+    ("PyTorch, 1 process of 2 threads", "1 × 2 threads"), ("PyTorch, 2 processes of 1 thread", "2 × 1 threads"),
+])  # fmt: skip
+def test_pytorch(shown, name):
+    rows = [row for row in record("pytorch")["rows"] if row["name"].startswith("PyTorch") and name in row["name"]]
+    assert f"| {shown} | {' | '.join(cell(row) for row in rows)} |" in TEXT
+
+
+def test_the_blog_posts_way():
+    original = record("original")
+    ups = original["speed_ups"]
+    assert f"takes {statistics.median(ups):.1f} times as long" in " ".join(TEXT.split())
+    assert f"({min(ups):.1f} to {max(ups):.1f}\nover {len(ups)} epochs" in TEXT
+    seconds = {(row["seed"], row["name"]): row["seconds"] for row in original["rows"]}
+    costs = []
+    for seed in range(3):
+        both = zip(seconds[seed, "source, swish"], seconds[seed, "source, relu"], strict=True)
+        costs.append(statistics.median(100 * swish / relu - 100 for swish, relu in both))
+    assert f"costs {min(costs):.0f} to {max(costs):.0f}% for Swish" in TEXT
+    relu, swish = original["accuracies"]
+    for gain, words in ((relu, "ours is {} points (95% {} to {})"), (swish, "and {} ({} to {}) with Swish")):
+        low, high = gain["interval"]
+        shown = [f"{100 * value:+z.1f}" for value in (gain["difference"], low, high)]
+        assert words.format(shown[0], shown[1], shown[2]) in " ".join(TEXT.split())
