@@ -1,7 +1,7 @@
-"""Who can vote together, and what each arm adds: ensembles of one size from one arm, from the other, and from both.
+"""Who can vote together.
 
-A voter is all members of one arm and seed: over the folds they have predicted every row that they did not train on, so
-that voters are compared, weighed and combined on the same rows.
+A voter is all members of one arm and seed. Over the folds they predict every row that they did not train on, so voters
+can be weighed on the same rows.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ class Voters:
     names: list[tuple[str, int]]
     """Arm and seed of each."""
     truth: NDArray[np.uint8]
-    """Digits of the rows, shape (n,)."""
+    """Digits of the rows, shape (n,); empty where all members trained on all rows."""
     probabilities: NDArray[np.float64]
     """Out-of-fold, shape (voters, n, 10)."""
     test_probabilities: NDArray[np.float64]
@@ -31,14 +31,14 @@ class Voters:
 
 
 def voters_of(members: Sequence[Member], digits: Digits) -> Voters | None:
-    """The voters that predicted most rows; None if there are not two, or no validation rows."""
+    """The voters that predicted most rows; None if there are not two."""
     groups: dict[tuple[str, int], list[Member]] = defaultdict(list)
     for member in members:
         groups[member.arm, member.spec.seed].append(member)
     parts = {name: out_of_fold(group) for name, group in groups.items()}
     widest = max((rows for rows, _ in parts.values()), key=len)
     names = [name for name, (rows, _) in parts.items() if np.array_equal(rows, widest)]
-    if len(names) < 2 or not len(widest):
+    if len(names) < 2:
         return None
     return Voters(
         names,

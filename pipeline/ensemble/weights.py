@@ -1,7 +1,7 @@
-"""Votes of unequal weight, fitted on out-of-fold predictions, and whether they are worth it.
+"""Votes of unequal weight, fitted on out-of-fold predictions.
 
-What is fitted on rows cannot be judged on them: the gain over equal votes is measured by nested cross-validation, the
-weights of each part fitted on the others.
+Weights are fitted on validation rows only, never on held-back labels. What is fitted on rows cannot be judged on them:
+evidence/selections.py measures the gain on others.
 
 References: Caruana et al. 2004, "Ensemble selection from libraries of models" (greedy selection with replacement);
 Breiman 1996, "Stacked regressions" (weights that are not negative). Both minimise the log loss of the vote.
@@ -17,11 +17,12 @@ from pipeline.config.errors import RunError
 from pipeline.config.schema import Vote
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import soft_vote
-from pipeline.ensemble.voters import Voters, voters_of
+from pipeline.ensemble.voters import voters_of
 from pipeline.records.members import Member
+from pipeline.records.scores import TINY, log_loss
 
 ROUNDS = 50  # of greedy selection
-TINY = 1e-7  # probability below which a loss counts no further
+TOLERANCE = 1e-12  # of SLSQP; with its default, 1e-6, it stops at equal weights where the log loss is near 0.02
 
 
 def greedy_weights(of_truth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -36,7 +37,7 @@ def greedy_weights(of_truth: NDArray[np.float64]) -> NDArray[np.float64]:
     counts, best_counts, best = np.zeros(len(of_truth)), np.zeros(len(of_truth)), np.inf
     total = np.zeros(of_truth.shape[1])
     for size in range(1, ROUNDS + 1):
-        losses = [_log_loss((total + voter) / size) for voter in of_truth]
+        losses = [log_loss((total + voter) / size) for voter in of_truth]
         choice = int(np.argmin(losses))
         counts[choice] += 1
         total += of_truth[choice]
@@ -50,7 +51,7 @@ def fitted_weights(of_truth: NDArray[np.float64]) -> NDArray[np.float64]:
     voters = len(of_truth)
 
     def loss(weights: NDArray[np.float64]) -> float:
-        return _log_loss(weights @ of_truth)
+        return log_loss(weights @ of_truth)
 
     def slope(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(-(of_truth / np.maximum(weights @ of_truth, TINY)).mean(axis=1))
@@ -62,6 +63,7 @@ def fitted_weights(of_truth: NDArray[np.float64]) -> NDArray[np.float64]:
         method="SLSQP",
         bounds=Bounds(0, 1),
         constraints=LinearConstraint(np.ones(voters), 1, 1),
+        options={"ftol": TOLERANCE},
     )
     weights = np.clip(found.x, 0, None)
     return weights / weights.sum()
@@ -82,17 +84,16 @@ def cast_votes(method: Vote, members: Sequence[Member], digits: Digits) -> NDArr
     if method == "equal":
         return soft_vote([member.test_probabilities for member in members])
     voters = voters_of(members, digits)
-    if voters is None:
+    if voters is None or not len(voters.truth):
         raise RunError(
             f"--vote {method} needs two finished members, of another arm or seed, that were validated on the same "
             "rows. Nothing is lost: --vote equal writes the submission."
         )
-    return np.tensordot(METHODS[method](_of_truth(voters)), voters.test_probabilities, axes=1)
+    return np.tensordot(
+        METHODS[method](probabilities_of_truth(voters.probabilities, voters.truth)), voters.test_probabilities, axes=1
+    )
 
 
-def _of_truth(voters: Voters) -> NDArray[np.float64]:
-    return voters.probabilities[:, np.arange(len(voters.truth)), voters.truth]
-
-
-def _log_loss(of_truth: NDArray[np.float64]) -> float:
-    return float(-np.log(np.maximum(of_truth, TINY)).mean())
+def probabilities_of_truth(probabilities: NDArray[np.float64], truth: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The probability that each voter gives to the right digit, (voters, n), from (voters, n, 10) and digits (n,)."""
+    return probabilities[:, np.arange(len(truth)), truth]

@@ -1,17 +1,52 @@
 """Whether members that are compared as a pair shared all but the activation, proved by what they recorded."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from itertools import combinations
+from typing import Any
 
 from pipeline.records.members import Member
 
-# What the members of a pair record a digest of, in words.
-FINGERPRINTS = {
-    "rows": "the training and validation rows",
-    "draws": "the order and the augmentation of every image",
-    "initial_weights": "the initial weights",
-}
+
+class Shared(StrEnum):
+    """What the two members of a pair should have in common."""
+
+    ROWS = "rows"
+    DRAWS = "draws"
+    INITIAL_WEIGHTS = "initial_weights"
+    DROPOUT = "dropout"
+    LEARNING_RATES = "learning_rates"
+
+
+# Without these, two members are no pair.
+REQUIRED = (Shared.ROWS, Shared.DRAWS, Shared.INITIAL_WEIGHTS)
+
+
+@dataclass(frozen=True)
+class Unequal:
+    """Something that pairs of two arms did not have in common, or that they did not record."""
+
+    first: str
+    second: str
+    what: Shared
+    recorded: bool
+    """False where a member did not record it, so that nobody can tell."""
+    pairs: int
+    """How many pairs, and of how many."""
+    of: int
+    seed: int
+    """The first such pair."""
+    fold: int | None
+
+
+@dataclass(frozen=True)
+class Fairness:
+    """Which arms may be compared pair by pair, and what their pairs did not share."""
+
+    fair: list[tuple[str, str]]
+    """Arms, the later first, whose pairs shared all that is required."""
+    unequal: list[Unequal]
 
 
 def partners(ours: Sequence[Member], theirs: Sequence[Member]) -> list[tuple[Member, Member]]:
@@ -21,41 +56,32 @@ def partners(ours: Sequence[Member], theirs: Sequence[Member]) -> list[tuple[Mem
     return [(member, others[key]) for member, key in zip(ours, keys, strict=True) if key in others]
 
 
-def check_fairness(groups: Mapping[str, Sequence[Member]]) -> tuple[set[tuple[str, str]], str]:
-    """Which arms may be compared pair by pair, by the digests that their members recorded.
-
-    Args:
-        groups: The members by arm.
-
-    Returns:
-        The fair couples of arms, the later arm first, and what was found, in words; empty where no two members share
-        seed and fold.
-    """
-    fair: set[tuple[str, str]] = set()
-    unfair: dict[str, list[str]] = defaultdict(list)
+def check_fairness(groups: Mapping[str, Sequence[Member]]) -> Fairness:
+    """Compare what the members of each pair recorded; `groups` are the members by arm."""
+    fair, unequal = [], []
     for (second, theirs), (first, ours) in combinations(groups.items(), 2):
-        pairs = partners(ours, theirs)
-        if difference := next(filter(None, (_difference(*pair) for pair in pairs)), None):
-            unfair[difference].append(f"{first} and {second}")
-        elif pairs:
-            fair.add((first, second))
-    told = (
-        [f"Checked by digests: within each pair the members shared {', '.join(FINGERPRINTS.values())}."] if fair else []
-    )
-    told += [
-        f"Not compared pair by pair: {', '.join(arms)}. Their members {difference}."
-        for difference, arms in unfair.items()
-    ]
-    return fair, " ".join(told)
+        if pairs := partners(ours, theirs):
+            found = [u for what in Shared if (u := _unequal(first, second, what, pairs))]
+            unequal += found
+            if not any(u.what in REQUIRED for u in found):
+                fair.append((first, second))
+    return Fairness(fair, unequal)
 
 
-def _difference(one: Member, other: Member) -> str | None:
-    """What two members do not have in common, or cannot prove to have; None if nothing."""
-    where = f"of seed {one.spec.seed}, fold {'none' if one.spec.fold is None else one.spec.fold}"
-    for kind, words in FINGERPRINTS.items():
-        ours, theirs = one.fingerprints.get(kind), other.fingerprints.get(kind)
-        if ours is None or theirs is None:
-            return f"{where}, did not record {words}"
-        if ours != theirs:
-            return f"{where}, did not share {words}"
-    return None
+def _unequal(first: str, second: str, what: Shared, pairs: Sequence[tuple[Member, Member]]) -> Unequal | None:
+    """What the pairs of two arms do not have in common, or cannot prove to have; None if nothing."""
+    records = [(_recorded(one, what), _recorded(other, what)) for one, other in pairs]
+    odd = [i for i, (ours, theirs) in enumerate(records) if ours is None or ours != theirs]
+    if not odd:
+        return None
+    spec = pairs[odd[0]][0].spec
+    recorded = all(record is not None for i in odd for record in records[i])
+    return Unequal(first, second, what, recorded, len(odd), len(pairs), spec.seed, spec.fold)
+
+
+def _recorded(member: Member, what: Shared) -> Any:
+    """What a member recorded; None if it did not."""
+    if what is not Shared.LEARNING_RATES:
+        return member.fingerprints.get(what)
+    rates = [record.get("learning_rate") for record in member.history]
+    return rates if rates and None not in rates else None

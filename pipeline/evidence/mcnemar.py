@@ -4,16 +4,18 @@ McNemar 1947, "Note on the sampling error of the difference between correlated p
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
 from pipeline.evidence.fairness import partners
-from pipeline.evidence.pairs import holm
+from pipeline.evidence.sign_flip import holm
 from pipeline.records.members import Member
 
 
@@ -31,44 +33,52 @@ class McNemar:
     only_first_right: int
     only_second_right: int
     p_value: float
-    """Two-sided; of the hypothesis that the two are equally likely to be the one that is right."""
+    """Raw, two-sided; of the hypothesis that the two are equally likely to be the one that is right."""
     p_adjusted: float
     """The same, after Holm's correction for all arms compared on these rows."""
 
 
 def mcnemar_tests(groups: Mapping[str, Sequence[Member]], digits: Digits) -> list[McNemar]:
     """The tests between each two arms that have partners, on their validation rows and on the held-back images."""
-    tests = [
-        test
+    counts = [
+        (first, second, rows, *_only_right(*right))
         for (first, a), (second, b) in combinations(groups.items(), 2)
-        for test in _tests(first, second, partners(a, b), digits)
+        for rows, right in _readings(partners(a, b), digits).items()
     ]
-    adjusted = {
-        rows: iter(holm([test.p_value for test in tests if test.rows == rows])) for rows in {t.rows for t in tests}
-    }
-    return [replace(test, p_adjusted=next(adjusted[test.rows])) for test in tests]
+    p_values = [mcnemar_p(only_first, only_second) for *_, only_first, only_second in counts]
+    adjusted: dict[int, float] = {}
+    for rows in {count[2] for count in counts}:
+        at = [i for i, count in enumerate(counts) if count[2] == rows]
+        adjusted |= dict(zip(at, holm([p_values[i] for i in at]), strict=True))
+    return [McNemar(*count, p_values[i], adjusted[i]) for i, count in enumerate(counts)]
 
 
-def mcnemar(first: str, second: str, rows: str, first_right: Any, second_right: Any) -> McNemar:
-    """Exact McNemar test from two boolean arrays, shape (n,): whether each image was predicted right."""
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((second_right & ~first_right).sum())
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Exact two-sided p-value of two counts: the images that only one of two networks, or votes, reads right.
+
+    >>> mcnemar_p(0, 5)
+    0.0625
+    """
     discordant = only_first + only_second
-    p_value = float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
-    return McNemar(first, second, rows, only_first, only_second, p_value, p_value)
+    return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
 
-def _tests(first: str, second: str, pairs: Sequence[tuple[Member, Member]], digits: Digits) -> list[McNemar]:
+def _only_right(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[int, int]:
+    """On how many images only the first is right, and only the second."""
+    return int((first & ~second).sum()), int((second & ~first).sum())
+
+
+def _readings(pairs: Sequence[tuple[Member, Member]], digits: Digits) -> dict[str, tuple[Any, Any]]:
+    """Whether the votes of the first members, and of the second, are right: by the kind of rows, per image."""
     if not pairs:
-        return []
-    tests = []
+        return {}
+    found = {}
     a, b = zip(*pairs, strict=True)
-    (rows_a, validation_a), (rows_b, validation_b) = out_of_fold(a), out_of_fold(b)
+    (rows_a, votes_a), (rows_b, votes_b) = out_of_fold(a), out_of_fold(b)
     if len(rows_a) and rows_a.tolist() == rows_b.tolist():
         truth = digits.labels[rows_a]
-        right_a, right_b = predicted_labels(validation_a) == truth, predicted_labels(validation_b) == truth
-        tests.append(mcnemar(first, second, "validation", right_a, right_b))
+        found["validation"] = (predicted_labels(votes_a) == truth, predicted_labels(votes_b) == truth)
     if (known := digits.held_back_labels) is not None:
-        right_a, right_b = (predicted_labels(soft_vote([m.test_probabilities for m in g])) == known for g in (a, b))
-        tests.append(mcnemar(first, second, "held back", right_a, right_b))
-    return tests
+        votes_a, votes_b = (soft_vote([m.test_probabilities for m in group]) for group in (a, b))
+        found["held back"] = (predicted_labels(votes_a) == known, predicted_labels(votes_b) == known)
+    return found

@@ -1,151 +1,99 @@
-"""Paired statistics between two arms: by how much two activations differ, and how sure that is.
+"""Pairs of networks: two members of the same seed and fold, which share everything but the activation.
 
-A pair is two members of the same seed and fold, which share everything but the activation. What is estimated is the
-mean difference in accuracy over all seeds and images, so the interval counts both: seeds, because another seed gives
-other networks, and images, because another sample of digits gives other errors.
-
-References: Owen 2007, "The pigeonhole bootstrap" (resampling two crossed factors; its variance is not too small);
-Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks" (P(A > B) over paired seeds); Holm
-1979, "A simple sequentially rejective multiple test procedure".
+A pair reads its fold's validation rows and, where their digits are known, the held-back images: different images, which
+count alike. Validation rows are those of one fold, held-back images are common to all pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import permutation_test, ttest_1samp
-from statsmodels.stats.multitest import multipletests
 
-LEVEL = 0.05
-REPLICATES = 5000
-RESAMPLES = 9999
+from pipeline.data.digits import Digits
+from pipeline.ensemble.soft_vote import predicted_labels
+from pipeline.evidence.fairness import partners
+from pipeline.records.members import Member
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two members of the same seed and fold."""
+    """What two networks of one seed and fold read of the same images."""
 
-    fold: int
+    seed: int
+    fold: int | None
+    images: NDArray[np.int64]
+    """The images that they read, as `known_images` numbers them, shape (v,)."""
     difference: NDArray[np.int8]
-    """Per validation row of the fold: 1 where only the first is right, -1 where only the second is, else 0."""
+    """Per image: 1 where only the first is right, -1 where only the second is, else 0; shape (v,)."""
     time_ratio: float
     """Seconds per epoch, first over second."""
+    by_epoch: NDArray[np.float64]
+    """First minus second validation accuracy after each epoch, percentage points; empty if not both recorded it."""
+
+    @property
+    def net(self) -> int:
+        """Images that only the first reads right, less those that only the second does."""
+        return int(self.difference.sum(dtype=np.int64))
 
     @property
     def points(self) -> float:
         """Difference in accuracy, in percentage points."""
-        return 100 * float(self.difference.mean())
+        return 100 * self.net / len(self.images)
 
 
-@dataclass(frozen=True)
-class Paired:
-    """How the first of two arms compares with the second. Accuracies are in percentage points."""
-
-    first: str
-    second: str
-    points: list[float]
-    """Difference of each pair."""
-    difference: float
-    """Their mean."""
-    interval: tuple[float, float] | None
-    """95%, over seeds and images; None with a single pair, which shows no spread."""
-    equivalence_interval: tuple[float, float] | None
-    """90%, the one that decides on equivalence: two one-sided tests at 5%."""
-    first_better: float
-    """P(A > B): the share of pairs in which the first is better; ties count half."""
-    p_value: float | None
-    """Permutation test over pairs (signs flipped), two-sided."""
-    p_adjusted: float | None
-    """The same, after Holm's correction for all pairs of arms compared."""
-    time_ratio: float
-    """Seconds per epoch, first over second: geometric mean over pairs."""
-    time_interval: tuple[float, float] | None
-    """95%, over pairs (Student's t on logarithms)."""
-    verdict: str
-    """The headline."""
-    more_pairs: int | None
-    """How many more pairs would settle it, if the difference stays; 0 if it is settled, None if pairs alone cannot."""
+def pairs_of(groups: Mapping[str, Sequence[Member]], digits: Digits) -> dict[tuple[str, str], list[Pair]]:
+    """The pairs of each two arms, the later arm first; only arms that have some, on images of known digit."""
+    pairs = {}
+    for (second, theirs), (first, ours) in combinations(groups.items(), 2):
+        found = [_pair(one, other, digits) for one, other in partners(ours, theirs) if len(known_images(one, digits))]
+        if found:
+            pairs[first, second] = found
+    return pairs
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of several tests, each corrected for there being so many (Holm 1979)."""
-    if len(p_values) < 2:
-        return list(p_values)  # multipletests collects garbage at length
-    return [float(p) for p in multipletests(p_values, LEVEL, "holm")[1]]
+def known_images(member: Member, digits: Digits) -> NDArray[np.int64]:
+    """The images that a member did not train on and whose digit is known, numbered for the whole data, shape (v,).
 
-
-def bootstrap_means(
-    pairs: Sequence[Pair], generator: np.random.Generator, *, over_pairs: bool = True, over_images: bool = True
-) -> NDArray[np.float64]:
-    """Means of resampled pairs and images, in percentage points, shape (REPLICATES,).
-
-    Each replicate draws pairs with replacement and, in each fold, images with replacement, the same for all of the
-    fold's pairs.
+    First its validation rows, by their row; then the held-back images, numbered on from the labelled rows.
     """
-    points = np.empty((len(pairs), REPLICATES))
-    for fold in sorted({pair.fold for pair in pairs}):
-        at = [i for i, pair in enumerate(pairs) if pair.fold == fold]
-        differences = np.stack([pairs[i].difference for i in at])
-        images = differences.shape[1]
-        # Images on which no pair differs add nothing, wherever they are drawn: one column stands for them all.
-        differing = differences[:, differences.any(axis=0)].astype(np.float64)
-        chances = np.full(differing.shape[1] + 1, 1 / images)
-        chances[-1] = 1 - differing.shape[1] / images
-        drawn = generator.multinomial(images, chances, REPLICATES)[:, :-1] if over_images else np.ones(
-            (REPLICATES, differing.shape[1])
-        )  # fmt: skip
-        points[at] = 100 * differing @ drawn.T / images
-    if not over_pairs:
-        return points.mean(axis=0)
-    counts = generator.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), REPLICATES)
-    return (counts.T * points).mean(axis=0)
+    if digits.held_back_labels is None:
+        return member.validation_rows
+    held_back = len(digits.labels) + np.arange(len(digits.held_back_labels))
+    return np.concatenate([member.validation_rows, held_back])
 
 
-def measure(first: str, second: str, pairs: Sequence[Pair], generator: np.random.Generator) -> Paired:
-    """All numbers of a comparison that its own pairs give; the verdict is not among them."""
-    points = np.array([pair.points for pair in pairs])
-    several = len(pairs) > 1
-    means = bootstrap_means(pairs, generator) if several else None
-    logs = np.log([pair.time_ratio for pair in pairs])
-    return Paired(
-        first=first,
-        second=second,
-        points=points.tolist(),
-        difference=float(points.mean()),
-        interval=_interval(means, LEVEL),
-        equivalence_interval=_interval(means, 2 * LEVEL),
-        first_better=float((points > 0).mean() + (points == 0).mean() / 2),
-        p_value=_permutation(points, generator) if several else None,
-        p_adjusted=None,
-        time_ratio=float(np.exp(logs.mean())),
-        time_interval=_log_interval(logs),
-        verdict="",
-        more_pairs=None,
+def known_truth(images: NDArray[np.int64], digits: Digits) -> NDArray[np.uint8]:
+    """The digits of images so numbered, shape (v,)."""
+    held_back = digits.labels[:0] if digits.held_back_labels is None else digits.held_back_labels
+    return np.concatenate([digits.labels, held_back])[images]
+
+
+def known_probabilities(member: Member, digits: Digits) -> NDArray[np.float32]:
+    """What a member predicts for its known images, shape (v, 10)."""
+    if digits.held_back_labels is None:
+        return member.validation_probabilities
+    return np.concatenate([member.validation_probabilities, member.test_probabilities])
+
+
+def _pair(first: Member, second: Member, digits: Digits) -> Pair:
+    images = known_images(first, digits)
+    truth = known_truth(images, digits)
+    ours, theirs = (predicted_labels(known_probabilities(m, digits)) == truth for m in (first, second))
+    return Pair(
+        seed=first.spec.seed,
+        fold=first.spec.fold,
+        images=images,
+        difference=ours.astype(np.int8) - theirs.astype(np.int8),
+        time_ratio=median(first.seconds_per_epoch) / median(second.seconds_per_epoch),
+        by_epoch=_accuracy_differences(first.history, second.history),
     )
 
 
-def _interval(means: NDArray[np.float64] | None, level: float) -> tuple[float, float] | None:
-    if means is None:
-        return None
-    low, high = np.quantile(means, [level / 2, 1 - level / 2])
-    return float(low), float(high)
-
-
-def _permutation(points: NDArray[np.float64], generator: np.random.Generator) -> float:
-    """Two-sided p-value of a mean of zero: every sign is as likely as its opposite."""
-    if not points.any():
-        return 1.0
-    test = permutation_test(
-        (points,), np.mean, permutation_type="samples", vectorized=True, n_resamples=RESAMPLES, rng=generator
-    )
-    return float(test.pvalue)
-
-
-def _log_interval(logs: NDArray[np.float64]) -> tuple[float, float] | None:
-    if len(logs) < 2:
-        return None
-    if np.ptp(logs) == 0:
-        return float(np.exp(logs[0])), float(np.exp(logs[0]))
-    low, high = ttest_1samp(logs, 0).confidence_interval(1 - LEVEL)
-    return float(np.exp(low)), float(np.exp(high))
+def _accuracy_differences(first: Sequence[Any], second: Sequence[Any]) -> NDArray[np.float64]:
+    """By epoch, from two histories of one length."""
+    ours, theirs = ([r["validation_accuracy"] for r in h if "validation_accuracy" in r] for h in (first, second))
+    return 100 * (np.array(ours) - np.array(theirs)) if len(ours) == len(theirs) else np.empty(0)

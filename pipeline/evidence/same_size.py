@@ -1,69 +1,130 @@
-"""What each arm adds: ensembles of one size from one arm, from the other, and from both."""
+"""What mixing arms adds to a vote: ensembles of one size, all of one arm, all of the other, or half and half.
 
-from collections import defaultdict
-from collections.abc import Sequence
+Seeds are cut into blocks of the ensembles' size. A block's ensembles share its fold, and in a mixed one no two networks
+have the same seed: those would share initial weights and draws, and so more of their errors. Blocks have no network in
+common, so their gains are compared as pairs are.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
-from math import comb
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ensemble.soft_vote import predicted_labels
-from pipeline.ensemble.voters import Voters
+from pipeline.data.digits import Digits
+from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
+from pipeline.evidence.intervals import Interval, one_way, tally, two_way
+from pipeline.evidence.pairs import known_images, known_probabilities, known_truth
+from pipeline.records.members import Member
 
-MOST_ENSEMBLES = 100  # of one size and composition that are tried; drawn at random where there are more
+Wrong = NDArray[np.float64]  # per image, the share of ensembles that misread it
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How many errors fewer a mixed ensemble makes than one of a single arm."""
+
+    over: str
+    """That arm."""
+    errors: float
+    """Of the images; negative where the mixed ensemble makes more."""
+    interval: Interval
+    """95%, over images and, with two blocks or more, over seeds."""
 
 
 @dataclass(frozen=True)
 class SameSize:
-    """Ensembles of one size."""
+    """Ensembles of one size from two arms."""
 
-    composition: str
-    """Such as "4 relu" or "2 relu + 2 swish"."""
-    ensembles: int
-    """How many were tried."""
-    mean_errors: float
-    """Of one of them."""
+    size: int
+    first: str
+    second: str
+    blocks: int
+    """Blocks of disjoint seeds, each within one fold; of each come one ensemble per arm and two mixed ones."""
     images: int
+    """Distinct images; all errors are of so many."""
+    first_errors: float
+    """Of the ensemble of the first arm, on average."""
+    second_errors: float
+    mixed_errors: float
+    gains: list[Gain]
+    """Of the mixed ensemble, over the first arm and over the second."""
 
 
-def same_size(voters: Voters, held_back: NDArray[np.uint8] | None) -> list[SameSize]:
-    """Ensembles of the largest even size that two arms can both fill: of one, of the other, of half and half.
+@dataclass(frozen=True)
+class _Block:
+    images: NDArray[np.int64]
+    first: Wrong
+    second: Wrong
+    mixed: Wrong
+
+
+def same_size(groups: Mapping[str, Sequence[Member]], digits: Digits) -> list[SameSize]:
+    """Ensembles of 2, and of the largest even size that two arms can both fill, on images that they did not train on.
 
     Args:
-        voters: The run's voters.
-        held_back: Digits of the test images where they are known: then these are what is predicted.
+        groups: The members by arm.
+        digits: Their data; held-back images count where their digits are known.
     """
-    truth = voters.truth if held_back is None else held_back
-    probabilities = voters.probabilities if held_back is None else voters.test_probabilities
-    arms: dict[str, list[int]] = defaultdict(list)
-    for i, (arm, _) in enumerate(voters.names):
-        arms[arm].append(i)
-    found: dict[str, SameSize] = {}
-    for (first, ours), (second, theirs) in combinations(arms.items(), 2):
-        size = min(len(ours), len(theirs)) // 2 * 2
-        if not size:
-            continue
-        for name, parts in (
-            (f"{size} {first}", [(ours, size)]),
-            (f"{size} {second}", [(theirs, size)]),
-            (f"{size // 2} {first} + {size // 2} {second}", [(ours, size // 2), (theirs, size // 2)]),
-        ):
-            tried = _ensembles(parts)
-            errors = [int((predicted_labels(probabilities[list(e)].mean(axis=0)) != truth).sum()) for e in tried]
-            found[name] = SameSize(name, len(tried), float(np.mean(errors)), len(truth))
-    return list(found.values())
+    found = []
+    for (first, ours), (second, theirs) in combinations(groups.items(), 2):
+        folds = _common(ours, theirs)
+        largest = max((len(pairs) // 2 * 2 for pairs in folds), default=0)
+        for size in sorted({2, largest}) if largest else []:
+            blocks = [block for pairs in folds for block in _blocks(pairs, size, digits)]
+            if blocks:
+                found.append(_summary(size, first, second, blocks))
+    return found
 
 
-def _ensembles(parts: Sequence[tuple[Sequence[int], int]]) -> list[tuple[Any, ...]]:
-    """Ways of taking so many of each group: all of them, or as many at random as are tried at most."""
-    if np.prod([comb(len(group), count) for group, count in parts]) <= MOST_ENSEMBLES:
-        chosen = product(*(combinations(group, count) for group, count in parts))
-        return [sum(choice, ()) for choice in chosen]
-    generator = np.random.default_rng(0)
-    return [
-        tuple(np.concatenate([generator.choice(group, count, replace=False) for group, count in parts]))
-        for _ in range(MOST_ENSEMBLES)
-    ]
+def _common(ours: Sequence[Member], theirs: Sequence[Member]) -> list[list[tuple[Member, Member]]]:
+    """For each fold, the members of two arms by seed; only seeds that both have."""
+    one, other = ({(m.spec.fold, m.spec.seed): m for m in group} for group in (ours, theirs))
+    keys = sorted(one.keys() & other.keys(), key=str)
+    return [[(one[k], other[k]) for k in keys if k[0] == fold] for fold in dict.fromkeys(fold for fold, _ in keys)]
+
+
+def _blocks(pairs: Sequence[tuple[Member, Member]], size: int, digits: Digits) -> Iterator[_Block]:
+    images = known_images(pairs[0][0], digits)
+    if not len(images):
+        return
+    truth = known_truth(images, digits)
+
+    def wrong(*members: Member) -> Wrong:
+        votes = soft_vote([known_probabilities(member, digits) for member in members])
+        return (predicted_labels(votes) != truth).astype(np.float64)
+
+    for start in range(0, len(pairs) - size + 1, size):
+        first, second = zip(*pairs[start : start + size], strict=True)
+        half = size // 2
+        mixed = wrong(*first[:half], *second[half:]), wrong(*first[half:], *second[:half])
+        yield _Block(images, wrong(*first), wrong(*second), np.mean(mixed, axis=0))
+
+
+def _summary(size: int, first: str, second: str, blocks: Sequence[_Block]) -> SameSize:
+    images = len(np.unique(np.concatenate([block.images for block in blocks])))
+
+    def errors(wrong: Sequence[Wrong]) -> float:
+        return float(images * np.concatenate(wrong).mean())
+
+    def gain(over: str, pure: Sequence[Wrong]) -> Gain:
+        readings: list[Any] = [own - block.mixed for own, block in zip(pure, blocks, strict=True)]
+        sums = tally([block.images for block in blocks], readings)
+        spread = two_way(sums) if len(blocks) > 1 else one_way(sums)
+        low, high, mean = (float(points * images / 100) for points in (*spread.interval(), spread.difference))
+        return Gain(over, mean, (low, high))
+
+    ours, theirs = [block.first for block in blocks], [block.second for block in blocks]
+    return SameSize(
+        size=size,
+        first=first,
+        second=second,
+        blocks=len(blocks),
+        images=images,
+        first_errors=errors(ours),
+        second_errors=errors(theirs),
+        mixed_errors=errors([block.mixed for block in blocks]),
+        gains=[gain(first, ours), gain(second, theirs)],
+    )

@@ -1,6 +1,13 @@
-"""Whether unequal votes are worth it, judged by nested cross-validation."""
+"""Whether unequal votes are worth it: judged on images that the weights were not fitted on.
 
+On validation rows this takes nested cross-validation: the weights of each part are fitted on the others. Held-back
+images judge the weights that were fitted on all validation rows. Where there are no validation rows, nested
+cross-validation on the held-back images tells what weights could do; no submission may use those.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,15 +15,12 @@ from sklearn.model_selection import KFold
 
 from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.ensemble.voters import Voters
-from pipeline.ensemble.weights import METHODS, _of_truth
+from pipeline.ensemble.weights import METHODS, probabilities_of_truth
+from pipeline.evidence.intervals import Interval, one_way, tally
 
 PARTS = 5  # of the nested cross-validation
-
-
-FEWEST_ROWS = 100  # fewer say nothing of weights
-
-
-BOOTSTRAPS = 9999
+FEWEST_ROWS = 100  # fewer say nothing about weights
+Weigh = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -25,46 +29,73 @@ class Selection:
 
     method: str
     weights: dict[str, float]
-    """Fitted on all rows; of each voter, as "swish, seed 3"."""
+    """Fitted on all validation rows; of each voter, as "swish, seed 3". Empty without such rows."""
     gain: float
-    """In accuracy over equal votes, in percentage points, on rows that the weights were not fitted on."""
-    interval: tuple[float, float]
+    """In accuracy over equal votes, in percentage points, on images that the weights were not fitted on."""
+    interval: Interval
     """95%, over images: for these networks."""
-    images: int
+    validation_images: int
+    """Images that it is judged on, of the validation rows."""
+    held_back_images: int
+    """The same, of the held-back images."""
 
     @property
     def recommended(self) -> bool:
-        """Whether the gain clears its interval."""
-        return self.interval[0] > 0
+        """Whether the gain clears its interval, with weights that a submission may use."""
+        return bool(self.weights) and self.interval[0] > 0
 
 
-def judge_selections(voters: Voters) -> list[Selection]:
-    """Every method against equal votes; none with too few rows to fit on."""
-    rows = len(voters.truth)
-    if rows < FEWEST_ROWS:
-        return []
-    of_truth = _of_truth(voters)
-    equal = predicted_labels(voters.probabilities.mean(axis=0)) == voters.truth
-    found = []
-    for method, weigh in METHODS.items():
-        right = np.zeros(rows, bool)
-        for fitted, judged in KFold(PARTS, shuffle=True, random_state=0).split(equal):
-            vote = np.tensordot(weigh(of_truth[:, fitted]), voters.probabilities[:, judged], axes=1)
-            right[judged] = predicted_labels(vote) == voters.truth[judged]
-        gain, interval = _gain(right, equal)
-        weights = {
-            f"{arm}, seed {seed}": round(float(w), 4)
-            for (arm, seed), w in zip(voters.names, weigh(of_truth), strict=True)
-        }
-        found.append(Selection(method, weights, gain, interval, rows))
-    return found
+def judge_selections(voters: Voters, held_back: NDArray[np.uint8] | None) -> list[Selection]:
+    """Every method against equal votes; none with too few images to fit on or to judge by.
+
+    Args:
+        voters: The run's voters.
+        held_back: Digits of the test images, shape (m,), where they are known.
+    """
+    return [found for method, weigh in METHODS.items() if (found := _judge(method, weigh, voters, held_back))]
 
 
-def _gain(right: NDArray[np.bool_], equal: NDArray[np.bool_]) -> tuple[float, tuple[float, float]]:
-    """Difference in accuracy, in percentage points, and its 95% percentile bootstrap interval over images."""
-    better, worse, rows = int((right & ~equal).sum()), int((equal & ~right).sum()), len(right)
-    # Of a resample of the images only these three counts matter.
-    shares = [better / rows, worse / rows, (rows - better - worse) / rows]
-    counts = np.random.default_rng(0).multinomial(rows, shares, BOOTSTRAPS)
-    low, high = np.quantile((counts[:, 0] - counts[:, 1]) * 100 / rows, [0.025, 0.975])
-    return 100 * (better - worse) / rows, (float(low), float(high))
+def _judge(method: str, weigh: Weigh, voters: Voters, held_back: NDArray[np.uint8] | None) -> Selection | None:
+    weights = None
+    validation = no_rows = np.empty(0, np.int8)
+    if len(voters.truth) >= FEWEST_ROWS:
+        weights = weigh(probabilities_of_truth(voters.probabilities, voters.truth))
+        validation = _nested(weigh, voters.probabilities, voters.truth)
+    if held_back is None or len(held_back) < FEWEST_ROWS:
+        judged = no_rows
+    elif weights is not None:
+        judged = _against_equal(weights, voters.test_probabilities, held_back)
+    else:
+        judged = _nested(weigh, voters.test_probabilities, held_back)
+    readings = np.concatenate([validation, judged])
+    if not len(readings):
+        return None
+    spread = one_way(tally([np.arange(len(readings))], [readings]))
+    low, high = spread.interval()
+    names = [f"{arm}, seed {seed}" for arm, seed in voters.names]
+    return Selection(
+        method=method,
+        weights={} if weights is None else {n: round(float(w), 4) for n, w in zip(names, weights, strict=True)},
+        gain=float(spread.difference),
+        interval=(float(low), float(high)),
+        validation_images=len(validation),
+        held_back_images=len(judged),
+    )
+
+
+def _nested(weigh: Weigh, probabilities: NDArray[np.float64], truth: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """`_against_equal` for each part of the images, with the weights that the others give."""
+    readings = np.zeros(len(truth), np.int8)
+    of_truth = probabilities_of_truth(probabilities, truth)
+    for fitted, judged in KFold(PARTS, shuffle=True, random_state=0).split(truth):
+        readings[judged] = _against_equal(weigh(of_truth[:, fitted]), probabilities[:, judged], truth[judged])
+    return readings
+
+
+def _against_equal(weights: Any, probabilities: NDArray[np.float64], truth: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Per image: 1 where only the weighted vote is right, -1 where only the equal one is, else 0."""
+    weighted, equal = (
+        predicted_labels(np.tensordot(w, probabilities, axes=1)) == truth
+        for w in (weights, np.full(len(weights), 1 / len(weights)))
+    )
+    return weighted.astype(np.int8) - equal.astype(np.int8)

@@ -1,97 +1,128 @@
-"""What pairs of members say in words: which of two arms is better, or that they are equal, or what it takes to tell."""
+"""What the pairs of two arms show: which is better, that they are equal, or that they cannot tell."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
-from scipy.stats import norm
 
-from pipeline.evidence.pairs import LEVEL, Pair, Paired, bootstrap_means, holm, measure
+from pipeline.evidence.epochs import EpochSpan, differences_by_epoch, late_difference
+from pipeline.evidence.intervals import LEVEL, Interval, Spread, student_interval, tally, two_way
+from pipeline.evidence.pairs import Pair
+from pipeline.evidence.power import Power, powers
+from pipeline.evidence.sign_flip import fewest_pairs, holm, sign_flip
 
 MARGIN = 0.03  # percentage points; closer than this, two activations are as good as each other here
-MOST_PAIRS = 1000  # a need beyond this is no plan
+SOUND_PAIRS = 5  # from here on, intervals cover what they say
 
 
-def compare_pairs(pairs: Mapping[tuple[str, str], Sequence[Pair]], seed: int = 0) -> list[Paired]:
-    """Compare arms from their pairs.
+class Verdict(StrEnum):
+    """The outcome of a comparison."""
 
-    Args:
-        pairs: By the names of two arms, at least one pair each.
-        seed: Seed of the bootstrap and of the permutations.
-    """
-    generator = np.random.default_rng(seed)
-    results = [measure(first, second, list(group), generator) for (first, second), group in pairs.items()]
-    adjusted = iter(holm([result.p_value for result in results if result.p_value is not None]))
-    results = [r if r.p_value is None else replace(r, p_adjusted=next(adjusted)) for r in results]
-    return [_judged(result, list(group)) for result, group in zip(results, pairs.values(), strict=True)]
+    FIRST_BETTER = "first better"
+    SECOND_BETTER = "second better"
+    EQUIVALENT = "equivalent"
+    NOT_SHOWN = "not shown"
+    TOO_FEW_PAIRS = "too few pairs"
 
 
-def _judged(result: Paired, pairs: list[Pair]) -> Paired:
-    """Add the headline and what would settle the matter."""
-    first, second = result.first, result.second
-    if result.interval is None or result.equivalence_interval is None or result.p_adjusted is None:
-        verdict = f"{first} against {second}: one pair of networks, which shows no spread and so decides nothing"
-        return replace(result, verdict=verdict)
-    low, high = result.interval
-    if result.p_adjusted < LEVEL and low > 0:
-        return replace(result, verdict=f"{first} is better than {second}", more_pairs=0)
-    if result.p_adjusted < LEVEL and high < 0:
-        return replace(result, verdict=f"{second} is better than {first}", more_pairs=0)
-    low, high = result.equivalence_interval
-    if low > -MARGIN and high < MARGIN and _can_show_equivalence(pairs):
-        verdict = f"{first} and {second} are equivalent within {MARGIN} points"
-        return replace(result, verdict=verdict, more_pairs=0)
-    verdict = f"no difference between {first} and {second} is shown"
-    return replace(result, verdict=verdict, more_pairs=_more_pairs(result.difference, pairs))
+@dataclass(frozen=True)
+class Paired:
+    """How the first of two arms compares with the second. Differences in accuracy are in percentage points."""
+
+    first: str
+    second: str
+    verdict: Verdict
+    seeds: list[int]
+    """Of each pair, as are the next three."""
+    folds: list[int | None]
+    points: list[float]
+    """Its difference in accuracy."""
+    nets: list[int]
+    """Images that only the first reads right, less those that only the second does."""
+    images: int
+    """Distinct images that were read."""
+    difference: float
+    """In accuracy over all pairs and images."""
+    interval: Interval | None
+    """95%, over seeds and images; None with a single pair, which shows no spread."""
+    equivalence_interval: Interval | None
+    """90%, the one that decides on equivalence: two one-sided tests at 5%."""
+    first_better: float
+    """P(A > B): the share of pairs in which the first is better; ties count half (Bouthillier et al. 2021)."""
+    p_value: float
+    """Sign-flip test over pairs, two-sided, raw."""
+    p_adjusted: float
+    """The same after Holm's correction for all arms compared; decides on the verdict."""
+    fewest_pairs: int
+    """With fewer pairs than these, no difference can be shown."""
+    powers: list[Power]
+    """The chance to show a true difference of 0.03 and of 0.05 points; empty with a single pair."""
+    by_epoch: list[EpochSpan]
+    """The difference in validation accuracy after each epoch; empty without validation rows."""
+    late: EpochSpan | None
+    """The same on average over the last third of the epochs."""
+    time_ratio: float
+    """Seconds per epoch, first over second: geometric mean over pairs."""
+    time_interval: Interval | None
+    """95%, over pairs (Student's t on logarithms)."""
 
 
-def _can_show_equivalence(pairs: Sequence[Pair]) -> bool:
-    """Whether there are enough images: what none of n shows may still befall 3 in n (the rule of three)."""
-    images = sum({pair.fold: len(pair.difference) for pair in pairs}.values())
-    return 100 * 3 / images < MARGIN
+def compare_pairs(pairs: Mapping[tuple[str, str], Sequence[Pair]]) -> list[Paired]:
+    """Compare arms from their pairs; `pairs` by the names of two arms, at least one pair each."""
+    p_values = [sign_flip([pair.net for pair in group]) for group in pairs.values()]
+    return [
+        _paired(arms, group, p_value, p_adjusted, len(pairs))
+        for (arms, group), p_value, p_adjusted in zip(pairs.items(), p_values, holm(p_values), strict=True)
+    ]
 
 
-def _more_pairs(difference: float, pairs: list[Pair]) -> int | None:
-    """Pairs to add until the difference, if it stays, is shown, or equivalence is; None if more images are needed."""
-    of_pairs = float(np.var([pair.points for pair in pairs], ddof=1))
-    of_images = float(np.var(bootstrap_means(pairs, np.random.default_rng(0), over_pairs=False)))
-    ways = [(abs(difference), LEVEL)]
-    if _can_show_equivalence(pairs):
-        ways.append((MARGIN - abs(difference), 2 * LEVEL))
-    needs = []
-    for width, level in ways:
-        # The interval's half-width is z·sqrt(of_pairs / n + of_images); it has to be below `width`.
-        left = (width / norm.ppf(1 - level / 2)) ** 2 - of_images
-        if width > 0 and left > 0:
-            needs.append(max(math.ceil(of_pairs / left), len(pairs) + 1))
-    return min(needs) - len(pairs) if needs and min(needs) <= MOST_PAIRS else None
+def judge(spread: Spread, images: int, p_adjusted: float, tests: int) -> Verdict:
+    """The verdict of two or more pairs on so many distinct images, one of so many tests."""
+    low, high = spread.interval()
+    if p_adjusted < LEVEL and low > 0:
+        return Verdict.FIRST_BETTER
+    if p_adjusted < LEVEL and high < 0:
+        return Verdict.SECOND_BETTER
+    low, high = spread.interval(2 * LEVEL)
+    # What none of n images shows may still befall 3 in n (the rule of three).
+    if spread.pairs >= SOUND_PAIRS and low > -MARGIN and high < MARGIN and 100 * 3 / images < MARGIN:
+        return Verdict.EQUIVALENT
+    return Verdict.TOO_FEW_PAIRS if spread.pairs < fewest_pairs(tests) else Verdict.NOT_SHOWN
 
 
-def describe(result: Paired) -> str:
-    """The headline and the numbers behind it."""
-    return f"{result.verdict}: {details(result)}"
-
-
-def details(result: Paired) -> str:
-    """The numbers behind the headline, in a sentence or two."""
-    text = f"{result.difference:+z.3f} points"  # z: a mean that rounds to zero has no sign
-    if result.interval:
-        text += f" (95% interval {result.interval[0]:+z.3f} to {result.interval[1]:+z.3f})"
-    text += f" over {_pairs(len(result.points))}"
-    if result.p_adjusted is not None:
-        text += f", P({result.first} > {result.second}) = {result.first_better:.2f}, p = {result.p_adjusted:.3g}"
-    if result.interval and result.more_pairs is None:
-        text += ". More pairs alone would not settle it: it takes more images"
-    elif result.more_pairs:
-        text += f". If the difference stays, about {_pairs(result.more_pairs, 'more ')} would settle it (--seeds)"
-    ratio = f"{result.time_ratio:.2f}" + (
-        f" (95% interval {result.time_interval[0]:.2f} to {result.time_interval[1]:.2f})"
-        if result.time_interval
-        else ""
+def _paired(arms: tuple[str, str], pairs: Sequence[Pair], p_value: float, p_adjusted: float, tests: int) -> Paired:
+    points = np.array([pair.points for pair in pairs])
+    sums = tally([pair.images for pair in pairs], [pair.difference for pair in pairs])
+    images = len(np.unique(np.concatenate([pair.images for pair in pairs])))
+    spread = two_way(sums) if len(pairs) > 1 else None
+    curves = [pair.by_epoch for pair in pairs]
+    logs = np.log([pair.time_ratio for pair in pairs])
+    time_interval = student_interval(logs)
+    return Paired(
+        first=arms[0],
+        second=arms[1],
+        verdict=judge(spread, images, p_adjusted, tests) if spread else Verdict.TOO_FEW_PAIRS,
+        seeds=[pair.seed for pair in pairs],
+        folds=[pair.fold for pair in pairs],
+        points=points.tolist(),
+        nets=[pair.net for pair in pairs],
+        images=images,
+        difference=float(100 * sums.nets.sum() / sums.images.sum()),
+        interval=_floats(spread.interval()) if spread else None,
+        equivalence_interval=_floats(spread.interval(2 * LEVEL)) if spread else None,
+        first_better=float((points > 0).mean() + (points == 0).mean() / 2),
+        p_value=p_value,
+        p_adjusted=p_adjusted,
+        fewest_pairs=fewest_pairs(tests),
+        powers=powers(spread, tests) if spread else [],
+        by_epoch=differences_by_epoch(curves),
+        late=late_difference(curves),
+        time_ratio=float(np.exp(logs.mean())),
+        time_interval=(float(np.exp(time_interval[0])), float(np.exp(time_interval[1]))) if time_interval else None,
     )
-    return f"{text}. Time per epoch: {ratio} times {result.second}'s."
 
 
-def _pairs(count: int, more: str = "") -> str:
-    return f"{count} {more}pair{'s' if count != 1 else ''}"
+def _floats(interval: Interval) -> Interval:
+    low, high = interval
+    return float(low), float(high)

@@ -37,7 +37,7 @@ class Member:
     environment: dict[str, str]
     """Versions, hardware and precision it was trained with."""
     fingerprints: dict[str, str]
-    """SHA-256 of what it shares with the other arms of its seed and fold: rows, draws, initial_weights."""
+    """SHA-256 of what it shares with the other arms of its seed and fold: rows, draws, initial_weights, dropout."""
     activations: Sequence[ActivationCurve]
     """Its activations, in the order of the layers."""
     label: str | None = None

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
 from pipeline.ensemble.soft_vote import predicted_labels
-from pipeline.evidence.pairs import Paired
-from pipeline.evidence.verdict import MARGIN
+from pipeline.evidence.verdict import MARGIN, Paired
 from pipeline.records.members import Member, group_by_arm
 from pipeline.report.scored_images import ScoredImages, calibration
 

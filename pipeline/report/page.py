@@ -11,7 +11,6 @@ from jinja2 import Environment
 from pipeline.config.schema import RunConfig, to_json
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
-from pipeline.evidence.verdict import details
 from pipeline.records.atomic import atomic_replace, atomic_write_json
 from pipeline.records.members import Member, group_by_arm, write_metrics
 from pipeline.records.run_folder import RunFolder
@@ -26,7 +25,8 @@ from pipeline.report.figures import (
 )
 from pipeline.report.galleries import disagreements, misread_by_all
 from pipeline.report.scored_images import score_images
-from pipeline.report.sentences import ensemble_lines, mcnemar_lines, used_columns
+from pipeline.report.sentences import details, ensemble_lines, fairness_lines, headline, mcnemar_lines
+from pipeline.report.table import used_columns
 
 TEMPLATE = """\
 <!doctype html>
@@ -55,10 +55,10 @@ TEMPLATE = """\
 <p>Data: {{ source }}; {{ labelled }} labelled images, {{ unlabelled }} to predict.</p>
 {% if note %}<p class="failed">{{ note }}</p>{% endif %}
 {% for result in paired %}
-{% if loop.first %}<p class="headline">{{ result.verdict[:1] | upper }}{{ result.verdict[1:] }}.</p>
-<p>{% else %}<p><b>{{ result.verdict }}</b>: {% endif %}{{ details(result) }}</p>
+{% if loop.first %}<p class="headline">{{ headline(result)[:1] | upper }}{{ headline(result)[1:] }}.</p>
+<p>{% else %}<p><b>{{ headline(result) }}</b>: {% endif %}{{ details(result) }}</p>
 {% endfor %}
-{% if fairness %}<p>{{ fairness }}</p>{% endif %}
+{% for line in fairness %}<p>{{ line }}</p>{% endfor %}
 {% for id, reason in failed.items() %}
 <p class="failed"><b>{{ id }}</b> failed and is left out: {{ reason }}</p>
 {% endfor %}
@@ -126,8 +126,9 @@ def render_report(
             columns=columns,
             rows=rows,
             paired=comparison.paired,
+            headline=headline,
             details=details,
-            fairness=comparison.fairness,
+            fairness=fairness_lines(comparison.fairness),
             others=[*mcnemar_lines(comparison), *ensemble_lines(comparison)],
             figures=[_embed(plot) for plot in _plots(members, digits, comparison)],
             config_texts=[to_json(config) for config in configs],

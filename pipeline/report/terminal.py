@@ -15,7 +15,8 @@ from pipeline.data.csv_files import GET_THE_DATA
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.sentences import comparison_lines, used_columns
+from pipeline.report.sentences import comparison_lines
+from pipeline.report.table import used_columns
 from pipeline.training.messages import Progress
 
 LOG_WIDTH = 160  # columns, where there is no terminal to ask

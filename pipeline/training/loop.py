@@ -23,6 +23,7 @@ from pipeline.data.folds import split_rows
 from pipeline.network.activations import recorded_curves
 from pipeline.network.device import describe_environment, resolve_precision
 from pipeline.records.members import History, Member
+from pipeline.records.scores import log_loss
 from pipeline.training.checkpoint import restore, save
 from pipeline.training.draws import WEIGHTS, derive_seed, draw_epoch
 from pipeline.training.messages import Progress
@@ -65,7 +66,7 @@ def train_member(
         trainers[kind] = Trainer(kind, policy, digits.images, digits.labels)
     trainer = trainers[kind]
     trainer.reset(derive_seed(spec, WEIGHTS))
-    initial_weights = trainer.shared_digest()
+    initial_weights, dropout = trainer.shared_digest(), trainer.dropout_digest()
     history, draws = _train_epochs(trainer, spec, digits, rows, _Checkpoints(checkpoints, spec, digits, policy), watch)
     training, validation = rows
     trainer.finalize(training)
@@ -80,6 +81,7 @@ def train_member(
             "rows": hashlib.sha256(training.tobytes() + validation.tobytes()).hexdigest(),
             "draws": draws,
             "initial_weights": initial_weights,
+            "dropout": dropout,
         },
         activations=recorded_curves(trainer.network),
     )
@@ -170,6 +172,6 @@ def _validation_metrics(probabilities: NDArray[np.float32], labels: Any) -> dict
         return {}
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return {
-        "validation_loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
+        "validation_loss": log_loss(of_truth),
         "validation_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
     }

@@ -78,6 +78,14 @@ class Trainer:
                     content.update(_copied(variable).tobytes())
         return content.hexdigest()
 
+    def dropout_digest(self) -> str:
+        """SHA-256 of the states of dropout's generators, layer by layer: what all of their draws follow from."""
+        content = hashlib.sha256()
+        for layer in self.network.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                content.update(_copied(layer.seed_generator.state).tobytes())
+        return content.hexdigest()
+
     def run(self, rows: Any, transforms: NDArray[np.float32], rates: NDArray[np.float32]) -> tuple[float, int]:
         """Train some steps in one compiled call.
 

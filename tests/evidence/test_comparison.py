@@ -5,7 +5,8 @@ import pytest
 from factories import make_member
 
 from pipeline.data.digits import Digits
-from pipeline.evidence.comparison import compare, score
+from pipeline.evidence.comparison import compare
+from pipeline.records.scores import score
 
 TRUTH = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.uint8)
 

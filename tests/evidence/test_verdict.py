@@ -6,7 +6,8 @@ import numpy as np
 from factories import compared, pair, simulated
 
 from pipeline.evidence import pairs as paired
-from pipeline.evidence.verdict import MARGIN, describe
+from pipeline.evidence.verdict import MARGIN
+from pipeline.report.sentences import describe
 
 
 def test_one_pair_has_no_interval_and_says_so():

@@ -8,7 +8,8 @@ from rich.console import Console
 from pipeline.evidence.same_size import SameSize
 from pipeline.evidence.selections import Selection
 from pipeline.report.page import render_report
-from pipeline.report.sentences import comparison_rows, ensemble_lines, mcnemar_lines
+from pipeline.report.sentences import ensemble_lines, mcnemar_lines
+from pipeline.report.table import comparison_rows
 from pipeline.report.terminal import comparison_table
 
 

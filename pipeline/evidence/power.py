@@ -1,0 +1,55 @@
+"""What a study can show before it is tried: the chance to find a difference of a given size, and the pairs it takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import nct, t
+
+from pipeline.evidence.intervals import LEVEL, Spread
+from pipeline.evidence.sign_flip import fewest_pairs
+
+EFFECTS = (0.03, 0.05)  # true differences, in percentage points
+WANTED = 0.8  # the power that a study is usually planned for
+MOST_PAIRS = 1000  # a need beyond this is no plan
+LARGEST = 30.0  # non-centrality beyond which power is 1 and SciPy's distribution fails
+
+
+@dataclass(frozen=True)
+class Power:
+    """What a study shows of a true difference, judged by the variance at hand."""
+
+    effect: float
+    """The true difference, percentage points."""
+    power: float
+    """The chance that this study shows it."""
+    pairs_needed: int | None
+    """The fewest pairs on these images that show it with a chance of 80%; None if 1,000 do not."""
+
+
+def powers(spread: Spread, tests: int) -> list[Power]:
+    """The power for each of EFFECTS, with Holm's correction for so many tests at its strictest."""
+    return [Power(effect, power(effect, spread, spread.pairs, tests), _needed(effect, spread, tests))
+            for effect in EFFECTS]  # fmt: skip
+
+
+def power(effect: float, spread: Spread, pairs: int, tests: int = 1) -> float:
+    """The chance that so many pairs show a true difference, by the non-central t distribution."""
+    if pairs < fewest_pairs(tests):
+        return 0.0
+    error = np.sqrt(spread.shared + spread.own * spread.pairs / pairs)
+    distance = effect / max(error, effect / LARGEST)
+    return float(nct.sf(t.ppf(1 - LEVEL / tests / 2, pairs - 1), pairs - 1, distance))
+
+
+def _needed(effect: float, spread: Spread, tests: int) -> int | None:
+    """By bisection: more pairs never have less power."""
+    low, high = fewest_pairs(tests), MOST_PAIRS
+    if power(effect, spread, high, tests) < WANTED:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if power(effect, spread, middle, tests) < WANTED:
+            low = middle + 1
+        else:
+            high = middle
+    return low
