@@ -4,6 +4,7 @@ import time
 
 from pipeline.config.rules import validate
 from pipeline.config.schema import RunConfig, member_specs
+from pipeline.data.checks import data_warnings
 from pipeline.data.digits import load
 from pipeline.data.folds import check_rows
 from pipeline.ensemble.soft_vote import predicted_labels
@@ -13,7 +14,7 @@ from pipeline.evidence.comparison import compare
 from pipeline.records.finished import read_finished
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.page import write_report
-from pipeline.report.terminal import ProgressView, new_console, show_data, show_outcome, show_run, show_score
+from pipeline.report.terminal import ProgressView, new_console, show_data, show_outcome, show_run, show_score, show_shares
 from pipeline.training.engine import train_members
 from pipeline.training.workers import Workers
 
@@ -37,6 +38,8 @@ def main(config: RunConfig) -> RunFolder:
             digits = load(config.data)
             show_data(console, digits)
             check_rows(config, digits)
+            for warning in data_warnings(digits):
+                view.warn(warning)
             folder.claim(config, digits)
             failed = train_members(workers, specs, digits, folder, view)
         members = read_finished(folder, specs, failed)
@@ -45,5 +48,6 @@ def main(config: RunConfig) -> RunFolder:
         comparison = compare(members, digits, failed)
         write_report(folder, [config], digits, members, comparison)
     show_outcome(console, config, folder, comparison, time.perf_counter() - started)
+    show_shares(console, labels, digits)
     show_score(console, labels, digits)
     return folder
