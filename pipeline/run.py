@@ -14,7 +14,15 @@ from pipeline.evidence.comparison import compare
 from pipeline.records.finished import read_finished
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.page import write_report
-from pipeline.report.terminal import ProgressView, new_console, show_data, show_outcome, show_run, show_score, show_shares
+from pipeline.report.terminal import (
+    ProgressView,
+    new_console,
+    show_data,
+    show_outcome,
+    show_run,
+    show_score,
+    show_shares,
+)
 from pipeline.training.engine import train_members
 from pipeline.training.workers import Workers
 
