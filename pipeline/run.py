@@ -12,6 +12,7 @@ from pipeline.ensemble.submission import write_submission
 from pipeline.ensemble.weights import cast_votes
 from pipeline.evidence.comparison import compare
 from pipeline.records.finished import read_finished
+from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.page import write_report
 from pipeline.report.terminal import (
@@ -55,6 +56,7 @@ def main(config: RunConfig) -> RunFolder:
         write_submission(folder.submission, digits.image_ids, labels)
         comparison = compare(members, digits, failed)
         write_report(folder, [config], digits, members, comparison)
+        write_outcome(folder, len(members), len(specs))
     show_outcome(console, config, folder, comparison, time.perf_counter() - started)
     show_shares(console, labels, digits)
     show_score(console, labels, digits)
