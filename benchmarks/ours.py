@@ -51,7 +51,7 @@ def competitor(name: str, specs: Sequence[MemberSpec], data: str, *, arithmetic_
 
 def training_images(spec: MemberSpec, data: str) -> int:
     """How many labelled images are outside a member's fold."""
-    return int((validation_folds(load(data).labels, spec.folds, spec.split_seed) != spec.fold).sum())
+    return int((validation_folds(load(data), spec.folds, spec.split_seed) != spec.fold).sum())
 
 
 def epoch_images(spec: MemberSpec, data: str) -> int:

@@ -53,7 +53,7 @@ def train(pause: Pause, _: int, spec: MemberSpec, activation: str, half: bool, t
     torch.set_num_threads(threads)
     torch.manual_seed(spec.seed)
     digits = load(data)
-    rows = np.flatnonzero(validation_folds(digits.labels, spec.folds, spec.split_seed) != spec.fold)
+    rows = np.flatnonzero(validation_folds(digits, spec.folds, spec.split_seed) != spec.fold)
     images = torch.from_numpy(digits.images[rows]).float().div(255).unsqueeze(1)
     labels = torch.from_numpy(digits.labels[rows]).long()
     network = NETWORKS[spec.architecture](ACTIVATIONS[activation]).train()

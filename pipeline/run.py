@@ -4,6 +4,7 @@ import time
 
 from pipeline.config.rules import validate
 from pipeline.config.schema import RunConfig, member_specs
+from pipeline.data.checks import data_warnings
 from pipeline.data.digits import load
 from pipeline.data.folds import check_rows
 from pipeline.ensemble.soft_vote import predicted_labels
@@ -11,9 +12,18 @@ from pipeline.ensemble.submission import write_submission
 from pipeline.ensemble.weights import cast_votes
 from pipeline.evidence.comparison import compare
 from pipeline.records.finished import read_finished
+from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.page import write_report
-from pipeline.report.terminal import ProgressView, new_console, show_data, show_outcome, show_run, show_score
+from pipeline.report.terminal import (
+    ProgressView,
+    new_console,
+    show_data,
+    show_outcome,
+    show_run,
+    show_score,
+    show_shares,
+)
 from pipeline.training.engine import train_members
 from pipeline.training.workers import Workers
 
@@ -37,6 +47,8 @@ def main(config: RunConfig) -> RunFolder:
             digits = load(config.data)
             show_data(console, digits)
             check_rows(config, digits)
+            for warning in data_warnings(digits):
+                view.warn(warning)
             folder.claim(config, digits)
             failed = train_members(workers, specs, digits, folder, view)
         members = read_finished(folder, specs, failed)
@@ -44,6 +56,8 @@ def main(config: RunConfig) -> RunFolder:
         write_submission(folder.submission, digits.image_ids, labels)
         comparison = compare(members, digits, failed)
         write_report(folder, [config], digits, members, comparison)
+        write_outcome(folder, len(members), len(specs))
     show_outcome(console, config, folder, comparison, time.perf_counter() - started)
+    show_shares(console, labels, digits)
     show_score(console, labels, digits)
     return folder

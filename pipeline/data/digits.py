@@ -1,4 +1,4 @@
-"""Competition files, or the embedded sample, as validated uint8 arrays; and stratified folds of the labelled rows."""
+"""The competition's files, or the embedded sample, as checked uint8 arrays."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from sklearn.model_selection import train_test_split
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION, data_candidates, on_kaggle
-from pipeline.data.csv_files import GET_THE_DATA, find_archive, read_csv
+from pipeline.data.archives import GET_THE_DATA, find_archive, find_archives
+from pipeline.data.csv_files import read_csv
 
 SIDE = 28  # pixels
 CLASSES = 10
@@ -31,7 +32,7 @@ class Digits:
     test_images: NDArray[np.uint8]
     """Images to predict, shape (m, 28, 28)."""
     image_ids: NDArray[np.int64]
-    """Their ids in the submission, shape (m,)."""
+    """Their ids in the submission, shape (m,): 1 to m, in the order of the rows."""
     held_back_labels: NDArray[np.uint8] | None = None
     """Labels of the test images, shape (m,), where they are known (the sample only). Only ever used to report."""
 
@@ -48,11 +49,11 @@ def load(where: str) -> Digits:
     """Load the digits that a config's `data` field names.
 
     Args:
-        where: A folder or zip with train.csv and test.csv (also as .csv.gz; sample_submission.csv if there is one), or
-            "auto", the first place that has them of Kaggle's input folders and data/, or "sample".
+        where: A folder or zip with train.csv and test.csv (also as .csv.gz or .csv.zip; sample_submission.csv if there
+            is one). Or "auto": the first of Kaggle's input folders and data/ that has them. Or "sample".
 
     Raises:
-        UserError: nothing there, or a file is damaged or not in the competition's format.
+        UserError: there is no data, or a file is damaged or not in the competition's format.
     """
     if where == "sample":
         return embedded_sample()
@@ -98,25 +99,59 @@ def embedded_sample() -> Digits:
 def _load_competition(path: Path) -> Digits:
     if not path.exists():
         raise UserError(f"no data at {path}: there is no such file or folder. {GET_THE_DATA}")
+    if path.is_file() and path.suffix == ".csv":
+        raise UserError(f"{path} is one file. Name the folder that has train.csv and test.csv with --data.")
     train = read_csv(path, "train.csv", ["label", *PIXELS], required=True)
     test = read_csv(path, "test.csv", PIXELS, required=True)
-    sample = read_csv(path, "sample_submission.csv", ["ImageId", "Label"], required=False)
     labels = train[:, 0].copy()
-    if labels.max() > 9:
-        row = int(labels.argmax())
-        raise UserError(f"{path}: train.csv, line {row + 2}: a label must be 0 to 9. Received: {labels[row]}")
-    ids = np.arange(1, len(test) + 1) if sample is None else sample[:, 0].astype(np.int64)
-    if len(ids) != len(test):
+    _check_labels(path, labels)
+    rows = read_image_count(path)
+    if rows not in (None, len(test)):
         raise UserError(
-            f"{path}: test.csv has {len(test)} rows but sample_submission.csv has {len(ids)}. "
+            f"{path}: test.csv has {len(test)} rows but sample_submission.csv has {rows}. "
             f"One of them is incomplete. {GET_THE_DATA}"
         )
-    if len(np.unique(ids)) != len(ids):
-        raise UserError(f"{path}: sample_submission.csv has an ImageId twice. {GET_THE_DATA}")
     return Digits(
-        source=str(path),
+        source=_source(path),
         images=train[:, 1:].reshape(-1, SIDE, SIDE),
         labels=labels,
         test_images=test.reshape(-1, SIDE, SIDE),
-        image_ids=ids,
+        image_ids=np.arange(1, len(test) + 1),
     )
+
+
+def read_image_count(path: Path) -> int | None:
+    """How many images a submission must name, by sample_submission.csv; None if it is not there.
+
+    Raises:
+        UserError: it does not say that row i of test.csv is ImageId i, which is how the predictions are written.
+    """
+    sample = read_csv(path, "sample_submission.csv", ["ImageId", "Label"], required=False)
+    if sample is None:
+        return None
+    wrong = np.flatnonzero(sample[:, 0] != np.arange(1, len(sample) + 1))
+    if len(wrong):
+        raise UserError(
+            f"{path}: sample_submission.csv, line {wrong[0] + 2}: expected ImageId {wrong[0] + 1}, because the images "
+            f"of test.csv are numbered from 1 in order. Received: {sample[wrong[0], 0]}. {GET_THE_DATA}"
+        )
+    return len(sample)
+
+
+def _check_labels(path: Path, labels: NDArray[np.uint8]) -> None:
+    if labels.max() > 9:
+        row = int(labels.argmax())
+        raise UserError(f"{path}: train.csv, line {row + 2}: a label must be 0 to 9. Received: {labels[row]}")
+    if absent := sorted(set(range(10)) - set(labels.tolist())):
+        raise UserError(
+            f"{path}: train.csv has no image of the digit {', '.join(map(str, absent))}, so no network could learn it. "
+            f"Is the file whole? {GET_THE_DATA}"
+        )
+
+
+def _source(path: Path) -> str:
+    """Where the data is, for people; and which file was read, where there is more than one."""
+    read, *others = find_archives(path, "train.csv")
+    if read.parent not in (path, path.parent):
+        path = read.parent
+    return f"{path} ({read.name} is read, not {' or '.join(other.name for other in others)})" if others else str(path)

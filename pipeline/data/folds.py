@@ -1,4 +1,4 @@
-"""Stratified folds of the labelled rows."""
+"""Stratified folds of the labelled rows; rows that are the same picture share a fold."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,26 +9,36 @@ from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.digits import Digits
 
 
-def validation_folds(labels: NDArray[np.uint8], folds: int, seed: int) -> NDArray[np.int64]:
-    """Assign each labelled row to one of `folds` stratified folds.
+def validation_folds(digits: Digits, folds: int, seed: int) -> NDArray[np.int64]:
+    """Assign each labelled row to one of `folds` folds, stratified over the distinct pictures.
+
+    Rows that are the same picture get the same fold, so that no network is validated on a picture that it trained on.
 
     Returns:
         int64 of shape (n,), 0 to folds - 1: the fold in which a row is a validation row.
 
     Raises:
-        UserError: a class has fewer rows than there are folds, so some fold would lack it.
+        UserError: a class has fewer pictures than there are folds, so some fold would lack it.
     """
+    first, picture_of_row = np.unique(first_copies(digits.images), return_inverse=True)
+    labels = digits.labels[first]
     counts = np.bincount(labels, minlength=10)
     if counts.min() < folds:
         raise UserError(
             f"digit {counts.argmin()} has {counts.min()} labelled rows, so it is absent from some of the {folds} "
             "folds. Lower --folds, or use data with more rows of it."
         )
-    fold_of_row = np.empty(len(labels), np.int64)
+    fold_of_picture = np.empty(len(first), np.int64)
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     for fold, (_, validation) in enumerate(splitter.split(labels, labels)):
-        fold_of_row[validation] = fold
-    return fold_of_row
+        fold_of_picture[validation] = fold
+    return fold_of_picture[picture_of_row]
+
+
+def first_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """For each image of shape (n, 28, 28), the first row that is the same picture; int64, shape (n,)."""
+    first: dict[bytes, int] = {}
+    return np.array([first.setdefault(image.tobytes(), row) for row, image in enumerate(images)], np.int64)
 
 
 def split_rows(spec: MemberSpec, digits: Digits) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -36,7 +46,7 @@ def split_rows(spec: MemberSpec, digits: Digits) -> tuple[NDArray[np.int64], NDA
     rows = np.arange(len(digits.labels))
     if spec.fold is None:
         return rows, rows[:0]
-    validated = validation_folds(digits.labels, spec.folds, spec.split_seed) == spec.fold
+    validated = validation_folds(digits, spec.folds, spec.split_seed) == spec.fold
     return rows[~validated], rows[validated]
 
 
@@ -48,7 +58,7 @@ def check_rows(config: RunConfig, digits: Digits) -> None:
     """
     training = len(digits.labels)
     if config.folds:
-        folds = validation_folds(digits.labels, config.folds, config.split_seed)
+        folds = validation_folds(digits, config.folds, config.split_seed)
         training -= max((folds == fold).sum() for fold in range(config.folds_used))
     if training < config.train.batch_size:
         raise UserError(

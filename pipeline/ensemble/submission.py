@@ -1,15 +1,16 @@
-"""The competition's submission file, `ImageId,Label`: written, and checked by reading it back."""
+"""The competition's submission file, `ImageId,Label`: written, and checked byte by byte."""
 
+import re
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from pipeline.config.errors import UserError
 from pipeline.records.atomic import atomic_replace
 
 SUBMISSION_COLUMNS = ["ImageId", "Label"]
+SUBMISSION_HEADER = b"ImageId,Label"
+LARGEST_SUBMISSION = 10_000_000  # bytes; the competition's have 210 KB
+ROW = re.compile(rb"(0|[1-9][0-9]*),(0|[1-9][0-9]*)")
 
 
 def write_submission(path: Path, image_ids: Any, labels: Any) -> None:
@@ -21,41 +22,68 @@ def write_submission(path: Path, image_ids: Any, labels: Any) -> None:
         labels: Predicted digits, integers 0 to 9, shape (m,).
 
     Raises:
-        UserError: what was read back is not a valid submission for these ids.
+        UserError: the ids and labels do not make a valid submission.
     """
+    rows = [f"{image_id},{label}" for image_id, label in zip(image_ids, labels, strict=True)]
     with atomic_replace(path) as temporary:
-        pd.DataFrame({"ImageId": image_ids, "Label": labels}).to_csv(temporary, index=False)
+        temporary.write_bytes("\n".join([SUBMISSION_HEADER.decode(), *rows, ""]).encode())
         check_submission(temporary, image_ids)
 
 
-def check_submission(path: Path, image_ids: Any) -> None:
-    """Check that a file is a submission the competition would take.
+def check_submission(path: Path, image_ids: Any) -> bytes:
+    """Check that a file is a submission that the competition takes; returns its bytes, so that no others are sent.
+
+    Kaggle spends one of the day's submissions on a file that it cannot score, so nothing is tolerated here: the exact
+    header, one kind of line ends, two canonical integers a line, no blank line. The last line may lack its end.
 
     Args:
         path: The CSV to check.
-        image_ids: The ids it must have, in this order; integers, shape (m,).
+        image_ids: The ids that it must have, in this order; integers, shape (m,).
 
     Raises:
-        UserError: it cannot be read, or its columns, rows, ids or labels are not as they must be.
+        UserError: the file cannot be read, or its first fault.
     """
     try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as CSV ({error}).") from None
-    if list(table.columns) != SUBMISSION_COLUMNS:
-        raise UserError(f"{path}: the columns must be {SUBMISSION_COLUMNS}. Received: {list(table.columns)}")
-    if len(table) != len(image_ids):
-        raise UserError(f"{path}: expected {len(image_ids)} rows, one per test image. Received: {len(table)}")
-    if wrong := _first(table["ImageId"].to_numpy() != np.asarray(image_ids)):
-        row = wrong[0]
-        raise UserError(f"{path}: line {row + 2}: expected ImageId {image_ids[row]}. Received: {table['ImageId'][row]}")
-    labels = table["Label"]
-    if labels.dtype.kind not in "iu":
-        raise UserError(f"{path}: labels must be integers 0 to 9. Received a column of {labels.dtype}")
-    if wrong := _first(~labels.isin(range(10)).to_numpy()):
-        raise UserError(f"{path}: line {wrong[0] + 2}: a label must be 0 to 9. Received: {labels[wrong[0]]}")
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_SUBMISSION + 1)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    if fault := _fault(content, image_ids):
+        raise UserError(f"{path}: {fault}")
+    return content
 
 
-def _first(wrong: Any) -> list[int]:
-    """The first row that is wrong, as a list of one; empty if none is."""
-    return np.flatnonzero(wrong)[:1].tolist()
+def _fault(content: bytes, image_ids: Any) -> str | None:
+    """The first thing that is wrong with a submission's bytes."""
+    if len(content) > LARGEST_SUBMISSION:
+        return f"larger than {LARGEST_SUBMISSION:,} bytes: that is no submission."
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        return "begins with a byte order mark. Save it as plain UTF-8, without BOM."
+    both, feeds, returns = (content.count(end) for end in (b"\r\n", b"\n", b"\r"))
+    if both != returns or (both and both != feeds):
+        return "the ends of the lines differ, or are old Macintosh ones. Use line feeds throughout."
+    lines = content.split(b"\r\n" if both else b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    if not lines or lines[0] != SUBMISSION_HEADER:
+        return (
+            f"line 1: expected the columns {SUBMISSION_HEADER.decode()}. Received: {_shown(lines[0] if lines else b'')}"
+        )
+    for number, (line, image_id) in enumerate(zip(lines[1:], image_ids, strict=False), 2):
+        row = ROW.fullmatch(line)
+        if not row:
+            if not line.strip():
+                return f"line {number}: blank."
+            return f"line {number}: expected two integers, written plainly, such as 12,3. Received: {_shown(line)}"
+        if row[1] != b"%d" % image_id:
+            return f"line {number}: expected ImageId {image_id}. Received: {_shown(row[1])}"
+        if len(row[2]) > 1:
+            return f"line {number}: a label must be 0 to 9. Received: {_shown(row[2])}"
+    if len(lines) - 1 != len(image_ids):
+        return f"expected {len(image_ids)} rows, one per test image. Received: {len(lines) - 1}"
+    return None
+
+
+def _shown(text: bytes) -> str:
+    """Bytes as a message shows them: quoted, and cut if there are many."""
+    return repr(text[:40].decode("utf-8", "backslashreplace")) + ("..." if len(text) > 40 else "")

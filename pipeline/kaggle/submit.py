@@ -18,7 +18,8 @@ import numpy as np
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import data_candidates
 from pipeline.config.schema import digest
-from pipeline.data.csv_files import find_archive, read_csv
+from pipeline.data.archives import find_archive
+from pipeline.data.csv_files import read_csv
 from pipeline.data.digits import TEST_IMAGES
 from pipeline.ensemble.submission import SUBMISSION_COLUMNS, check_submission
 from pipeline.kaggle.calls import (

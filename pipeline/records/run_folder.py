@@ -67,6 +67,11 @@ class RunFolder:
         return self.path / SUBMISSION
 
     @property
+    def outcome(self) -> Path:
+        """When, and from which config, the submission was written."""
+        return self.path / "outcome.json"
+
+    @property
     def push(self) -> Path:
         """Which kernel this run was pushed as, if it was."""
         return self.path / "push.json"
@@ -152,7 +157,10 @@ class RunFolder:
             OSError: there is none.
             UserError: it is damaged.
         """
-        return from_json(self.config.read_text(), str(self.config))
+        try:
+            return from_json(self.config.read_text(encoding="utf-8"), str(self.config))
+        except UnicodeDecodeError:
+            raise UserError(f"{self.config} is damaged: it is not UTF-8 text.") from None
 
     def read_data_digest(self) -> str:
         """SHA-256 of the data of the run here; see `Digits.digest`.
@@ -165,7 +173,7 @@ class RunFolder:
 
     def _read_data(self) -> dict[str, str]:
         try:
-            record = json.loads(self.data.read_text())
+            record = json.loads(self.data.read_bytes())
             return {key: str(record[key]) for key in ("sha256", "source")}
         except (ValueError, KeyError, TypeError):
             raise UserError(

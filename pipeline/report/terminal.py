@@ -11,7 +11,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from pipeline.config.schema import MemberSpec, RunConfig
-from pipeline.data.csv_files import GET_THE_DATA
+from pipeline.data.archives import GET_THE_DATA
+from pipeline.data.checks import share_warning
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
 from pipeline.records.run_folder import RunFolder
@@ -129,6 +130,12 @@ def show_outcome(
     console.print(f"submission: {folder.submission}, {voters} members with {config.vote} votes", markup=False)
     console.print(f"report: {folder.report}", markup=False)
     console.print(f"done in {seconds:.0f} s")
+
+
+def show_shares(console: Console, labels: NDArray[np.int64], digits: Digits) -> None:
+    """Warn if predicted labels, shape (m,), are spread unlike the labelled digits."""
+    if warning := share_warning(digits, labels):
+        console.print(f"WARNING: {warning}", style="bold red", markup=False)
 
 
 def show_score(console: Console, labels: NDArray[np.int64], digits: Digits) -> None:

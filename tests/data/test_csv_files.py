@@ -1,14 +1,20 @@
-"""The competition's files as `pipeline.data.load` meets them: whole, and damaged in every way."""
+"""The competition's files as people have them: whole, packed, and damaged in every way."""
 
 import gzip
+import re
 import shutil
+import stat
+import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.config.errors import UserError
-from pipeline.data.digits import Digits, load
+from pipeline.data import csv_files
+from pipeline.data.csv_files import read_csv
+from pipeline.data.digits import PIXELS, Digits, load
 
 
 def make_zip(folder, path):
@@ -60,6 +66,86 @@ def test_byte_order_mark_and_windows_line_ends(csv_folder, digits):
     assert same(load(str(csv_folder)), digits)
 
 
+FORMS = {
+    "old Macintosh line ends": lambda text: text.replace("\n", "\r"),
+    "no end of the last line": lambda text: text.rstrip("\n"),
+    "blank lines": lambda text: text.replace("\n", "\n\n") + " \n\n",
+    "quotes, as R writes them": lambda text: re.sub(r"([^,\n]+)", r'"\1"', text),
+    "spaces after the commas": lambda text: text.replace(",", ", "),
+}
+
+
+@pytest.mark.parametrize("block", [csv_files.BLOCK, 40_000])
+@pytest.mark.parametrize("name", FORMS)
+def test_other_forms_of_the_same_table(name, block, csv_folder, digits, monkeypatch):
+    monkeypatch.setattr(csv_files, "BLOCK", block)
+    for path in csv_folder.iterdir():
+        path.write_bytes(FORMS[name](path.read_text()).encode())
+    assert same(load(str(csv_folder)), digits)
+
+
+def test_lines_are_counted_over_blocks(csv_folder, monkeypatch):
+    monkeypatch.setattr(csv_files, "BLOCK", 40_000)
+    edit(csv_folder / "train.csv", 90, set_field(4, "x"))
+    with pytest.raises(UserError, match=r"train.csv, line 90, column pixel3: .* received 'x'"):
+        load(str(csv_folder))
+
+
+def pack_each(folder, target):
+    """train.csv.zip and so on, as single downloads are."""
+    for path in folder.glob("*.csv"):
+        with zipfile.ZipFile(target / f"{path.name}.zip", "w") as archive:
+            archive.write(path, path.name)
+
+
+def pack_folder(folder, target):
+    """A folder in the competition's zip, and what macOS adds to it."""
+    with zipfile.ZipFile(target / "digit-recognizer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in folder.glob("*.csv"):
+            archive.write(path, f"digit-recognizer/{path.name}")
+            archive.writestr(f"__MACOSX/digit-recognizer/{path.name}", "rubbish")
+
+
+def unpack_each(folder, target):
+    """train.csv/train.csv, as Windows unpacks them."""
+    for path in folder.glob("*.csv"):
+        (target / path.name).mkdir()
+        shutil.copy(path, target / path.name)
+
+
+def unpack_folder(folder, target):
+    shutil.copytree(folder, target / "digit-recognizer")
+    (target / "__MACOSX").mkdir()
+    shutil.copytree(folder, target / ".download")
+
+
+def rename_zips(folder, target):
+    """A zip that is called train.csv."""
+    pack_each(folder, target)
+    for path in target.iterdir():
+        path.rename(path.with_suffix(""))
+
+
+@pytest.mark.parametrize("pack", [pack_each, pack_folder, unpack_each, unpack_folder, rename_zips])
+def test_files_are_found_where_people_have_them(pack, csv_folder, digits, tmp_path):
+    target = tmp_path / "there"
+    target.mkdir()
+    pack(csv_folder, target)
+    assert same(load(str(target)), digits)
+
+
+def test_of_a_csv_and_a_zip_the_csv_is_read_and_told(csv_folder):
+    make_zip(csv_folder, csv_folder / "digit-recognizer.zip")
+    assert load(str(csv_folder)).source == f"{csv_folder} (train.csv is read, not digit-recognizer.zip)"
+
+
+def test_two_folders_with_the_data(csv_folder, tmp_path):
+    for name in ("old", "new"):
+        shutil.copytree(csv_folder, tmp_path / "both" / name)
+    with pytest.raises(UserError, match=r"both/new, .*both/old all have train.csv. Name one of them with --data"):
+        load(str(tmp_path / "both"))
+
+
 FAULTS = {
     "label above 9": (lambda d: edit(d / "train.csv", 3, set_field(0, "10")), r"train.csv, line 3: a label .* 10"),
     "pixel above 255": (
@@ -98,8 +184,66 @@ FAULTS = {
         lambda d: keep_lines(d / "test.csv", 30),
         r"test.csv has 29 rows but sample_submission.csv has 30",
     ),
-    "id twice": (lambda d: edit(d / "sample_submission.csv", 3, lambda _: "1,0"), r"ImageId twice"),
-    "binary": (lambda d: (d / "test.csv").write_bytes(b"\xff\xfe\x00"), r"test.csv: damaged"),
+    "id twice": (
+        lambda d: edit(d / "sample_submission.csv", 3, lambda _: "1,0"),
+        r"sample_submission.csv, line 3: expected ImageId 2.*Received: 1",
+    ),
+    "ids from 0": (
+        lambda d: (d / "sample_submission.csv").write_text("ImageId,Label\n" + "".join(f"{i},0\n" for i in range(30))),
+        r"sample_submission.csv, line 2: expected ImageId 1, .* Received: 0",
+    ),
+    "digit without a row": (
+        lambda d: (d / "train.csv").write_text(
+            "".join(s for s in (d / "train.csv").open() if not s.startswith(("3,", "7,")))
+        ),
+        r"train.csv has no image of the digit 3, 7",
+    ),
+    "semicolons": (
+        lambda d: (d / "test.csv").write_text((d / "test.csv").read_text().replace(",", ";")),
+        r"Received: columns separated by ';'",
+    ),
+    "long and unreadable names": (
+        lambda d: edit(d / "test.csv", 1, lambda s: s + "," + "x" * 5000 + ",\x1b[31m"),
+        r"extra 2 \('x{40}'\.\.\. \(5,000 characters\), '\\x1b\[31m'\)$",
+    ),
+    "a column twice": (lambda d: edit(d / "train.csv", 1, lambda s: s + ",label"), r"label stands there twice"),
+    "a stray quote": (
+        lambda d: edit(d / "train.csv", 7, lambda s: s[:9] + '"' + s[9:]),
+        r"train.csv, line 7, column pixel\d+: expected an integer in 0..255, received",
+    ),
+    "a quote in the header": (lambda d: edit(d / "test.csv", 1, lambda s: '"' + s), r"line 1: the columns must be"),
+    "a byte of zero": (lambda d: edit(d / "test.csv", 9, set_field(5, "1\0")), r"line 9, column pixel5.*'1\\x00'"),
+    "thousands of digits": (lambda d: edit(d / "test.csv", 9, set_field(5, "1" * 6000)), r"line 9, column pixel5"),
+    "a line without end": (
+        lambda d: (d / "test.csv").write_text((d / "test.csv").read_text() + "0" * 70_000),
+        r"a line has more than 65,536 characters",
+    ),
+    "UTF-16": (
+        lambda d: (d / "test.csv").write_text((d / "test.csv").read_text(), encoding="utf-16"),
+        r"test.csv: the text is UTF-16, as Windows writes it. Save it as UTF-8",
+    ),
+    "UTF-16 without a mark": (
+        lambda d: (d / "test.csv").write_text((d / "test.csv").read_text(), encoding="utf-16-le"),
+        r"line 1: the columns must be",
+    ),
+    "Latin-1": (
+        lambda d: (d / "test.csv").write_bytes((d / "test.csv").read_bytes().replace(b"pixel3,", b"pix\xe9l3,")),
+        r"test.csv: damaged, or not UTF-8 text",
+    ),
+    "a web page": (
+        lambda d: (d / "test.csv").write_text("<!DOCTYPE html>\n<html>Sign in</html>\n"),
+        r"extra 1 \('<!DOCTYPE html>'\)",
+    ),
+    "binary": (lambda d: (d / "test.csv").write_bytes(bytes(range(128, 256))), r"test.csv: damaged"),
+    "not gzip": (
+        lambda d: (d / "test.csv").rename(d / "test.csv.gz"),
+        r"test.csv.gz: test.csv: damaged or cut short \(Not a gzipped file",
+    ),
+    "not a zip": (
+        lambda d: (d / "test.csv").rename(d / "test.csv.zip"),
+        r"test.csv.zip: test.csv: damaged or cut short \(File is not a zip file",
+    ),
+    "one file": (lambda d: str(d / "train.csv"), r"train.csv is one file. Name the folder"),
 }
 
 
@@ -110,9 +254,11 @@ def keep_lines(path, count):
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_is_named(csv_folder, name):
     damage, message = FAULTS[name]
-    damage(csv_folder)
-    with pytest.raises(UserError, match=f"(?s){message}"):
-        load(str(csv_folder))
+    where = damage(csv_folder)
+    with pytest.raises(UserError, match=f"(?s){message}") as caught:
+        load(where if isinstance(where, str) else str(csv_folder))
+    assert len(str(caught.value)) < 600
+    assert str(caught.value).isprintable() or "\n" in str(caught.value)
 
 
 def test_broken_archives(csv_folder, tmp_path):
@@ -141,3 +287,132 @@ def test_zip_that_points_outside(csv_folder, tmp_path, entry):
         content.writestr(entry, "x")
     with pytest.raises(UserError, match="points outside of the zip"):
         load(str(archive))
+
+
+def damaged_zip(path, content, **changes):
+    """A zip whose train.csv has other fields in its records than its bytes call for."""
+    entry = zipfile.ZipInfo("train.csv")
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(entry, content)
+        for name, value in changes.items():
+            setattr(archive.infolist()[0], name, value)
+    return str(path)
+
+
+def patched(path, at, value):
+    """Write a 16-bit number at an offset of the zip's local and central records."""
+    content = bytearray(path.read_bytes())
+    for magic, offset in ((b"PK\x03\x04", at), (b"PK\x01\x02", at + 2)):
+        start = content.index(magic) + offset
+        content[start : start + 2] = value.to_bytes(2, "little")
+    path.write_bytes(content)
+    return str(path)
+
+
+ZIPS = {
+    "a link": (
+        lambda path: damaged_zip(path, "/etc/passwd", external_attr=(stat.S_IFLNK | 0o777) << 16),
+        "train.csv is a link or a device, not a file",
+    ),
+    "encrypted": (lambda path: patched(Path(damaged_zip(path, "x")), 6, 1), "train.csv is encrypted. Unpack"),
+    "Zstandard": (
+        lambda path: patched(Path(damaged_zip(path, "x")), 8, 93),
+        "train.csv: damaged|method is not supported",
+    ),
+    "AES": (lambda path: patched(Path(damaged_zip(path, "x")), 8, 99), "method is not supported"),
+    "LZMA that is none": (lambda path: patched(Path(damaged_zip(path, "x" * 99)), 8, 14), "train.csv: damaged"),
+    "bzip2 that is none": (lambda path: patched(Path(damaged_zip(path, "x" * 99)), 8, 12), "train.csv: damaged"),
+    "a declared bomb": (
+        lambda path: damaged_zip(path, "label", file_size=1 << 40),
+        "would unpack to 1,099,511,627,776 bytes; at most 536,870,912 are read",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ZIPS)
+def test_zips_that_cannot_be_trusted(name, tmp_path):
+    make, message = ZIPS[name]
+    with pytest.raises(UserError, match=message):
+        load(make(tmp_path / "a.zip"))
+
+
+def test_the_same_file_twice_in_a_zip(csv_folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for folder in ("old", "new"):
+            archive.write(csv_folder / "train.csv", f"{folder}/train.csv")
+    with pytest.raises(UserError, match="train.csv is in there 2 times"):
+        load(str(tmp_path / "a.zip"))
+
+
+BOMBS = {
+    "gzip": lambda path, content: path.with_name("train.csv.gz").write_bytes(gzip.compress(content, 1)),
+    "zip": lambda path, content: damaged_zip(path.with_name("digit-recognizer.zip"), content),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_bomb_is_refused_before_it_takes_memory(kind, tmp_path, monkeypatch):
+    """First 100 MB of one line, then as many bytes in lines as are too many."""
+    header = f"label,{','.join(PIXELS)}\n".encode()
+    BOMBS[kind](tmp_path / "x", header + b"0" * (100 << 20))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="a line has more than 65,536 characters"):
+        load(str(tmp_path))
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+    BOMBS[kind](tmp_path / "x", header + (b"0," * 784 + b"0\n") * 100)
+    monkeypatch.setattr(csv_files, "LARGEST_FILE", 100_000)
+    with pytest.raises(UserError, match="is larger than the 100,000 bytes that are read"):
+        load(str(tmp_path))
+
+
+def strictly(text, columns):
+    """What a table is, by the plainest reading; None if it is none."""
+    header, *lines = text.removeprefix("\ufeff").splitlines()
+    rows = [[field.strip().strip('"') for field in line.split(",")] for line in lines if line.strip()]
+    if [name.strip().strip('"') for name in header.split(",")] != columns or not rows:
+        return None
+    try:
+        return [[int(field) for field in row] for row in rows]
+    except ValueError:
+        return None
+
+
+def test_any_damage_is_read_right_or_told(tmp_path):
+    """Bytes changed, cut out, put in and doubled, in all kinds of files: a UserError, or what the bytes plainly say."""
+    generator = np.random.default_rng(0)
+    columns = ["ImageId", "Label"]
+    plain = b"ImageId,Label\n" + b"".join(b"%d,%d\n" % (i, i % 10) for i in range(1, 40))
+    (tmp_path / "s").mkdir()
+    with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("sample_submission.csv", plain)
+    wholes = {"": plain, ".gz": gzip.compress(plain), ".zip": (tmp_path / "z.zip").read_bytes()}
+    interesting = b'\0\r\n",;. -+_e\xef\xbb\xbf\xff\xfe09'
+    refused = 0
+    for _ in range(1500):
+        suffix = list(wholes)[generator.integers(3)]
+        content = bytearray(wholes[suffix])
+        for _ in range(generator.integers(1, 4)):
+            at, length = generator.integers(len(content)), generator.integers(1, 9)
+            match generator.integers(4):
+                case 0:
+                    content[at] = interesting[generator.integers(len(interesting))]
+                case 1:
+                    del content[at : at + length]
+                case 2:
+                    content[at:at] = bytes([interesting[generator.integers(len(interesting))]])
+                case 3:
+                    content[at] ^= 1 << generator.integers(8)
+        path = tmp_path / "s" / f"sample_submission.csv{suffix}"
+        path.write_bytes(content)
+        try:
+            table = read_csv(tmp_path / "s", "sample_submission.csv", columns, required=True)
+        except UserError:
+            refused += 1
+        else:
+            expected = strictly(content.decode(), columns) if suffix == "" else strictly(plain.decode(), columns)
+            assert table.tolist() == expected, bytes(content)
+        path.unlink()
+    assert 500 < refused < 1500

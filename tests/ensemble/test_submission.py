@@ -15,23 +15,64 @@ def test_written_to_the_byte(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("content", "message"),
     [
-        ("ImageId,Label\n7,0\n8,1\n", "expected 3 rows.*Received: 2"),
-        ("ImageId,Label\n7,0\n9,1\n8,2\n", "line 3: expected ImageId 8. Received: 9"),
-        ("ImageId,Label\n7,0\n8,10\n9,2\n", "line 3: a label must be 0 to 9. Received: 10"),
-        ("ImageId,Label\n7,0\n8,-1\n9,2\n", "line 3: a label must be 0 to 9. Received: -1"),
-        ("ImageId,Label\n7,0\n8,1.5\n9,2\n", "integers 0 to 9. Received a column of float64"),
-        ("ImageId,Label\n7,0\n8,\n9,2\n", "integers 0 to 9"),
-        ("Label,ImageId\n7,0\n8,1\n9,2\n", "columns must be"),
-        ("", "cannot be read as CSV"),
+        (b"ImageId,Label\n7,0\n8,1\n", "expected 3 rows.*Received: 2"),
+        (b"ImageId,Label\n7,0\n8,1\n9,2\n10,3\n", "expected 3 rows.*Received: 4"),
+        (b"ImageId,Label\n7,0\n9,1\n8,2\n", "line 3: expected ImageId 8. Received: '9'"),
+        (b"ImageId,Label\n7,0\n8,10\n9,2\n", "line 3: a label must be 0 to 9. Received: '10'"),
+        (b"ImageId,Label\n7,0\n8,-1\n9,2\n", "line 3: expected two integers.*Received: '8,-1'"),
+        (b"ImageId,Label\n7,0\n8,1.5\n9,2\n", "line 3: expected two integers.*Received: '8,1.5'"),
+        (b"ImageId,Label\n7,0\n8.0,1\n9,2\n", "line 3: expected two integers.*Received: '8.0,1'"),
+        (b"ImageId,Label\n07,0\n8,1\n9,2\n", "line 2: expected two integers.*Received: '07,0'"),
+        (b"ImageId,Label\n7,0\n8,+1\n9,2\n", "line 3: expected two integers"),
+        (b"ImageId,Label\n7,0\n8,1e0\n9,2\n", "line 3: expected two integers"),
+        (b"ImageId,Label\n7,0\n8, 1\n9,2\n", "line 3: expected two integers.*Received: '8, 1'"),
+        (b"ImageId,Label\n7,0\n8,1 \n9,2\n", "line 3: expected two integers"),
+        (b"ImageId,Label\n7,0\n8,1,\n9,2\n", "line 3: expected two integers"),
+        (b'ImageId,Label\n7,0\n"8",1\n9,2\n', "line 3: expected two integers"),
+        ("ImageId,Label\n7,0\n8,\u0661\n9,2\n".encode(), "line 3: expected two integers"),
+        (b"ImageId,Label\n7,0\n8,\n9,2\n", "line 3: expected two integers"),
+        (b"ImageId,Label\n7,0\n8,1\0\n9,2\n", r"line 3: expected two integers.*'8,1\\x00'"),
+        (b"ImageId,Label\n7,0\n" + b"8" * 5000 + b",1\n9,2\n", r"line 3: .*'8{40}'\.\.\.$"),
+        (b"ImageId,Label\n7,0\n\n8,1\n9,2\n", "line 3: blank"),
+        (b"ImageId,Label\n7,0\n8,1\n9,2\n\n", "expected 3 rows, one per test image. Received: 4"),
+        (b"\nImageId,Label\n7,0\n8,1\n9,2\n", "line 1: expected the columns ImageId,Label. Received: ''"),
+        (b"\xef\xbb\xbfImageId,Label\n7,0\n8,1\n9,2\n", "begins with a byte order mark"),
+        ("ImageId,Label\n7,0\n8,1\n9,2\n".encode("utf-16"), "begins with a byte order mark"),
+        (b"ImageId,Label\r\n7,0\n8,1\r\n9,2\r\n", "the ends of the lines differ"),
+        (b"ImageId,Label\n7,0\n8,1\r\n9,2\n", "the ends of the lines differ"),
+        (b"ImageId,Label\r7,0\r8,1\r9,2\r", "the ends of the lines differ, or are old Macintosh ones"),
+        (b"Label,ImageId\n7,0\n8,1\n9,2\n", "line 1: expected the columns ImageId,Label. Received: 'Label,ImageId'"),
+        (b"imageid,label\n7,0\n8,1\n9,2\n", "line 1: expected the columns"),
+        (b"ImageId, Label\n7,0\n8,1\n9,2\n", "line 1: expected the columns"),
+        (b'"ImageId","Label"\n7,0\n8,1\n9,2\n', "line 1: expected the columns"),
+        (b"7,0\n8,1\n9,2\n", "line 1: expected the columns"),
+        (b"ImageId,Label\n", "expected 3 rows, one per test image. Received: 0"),
+        (b"", "line 1: expected the columns ImageId,Label. Received: ''"),
+        (b"\0" * 10_000_001, "larger than 10,000,000 bytes"),
     ],
 )
-def test_faults_are_named(tmp_path, text, message):
+def test_faults_are_named(tmp_path, content, message):
     path = tmp_path / "submission.csv"
-    path.write_text(text)
+    path.write_bytes(content)
     with pytest.raises(UserError, match=f"submission.csv: .*{message}"):
         check_submission(path, IDS)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("last", [True, False])
+def test_both_usual_line_ends_and_none_at_the_end_are_taken(tmp_path, end, last):
+    path = tmp_path / "submission.csv"
+    path.write_bytes(end.join([b"ImageId,Label", b"7,0", b"8,9", b"9,3"] + [b""] * last))
+    assert check_submission(path, IDS) == path.read_bytes()
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(UserError, match="nowhere.csv: cannot be read .No such file"):
+        check_submission(tmp_path / "nowhere.csv", IDS)
+    with pytest.raises(UserError, match="cannot be read .Is a directory"):
+        check_submission(tmp_path, IDS)
 
 
 def test_a_bad_submission_is_never_written(tmp_path):
@@ -39,5 +80,7 @@ def test_a_bad_submission_is_never_written(tmp_path):
     path.write_text("the one before")
     with pytest.raises(UserError, match="0 to 9"):
         write_submission(path, IDS, np.array([0, 1, 12]))
+    with pytest.raises(UserError, match="expected two integers"):
+        write_submission(path, IDS, np.array([0, 1, 2.5]))
     assert path.read_text() == "the one before"
     assert len(list(tmp_path.iterdir())) == 1

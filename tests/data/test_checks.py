@@ -1,0 +1,58 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.data.checks import data_warnings, share_warning
+
+
+def test_sound_digits_give_no_warning(digits, sample):
+    assert data_warnings(digits) == data_warnings(sample) == []
+
+
+CHANGES = {
+    "inverted": (lambda x: 255 - x, r"mean pixel is 22\d\.\d, .* images 3\d\.\d, as if black and white were swapped"),
+    "0 and 1": (lambda x: (x > 127).astype(np.uint8), "their pixels reach 1, those of the labelled images 255"),
+    "bolder": (
+        lambda x: np.maximum(x, np.roll(x, 1, 2)),
+        r"their mean pixel is 4\d\.\d, that of the labelled images 3",
+    ),
+    "transposed": (lambda x: x.transpose(0, 2, 1), "they look transposed"),
+    "mirrored": (lambda x: x[:, :, ::-1], "they look mirrored left to right"),
+    "upside down": (lambda x: x[:, ::-1], "they look upside down"),
+    "turned": (lambda x: np.rot90(x, 1, (1, 2)), "they look turned by 270 degrees"),
+    "shuffled": (
+        lambda x: np.random.default_rng(0).permuted(x.reshape(len(x), -1), axis=1).reshape(x.shape),
+        "strokes",
+    ),
+    "blank": (lambda x: 0 * x, "their pixels reach 0"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_images_unlike_the_labelled_ones_give_one_warning(name, sample):
+    change, message = CHANGES[name]
+    (text,) = data_warnings(replace(sample, test_images=change(sample.test_images)))
+    assert text.startswith("the images to predict are unlike the labelled ones: ")
+    assert re.search(message, text)
+
+
+def test_copies_are_told_with_those_that_contradict(digits):
+    order = np.concatenate([np.arange(100), np.arange(40)[::-1]])
+    labels = digits.labels[order]
+    (text,) = data_warnings(replace(digits, images=digits.images[order], labels=labels))
+    assert text.startswith("40 labelled rows repeat the picture of an earlier row, such as rows 40 and 101; 0 of them")
+    labels[-1] ^= 1
+    (text,) = data_warnings(replace(digits, images=digits.images[order], labels=labels))
+    assert "1 of them have another label" in text
+
+
+def test_predicted_shares_unlike_the_labelled_ones(sample):
+    assert share_warning(sample, sample.held_back_labels) is None
+    predicted = np.where(sample.held_back_labels == 3, 8, sample.held_back_labels)
+    assert share_warning(sample, predicted) == (
+        "the predicted digits are spread unlike the labelled ones (3: 0% predicted, 10% labelled, 8: 20% predicted, "
+        "10% labelled). Check the images to predict."
+    )
+    assert share_warning(sample, predicted[:10]) is None  # too few to tell

@@ -1,0 +1,43 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.model_selection import StratifiedKFold
+
+from pipeline.config.errors import UserError
+from pipeline.data.folds import first_copies, split_rows, validation_folds
+
+
+def test_folds_are_stratified_cover_every_row_once_and_depend_on_the_seed(digits):
+    folds = validation_folds(digits, 5, 0)
+    for fold in range(5):
+        assert np.bincount(digits.labels[folds == fold], minlength=10).tolist() == [2] * 10
+    assert (folds == validation_folds(digits, 5, 0)).all()
+    assert (folds != validation_folds(digits, 5, 1)).any()
+
+
+def test_without_copies_the_folds_are_scikit_learns(sample):
+    expected = np.empty(len(sample.labels), np.int64)
+    splits = StratifiedKFold(20, shuffle=True, random_state=3).split(sample.labels, sample.labels)
+    for fold, (_, validation) in enumerate(splits):
+        expected[validation] = fold
+    assert (validation_folds(sample, 20, 3) == expected).all()
+
+
+def test_copies_share_a_fold_and_no_member_is_validated_on_what_it_trained_on(digits, spec):
+    order = np.concatenate([np.arange(100), np.arange(40)[::-1]])
+    twice = replace(digits, images=digits.images[order], labels=digits.labels[order])
+    assert (first_copies(twice.images) == order).all()
+    folds = validation_folds(twice, 5, 0)
+    assert (folds == folds[order]).all()
+    assert (folds[:100] == validation_folds(digits, 5, 0)).all()
+    training, validation = split_rows(spec, twice)
+    assert not set(order[training]) & set(order[validation])
+    assert sorted([*training, *validation]) == list(range(140))
+
+
+def test_class_absent_from_a_fold(digits):
+    keep = (digits.labels != 7) | (np.arange(100) < 30)
+    few = replace(digits, images=digits.images[keep], labels=digits.labels[keep])
+    with pytest.raises(UserError, match="digit 7 has 3 labelled rows.*5 folds"):
+        validation_folds(few, 5, 0)
