@@ -61,7 +61,7 @@ def read_csv(path: Path, name: str, columns: list[str], *, required: bool) -> An
 
 def _read_table(stream: BinaryIO, columns: list[str], largest: int | None, where: str) -> Any:
     """The rows below the header; uint8 where `largest` is given, else int64."""
-    blocks = _blocks(stream, where)
+    blocks = _byte_blocks(stream, where)
     header, _, first = next(blocks, "\n").partition("\n")
     _check_header(header, columns, where)
     parts, line = [np.empty((0, len(columns)), np.uint8 if largest else np.int64)], 2
@@ -72,7 +72,7 @@ def _read_table(stream: BinaryIO, columns: list[str], largest: int | None, where
     return np.concatenate(parts)
 
 
-def _blocks(stream: BinaryIO, where: str) -> Iterator[str]:
+def _byte_blocks(stream: BinaryIO, where: str) -> Iterator[str]:
     """The text of a file, some megabytes at a time: whole lines, each ended by a line feed, whatever ended it."""
     with named_damage(where):
         if stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):  # type: ignore[attr-defined]
