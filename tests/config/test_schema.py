@@ -4,16 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
-from pipeline.config.schema import (
-    KERAS_ACTIVATIONS,
-    AugmentConfig,
-    digest,
-    from_json,
-    member_specs,
-    recipe,
-    to_json,
-)
+from pipeline.config.schema import KERAS_ACTIVATIONS, AugmentConfig, digest, member_specs, recipe
 
 
 def test_json_with_unknown_key_or_wrong_type_is_refused(tiny):
