@@ -103,7 +103,7 @@ class RunConfig:
     one with more seeds, arms or folds trains only what is missing."""
     architecture: Architecture = "ghouzam"
     """The network: ghouzam (the source's, 887,530 parameters), deotte (batch-normalised, 327,242 parameters) or
-    residual (batch-normalised, 1,261,898 parameters, 5 times the work of deotte)."""
+    residual (batch-normalised, 1,188,618 parameters, 5 times the work of deotte)."""
     width: int = 1
     """Factor on the channels of every layer: 1, 2 or 3. The work of a step grows with its square."""
     dropout: float = 1.0
