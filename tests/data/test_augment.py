@@ -87,7 +87,7 @@ def test_an_elastic_node_moves_its_pixel_by_its_draw_and_no_other_node():
     transforms = draw_transforms(OFF, 1, generator())
     transforms[0, AFFINE + 1 * ELASTIC_NODES + 2] = 2  # x from 2 pixels further right at the node of row 9, column 18
     image = np.zeros((1, 28, 28, 1), np.uint8)
-    image[0, 9, [0, 9, 20, 27]] = 100, 120, 200, 140
+    image[0, 9, [0, 9, 20, 27], 0] = 100, 120, 200, 140
     out = np.asarray(apply_transforms(image, transforms))[0, 9, :, 0]
     np.testing.assert_allclose(out[[0, 9, 18, 27]], [100, 120, 200, 140], atol=1e-3)
 
