@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from benchmarks.record import save, show
-from pipeline.config.config_json import from_json
 from pipeline.config.errors import UserError
 from pipeline.config.schema import NOT_IN_RECIPE, RunConfig, member_specs
 from pipeline.data.digits import load
-from pipeline.records.members import MANIFEST, Member, read
-from pipeline.records.run_folder import CONFIG_FILE
+from pipeline.records.members import Member, read_member
+from pipeline.records.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -65,16 +64,16 @@ def member_folders(runs: Sequence[Path]) -> Iterator[tuple[RunConfig, Path, Memb
     """
     for run in runs:
         try:
-            config = from_json((run / CONFIG_FILE).read_text(), str(run / CONFIG_FILE))
+            config = RunFolder(run).read_config()
         except OSError as error:
             raise UserError(f"{run} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
         if not config.folds:
             raise UserError(f"{run} has no validation rows: it trained on all (folds is 0).")
         for spec in member_specs(config):
-            folder = run / "members" / spec.id
-            if not (folder / MANIFEST).exists():
+            folder = RunFolder(run).member(spec)
+            if not folder.exists():
                 raise UserError(f"{run} is not finished: {spec.id} is missing. Give its command again.")
-            yield config, folder, read(folder, spec)
+            yield config, folder, read_member(folder, spec)
 
 
 def read_setting(run: Path) -> Setting:
