@@ -9,6 +9,7 @@ import tyro
 from benchmarks.original import Original
 from benchmarks.plot import Plot
 from benchmarks.pytorch import PyTorch
+from benchmarks.quick import Quick
 from benchmarks.screening import Screening
 from benchmarks.start import Start
 from benchmarks.step import Step
@@ -22,6 +23,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "pytorch": PyTorch,
     "step": Step,
     "start": Start,
+    "quick": Quick,
     "screening": Screening,
     "views": Views,
     "plot": Plot,
