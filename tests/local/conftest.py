@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from factories import make_member
 
-from pipeline.config.schema import member_specs, to_json
+from pipeline.config.config_json import to_json
+from pipeline.config.schema import member_specs
 from pipeline.data.folds import split_rows
 from pipeline.records import opened_runs
 from pipeline.records.members import commit

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.compare import compare_runs
+from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
-from pipeline.config.schema import to_json
 from pipeline.records.run_folder import RunFolder
 
 
