@@ -9,9 +9,12 @@ import tyro
 from benchmarks.original import Original
 from benchmarks.plot import Plot
 from benchmarks.pytorch import PyTorch
+from benchmarks.quick import Quick
+from benchmarks.screening import Screening
 from benchmarks.start import Start
 from benchmarks.step import Step
 from benchmarks.swish import Swish
+from benchmarks.views import Views
 from pipeline.config.errors import RunError, UserError
 
 CLAIMS: dict[str, Callable[..., Any]] = {
@@ -20,6 +23,9 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "pytorch": PyTorch,
     "step": Step,
     "start": Start,
+    "quick": Quick,
+    "screening": Screening,
+    "views": Views,
     "plot": Plot,
 }
 

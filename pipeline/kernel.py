@@ -10,7 +10,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.config.schema import digest, from_json
+from pipeline.config.config_json import from_json
+from pipeline.config.schema import digest
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.run_folder import RECEIPT
 from pipeline.run import main

@@ -64,7 +64,7 @@ def _run_row(folder: RunFolder, sent: list[Entry]) -> Row:
     newest = max(path.stat().st_mtime for path in (folder.config, folder.comparison) if path.exists())
     when = datetime.fromtimestamp(newest, UTC)
     try:
-        config = folder.read_config()
+        config = folder.read_config(complete=False)
     except UserError:
         return Row(when, folder.path.name, "", "", f"{folder.config.name} is damaged", "", "")
     specs = member_specs(config)

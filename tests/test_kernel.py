@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT, TINY_FLAGS, command_at
 from kaggle_server import KERNEL, KEY
 
+from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
-from pipeline.config.schema import to_json
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA
 from pipeline.kernel import describe_machine, run_kernel

@@ -38,6 +38,25 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
             folds_used=5,
         ),
     ),
+    "quick": (
+        "the best score in five minutes of two cores: one ReLU and one Swish network, all labelled rows",
+        RunConfig(
+            name="quick",
+            architecture="deotte",
+            folds=0,
+            folds_used=0,
+            train=TrainConfig(
+                epochs=10,
+                batch_size=64,
+                optimizer="adamw",
+                learning_rate=2e-3,
+                schedule="cosine",
+                warmup=0.2,
+                weight_decay=0.01,
+                label_smoothing=0.05,
+            ),
+        ),
+    ),
     "leaderboard": (
         "the strongest recipe so far: 16 networks of 2 arms, all labelled rows, soft voting",
         RunConfig(

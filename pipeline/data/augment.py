@@ -1,7 +1,8 @@
 """Random distortion of a batch of images: one displacement field and one bilinear resampling per image.
 
 A field is an affine map (zoom, shear, rotation, shift) plus an elastic part: the nodes of a coarse grid are moved at
-random, and every pixel in between follows by cubic interpolation (Keys 1981, https://doi.org/10.1109/TASSP.1981.1163711).
+random, and every pixel in between follows by cubic interpolation (Keys 1981,
+https://doi.org/10.1109/TASSP.1981.1163711).
 
 The draws are made with NumPy, so they are the same for every backend and device. The resampling is written in
 `keras.ops` and runs inside the compiled training step.

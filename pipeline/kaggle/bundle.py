@@ -11,9 +11,10 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.rules import validate
-from pipeline.config.schema import RunConfig, member_specs, to_json
+from pipeline.config.schema import RunConfig, member_specs
 from pipeline.kaggle.bundle_rules import Module, breaches, in_order, is_own, needed_modules
 from pipeline.records.atomic import atomic_replace
 

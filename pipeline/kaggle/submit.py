@@ -57,7 +57,7 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
         raise UserError(f"there is no {submission}. Name a CSV, or the folder of a finished run.")
     check_submission(submission, competition_ids())
     run = RunFolder(submission.parent)
-    config = run.read_config() if run.config.exists() else None
+    config = run.read_config(complete=False) if run.config.exists() else None
     entry = Entry(
         id=secrets.token_hex(4),
         time=_now(),

@@ -9,9 +9,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
 from pipeline.config.places import default_run_folder, make_folder
-from pipeline.config.schema import NOT_IN_RECIPE, MemberSpec, RunConfig, from_json, recipe, to_json
+from pipeline.config.schema import NOT_IN_RECIPE, MemberSpec, RunConfig, recipe
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import atomic_replace, atomic_write_json
 
@@ -150,15 +151,15 @@ class RunFolder:
             + "\nChoose another folder with --out, or use the same config."
         )
 
-    def read_config(self) -> RunConfig:
-        """The config of the run here.
+    def read_config(self, *, complete: bool = True) -> RunConfig:
+        """The config of the run here; `complete` refuses that of an earlier version, see `from_json`.
 
         Raises:
             OSError: there is none.
-            UserError: it is damaged.
+            UserError: it is damaged, or refused.
         """
         try:
-            return from_json(self.config.read_text(encoding="utf-8"), str(self.config))
+            return from_json(self.config.read_text(encoding="utf-8"), str(self.config), complete=complete)
         except UnicodeDecodeError:
             raise UserError(f"{self.config} is damaged: it is not UTF-8 text.") from None
 

@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from jinja2 import Environment
 
-from pipeline.config.schema import RunConfig, to_json
+from pipeline.config.config_json import to_json
+from pipeline.config.schema import RunConfig
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
 from pipeline.records.atomic import atomic_replace, atomic_write_json

@@ -14,7 +14,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 STATISTICS_IMAGES = 5000  # a standard error of 1.4% of a standard deviation where a channel has one value per image
-STATISTICS_BATCH = 500
+STATISTICS_BATCH = 250
 
 
 def statistics_network(network: keras.Model) -> keras.Model:

@@ -1,9 +1,9 @@
 import pytest
 
+from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.rules import problems
-from pipeline.config.schema import from_json, to_json
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -42,10 +42,29 @@ def test_all_problems_are_reported_at_once(tiny):
         ({"train": TrainConfig(ema_momentum=1.0)}, "train.ema_momentum"),
         ({"name": "../x"}, "name"),
         ({"arms": ()}, "arms"),
+        ({"architecture": "resnet"}, "architecture: unknown network 'resnet'"),
+        ({"width": 4}, "width must be one of (1, 2, 3). Received: 4"),
+        ({"width": 0}, "width"),
+        ({"dropout": -0.1}, "dropout"),
+        ({"dropout": 2.0}, "dropout"),
+        ({"architecture": "residual", "dropout": 0.5}, "dropout must be 1 with residual"),
+        ({"augment": AugmentConfig(shift=0.6)}, "augment.shift must be in [0, 0.5] of the side"),
+        ({"augment": AugmentConfig(shear=46)}, "augment.shear must be in [0, 45] degrees"),
+        ({"augment": AugmentConfig(shear=-1)}, "augment.shear"),
+        ({"augment": AugmentConfig(elastic=2.1)}, "augment.elastic must be in [0, 2] pixels"),
+        ({"augment": AugmentConfig(elastic=float("nan"))}, "augment.elastic"),
+        ({"augment": AugmentConfig(clean_epochs=4)}, "augment.clean_epochs must be between 0 and train.epochs (3)"),
+        ({"augment": AugmentConfig(clean_epochs=-1)}, "augment.clean_epochs"),
     ],
 )
 def test_each_rule_names_its_field(tiny, change, problem):
     assert any(line.startswith(problem) for line in problems(replace(tiny, **change)))
+
+
+def test_the_limits_themselves_are_sound(tiny):
+    edge = AugmentConfig(rotation=180, shift=0.5, shear=45, elastic=2, clean_epochs=3)
+    assert problems(replace(tiny, width=3, dropout=1.9, augment=edge)) == []
+    assert problems(replace(tiny, architecture="residual", width=1)) == []
 
 
 def test_votes_are_weighed_only_where_there_is_something_to_weigh_them_by():

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from factories import constants
 
+from pipeline.config.config_json import from_json
 from pipeline.config.errors import UserError
 from pipeline.config.presets import preset
-from pipeline.config.schema import from_json
 from pipeline.kaggle.bundle import HASH_PLACEHOLDER, LARGEST, bundle, check_config
 from pipeline.kaggle.bundle_rules import in_order, needed_modules, order_breaches, parse_module
 

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from kaggle_server import KEY, After, refusal, reply
 
+from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.schema import digest, to_json
+from pipeline.config.schema import digest
 from pipeline.kaggle.submission_log import read_log
 from pipeline.kaggle.submit import competition_ids, submit_file, submit_kernel
 

@@ -8,8 +8,9 @@ from factories import constants
 
 from pipeline.arguments import parse_run
 from pipeline.cli import main
+from pipeline.config.config_json import from_json
 from pipeline.config.presets import PRESETS, preset
-from pipeline.config.schema import TrainConfig, from_json
+from pipeline.config.schema import TrainConfig
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA, PLACEHOLDER
 

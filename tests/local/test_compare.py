@@ -11,8 +11,9 @@ from factories import make_member
 
 from pipeline import compare as module
 from pipeline.compare import compare_runs
+from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
-from pipeline.config.schema import member_specs, to_json
+from pipeline.config.schema import member_specs
 from pipeline.data.folds import split_rows
 from pipeline.records.members import commit
 from pipeline.records.run_folder import RunFolder

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
-from pipeline.config.schema import to_json
 from pipeline.kaggle.submission_log import Entry, record
 from pipeline.records.atomic import file_sha256
 from pipeline.runs import latest_finished, list_runs, runs_table

@@ -4,9 +4,10 @@ import pytest
 from keras import ops
 
 from pipeline.network.activations import SwishBeta, swish
-from pipeline.network.architectures import ARCHITECTURES, deotte, ghouzam, logits_model
+from pipeline.network.architectures import ARCHITECTURES, deotte, ghouzam, logits_model, residual
 
-PARAMETERS = {"ghouzam": 887_530, "deotte": 327_242}
+PARAMETERS = {"ghouzam": 887_530, "deotte": 327_242, "residual": 1_188_618}
+ACTIVATIONS = {"ghouzam": 5, "deotte": 7, "residual": 7}
 
 
 def values(network):
@@ -20,10 +21,19 @@ def activations_of(network):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize(("activation", "per_layer"), [("relu", 0), ("swish", 0), ("elu", 0), ("swish_beta", 1)])
 def test_parameter_counts(name, activation, per_layer):
-    network = ARCHITECTURES[name](activation, 0, "float32")
-    layers = {"ghouzam": 5, "deotte": 7}[name]
-    assert len(activations_of(network)) == layers
-    assert network.count_params() == PARAMETERS[name] + per_layer * layers
+    network = ARCHITECTURES[name](activation, 0, "float32", 1, 1.0)
+    assert len(activations_of(network)) == ACTIVATIONS[name]
+    assert network.count_params() == PARAMETERS[name] + per_layer * ACTIVATIONS[name]
+
+
+def test_width_multiplies_the_channels_and_dropout_the_rates():
+    for make in (ghouzam, deotte, residual):
+        narrow, wide = make("relu", 0), make("relu", 0, width=3)
+        assert [f for f, *_ in shapes(wide)] == [3 * f for f, *_ in shapes(narrow)]
+        assert [rest for _, *rest in shapes(wide)] == [rest for _, *rest in shapes(narrow)]
+    units = [layer.units for layer in ghouzam("relu", 0, width=2).layers if isinstance(layer, keras.layers.Dense)]
+    assert units == [512, 10]
+    assert [rates(make("relu", 0, dropout=0.5)) for make in (ghouzam, deotte)] == [[0.125, 0.125, 0.25], [0.2] * 3]
 
 
 def shapes(network):
@@ -32,6 +42,10 @@ def shapes(network):
         (layer.filters, layer.kernel_size[0], layer.strides[0], tuple(layer.output.shape[1:3]))
         for layer in convolutions
     ]
+
+
+def rates(network):
+    return [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
 
 
 def test_layers_are_the_published_ones():
@@ -50,19 +64,63 @@ def test_layers_are_the_published_ones():
         (64, 5, 2, (4, 4)),
         (128, 4, 1, (1, 1)),
     ]
-    rates = [
-        [layer.rate for layer in n("relu", 0).layers if isinstance(layer, keras.layers.Dropout)]
-        for n in (ghouzam, deotte)
+    assert shapes(residual("relu", 0)) == [
+        (64, 5, 1, (28, 28)),
+        (64, 3, 1, (28, 28)),
+        (64, 3, 1, (14, 14)),
+        (128, 3, 1, (14, 14)),
+        (128, 3, 1, (7, 7)),
+        (256, 3, 1, (7, 7)),
+        (256, 3, 1, (4, 4)),
     ]
-    assert rates == [[0.25, 0.25, 0.5], [0.4, 0.4, 0.4]]
+    assert [rates(n("relu", 0)) for n in (ghouzam, deotte, residual)] == [[0.25, 0.25, 0.5], [0.4, 0.4, 0.4], []]
     order = [type(layer).__name__ for layer in deotte("relu", 0).layers]
-    assert order[1:4] == ["Conv2D", "Activation", "BatchNormalization"]
+    assert order[2:5] == ["Conv2D", "Activation", "BatchNormalization"]
+
+
+def test_residual_by_its_formula(digits):
+    network = residual("swish", 3)
+    generator = np.random.default_rng(0)
+    for variable in network.weights:  # off their initial values; the variances stay positive
+        variable.assign(variable + 0.02 * np.abs(generator.standard_normal(variable.shape)))
+    convolutions = iter([layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)])
+    normalizations = iter([layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)])
+
+    def conv(x):
+        layer = next(convolutions)
+        return swish(ops.conv(x, layer.kernel, padding="same") + layer.bias)
+
+    def normal(x):
+        layer = next(normalizations)
+        scale = ops.rsqrt(layer.moving_variance + layer.epsilon) * layer.gamma
+        return (x - layer.moving_mean) * scale + layer.beta
+
+    def block(x):
+        y = normal(x)
+        return y + conv(y)
+
+    def pool(x):
+        return ops.max_pool(x, 2, padding="same")
+
+    pixels = digits.images[:3, ..., None].astype(np.float32)
+    x = block(pool(block(conv(pixels / 255))))
+    x = block(pool(conv(normal(x))))
+    x = normal(block(pool(conv(normal(x)))))
+    logits = network.get_layer("logits")
+    expected = ops.mean(x, axis=(1, 2)) @ logits.kernel + logits.bias
+    np.testing.assert_allclose(logits_model(network)(pixels), expected, rtol=1e-3)
+
+
+def test_residual_starts_from_hes_weights():
+    kernels = [layer.kernel for layer in residual("relu", 0).layers if isinstance(layer, keras.layers.Conv2D)]
+    spread = [float(ops.std(kernel)) * np.sqrt(np.prod(kernel.shape[:3]) / 2) for kernel in kernels]
+    np.testing.assert_allclose(spread, 1, atol=0.05)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_arms_of_a_seed_start_from_the_same_weights_and_dropout(name):
     relu, other, again = (
-        ARCHITECTURES[name](a, s, "float32") for a, s in (("relu", 5), ("swish_beta", 5), ("relu", 6))
+        ARCHITECTURES[name](a, s, "float32", 1, 1.0) for a, s in (("relu", 5), ("swish_beta", 5), ("relu", 6))
     )
     for a, b in zip(values(relu), values(other), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -74,19 +132,19 @@ def test_arms_of_a_seed_start_from_the_same_weights_and_dropout(name):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_probabilities_are_float32_softmax_of_the_logits(name, policy, digits):
-    network = ARCHITECTURES[name]("swish", 0, policy)
+    network = ARCHITECTURES[name]("swish", 0, policy, 1, 1.0)
     images = digits.images[:4, ..., None].astype(np.float32)
     probabilities, logits = network(images), logits_model(network)(images)
     assert keras.backend.standardize_dtype(probabilities.dtype) == "float32"
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     np.testing.assert_allclose(probabilities, ops.softmax(logits), rtol=1e-5)
-    assert network.layers[1].compute_dtype == {"float32": "float32"}.get(policy, policy.removeprefix("mixed_"))
+    assert network.layers[2].compute_dtype == {"float32": "float32"}.get(policy, policy.removeprefix("mixed_"))
     assert all(v.dtype == "float32" for v in network.trainable_variables)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_activation_is_the_arms_before_and_after_saving(name, tmp_path):
-    network = ARCHITECTURES[name]("swish", 0, "mixed_bfloat16")
+    network = ARCHITECTURES[name]("swish", 0, "mixed_bfloat16", 1, 1.0)
     network.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     for model in (network, loaded):

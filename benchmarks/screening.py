@@ -1,0 +1,173 @@
+"""What each setting of a recipe does to the errors, over finished runs on the same validation rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from benchmarks.record import save, show
+from pipeline.config.errors import UserError
+from pipeline.config.schema import NOT_IN_RECIPE, RunConfig, member_specs
+from pipeline.data.digits import load
+from pipeline.records.members import Member, read_member
+from pipeline.records.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A run's networks on the validation rows; a column per arm."""
+
+    name: str
+    recipe: dict[str, Any]
+    errors: NDArray[np.bool_]
+    """Shape (rows, arms)."""
+    losses: NDArray[np.float64]
+    """Log loss after temperature scaling, shape (rows, arms)."""
+    vote_errors: NDArray[np.bool_]
+    """Of the arms' mean probabilities, shape (rows,)."""
+
+
+@dataclass(frozen=True)
+class Screening:
+    """Compare runs that differ in settings: errors and log loss of each, and the effect of every setting.
+
+    A setting has an effect where it takes two values, each in half of the runs. Settings that change together are one
+    factor. The arms are replicates: they give the standard error, pooled over the factors.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of finished runs with the same arms and one validation fold, the same for all."""
+    out: Annotated[Path | None, tyro.conf.arg(name="out")] = None
+    """Where to write the record. By default build/benchmarks/screening.json."""
+
+    def run(self) -> None:
+        """Print and write both tables."""
+        settings = [read_setting(folder) for folder in self.runs]
+        rows = [row_of(setting) for setting in settings]
+        show("settings", list(rows[0]), [[str(cell) for cell in row.values()] for row in rows])
+        effects = effects_of(settings)
+        if effects:
+            show("effects", list(effects[0]), [[str(cell) for cell in row.values()] for row in effects])
+        save("screening", self.out, {"settings": rows, "effects": effects})
+
+
+def member_folders(runs: Sequence[Path]) -> Iterator[tuple[RunConfig, Path, Member]]:
+    """The members of finished runs, each with its run's config and its own folder.
+
+    Raises:
+        UserError: a folder holds no finished run, or one without validation rows.
+    """
+    for run in runs:
+        try:
+            config = RunFolder(run).read_config()
+        except OSError as error:
+            raise UserError(f"{run} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
+        if not config.folds:
+            raise UserError(f"{run} has no validation rows: it trained on all (folds is 0).")
+        for spec in member_specs(config):
+            folder = RunFolder(run).member(spec)
+            if not folder.exists():
+                raise UserError(f"{run} is not finished: {spec.id} is missing. Give its command again.")
+            yield config, folder, read_member(folder, spec)
+
+
+def read_setting(run: Path) -> Setting:
+    """The networks of a finished run, scored on their validation rows.
+
+    Raises:
+        UserError: the folder holds no such run, or one of several seeds or folds.
+    """
+    configs, _, members = zip(*member_folders([run]), strict=True)
+    if configs[0].seeds != 1 or configs[0].folds_used != 1:
+        raise UserError(f"{run} has more than one network per arm: screen runs of one seed and one fold.")
+    probabilities = np.stack([member.validation_probabilities for member in members], axis=1).astype(np.float64)
+    labels = load(configs[0].data).labels[members[0].validation_rows]
+    return Setting(
+        name=configs[0].name,
+        recipe=dict(flat(configs[0])),
+        errors=probabilities.argmax(axis=2) != labels[:, None],
+        losses=np.stack([scaled_losses(probabilities[:, i], labels) for i in range(len(members))], axis=1),
+        vote_errors=probabilities.mean(axis=1).argmax(axis=1) != labels,
+    )
+
+
+def scaled_losses(probabilities: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:
+    """Log loss of each row after temperature scaling (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+
+    The temperature that the even rows like best scales the odd ones, and the other way round.
+    """
+    logits = np.log(np.maximum(probabilities, 1e-30))
+    losses = np.empty(len(labels))
+    for part in (0, 1):
+        theirs, ours = slice(1 - part, None, 2), slice(part, None, 2)
+        best = minimize_scalar(
+            lambda log_t, theirs=theirs: _losses(logits[theirs], labels[theirs], log_t).mean(),
+            bounds=(-3, 3),
+            method="bounded",
+        )
+        losses[ours] = _losses(logits[ours], labels[ours], best.x)
+    return losses
+
+
+def _losses(logits: NDArray[np.float64], labels: NDArray[Any], log_temperature: float) -> NDArray[np.float64]:
+    scaled = logits / np.exp(log_temperature)
+    scaled -= scaled.max(axis=1, keepdims=True)
+    return np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(labels)), labels]
+
+
+def row_of(setting: Setting) -> dict[str, Any]:
+    """A line of the first table."""
+    return {
+        "run": setting.name,
+        "errors": setting.errors.sum(axis=0).tolist(),
+        "of the vote": int(setting.vote_errors.sum()),
+        "log loss, scaled": [round(loss, 5) for loss in setting.losses.mean(axis=0).tolist()],
+        "rows": len(setting.errors),
+    }
+
+
+def effects_of(settings: Sequence[Setting]) -> list[dict[str, Any]]:
+    """The change in errors and in log loss when a factor goes from its first to its second value."""
+    factors: dict[tuple[bool, ...], list[str]] = {}
+    for field, first in settings[0].recipe.items():
+        values = [setting.recipe[field] for setting in settings]
+        high = tuple(value != first for value in values)
+        if len(set(map(repr, values))) == 2 and 2 * sum(high) == len(high):
+            factors.setdefault(high, []).append(field)
+    effects = []
+    errors = np.stack([setting.errors.sum(axis=0) for setting in settings]).astype(float)
+    losses = np.stack([setting.losses.mean(axis=0) for setting in settings])
+    for high, fields in factors.items():
+        levels = np.array(high)
+        second = settings[high.index(True)].recipe
+        by_arm = [(table[levels].mean(axis=0) - table[~levels].mean(axis=0)) for table in (errors, losses)]
+        effects.append((", ".join(f"{f} {settings[0].recipe[f]} > {second[f]}" for f in fields), *by_arm))
+    # Half the difference of two arms' estimates has the standard error of their mean; for more arms, sd / sqrt(arms).
+    pooled = [
+        float(np.sqrt(np.mean([effect[i].var(ddof=1) / len(effect[i]) for effect in effects]))) if effects else 0.0
+        for i in (1, 2)
+    ]
+    return [
+        {
+            "factor": name,
+            "errors": round(float(by_errors.mean()), 2),
+            "± se": round(pooled[0], 2),
+            "log loss": round(float(by_losses.mean()), 5),
+            "± se ": round(pooled[1], 5),
+        }
+        for name, by_errors, by_losses in effects
+    ]
+
+
+def flat(config: RunConfig) -> Iterator[tuple[str, Any]]:
+    """The fields that say how a network is trained, such as ("train.epochs", 10)."""
+    for name, value in asdict(config).items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", content) for inner, content in value.items())
+        elif name not in NOT_IN_RECIPE:
+            yield name, value

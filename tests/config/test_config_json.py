@@ -1,0 +1,30 @@
+import json
+
+import pytest
+
+from pipeline.config.config_json import from_json, to_json
+from pipeline.config.errors import UserError
+
+
+def test_json_with_unknown_key_or_wrong_type_is_refused(tiny):
+    text = to_json(tiny).replace('"seeds": 1', '"seeds": "many", "sedes": 1')
+    with pytest.raises(UserError, match=r"(?s)here.*seeds.*sedes"):
+        from_json(text, "here")
+
+
+def test_the_config_of_an_earlier_version_names_what_it_lacks(tiny):
+    content = json.loads(to_json(tiny))
+    del content["width"], content["augment"]["elastic"], content["train"]["fresh_statistics"]
+    with pytest.raises(UserError) as caught:
+        from_json(json.dumps(content), "runs/old/config.json")
+    told = str(caught.value)
+    assert told.startswith("runs/old/config.json was written by an earlier version")
+    assert [line for line in told.splitlines() if line.startswith("  - ")] == [
+        "  - width: that version trained as with 1",
+        "  - augment.elastic: that version trained as with 0.0",
+        "  - train.fresh_statistics: that version trained as with False",
+    ]
+    assert from_json(json.dumps(content), "here", complete=False) == tiny
+    del content["train"]
+    with pytest.raises(UserError, match="train.learning_rate"):
+        from_json(json.dumps(content), "here")

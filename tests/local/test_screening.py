@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from benchmarks.screening import Setting, effects_of, flat, read_setting, scaled_losses
+from pipeline.config.errors import UserError
+from pipeline.config.schema import AugmentConfig
+
+
+def setting(config, errors, rows=1000):
+    """Arms with so many errors each, and losses of a tenth of their share."""
+    wrong = np.stack([np.arange(rows) < count for count in errors], axis=1)
+    return Setting("x", dict(flat(config)), wrong, 0.1 * wrong, wrong[:, 0])
+
+
+def test_effects_are_differences_of_halves_and_the_arms_give_their_error(tiny):
+    """Two factors, one of two fields; by hand: relu +6 and swish +2 for the first, -1 and -1 for the second."""
+    bent = AugmentConfig(elastic=1, shear=10)
+    wide = {"width": 2}
+    settings = [
+        setting(tiny, (10, 20)),
+        setting(replace(tiny, augment=bent), (16, 22)),
+        setting(replace(tiny, **wide), (9, 19)),
+        setting(replace(tiny, augment=bent, **wide, name="other", seeds=5), (15, 21)),
+    ]
+    width, distortion = effects_of(settings)
+    assert width["factor"] == "width 1 > 2"
+    assert distortion["factor"] == "augment.shear 0.0 > 10, augment.elastic 0.0 > 1"
+    assert (distortion["errors"], width["errors"]) == (4.0, -1.0)
+    # The arms' estimates are 4 ± 2 and -1 ± 0 apart: sqrt((2² + 0²) / 2).
+    assert distortion["± se"] == width["± se"] == pytest.approx(2**0.5, abs=0.005)
+    assert distortion["log loss"] == pytest.approx(4 / 1000 / 10)
+
+
+def test_a_setting_without_halves_has_no_effect(tiny):
+    three = [setting(tiny, (1, 2)), setting(tiny, (2, 3)), setting(replace(tiny, width=2), (3, 4))]
+    assert effects_of(three) == []
+
+
+def test_scaling_undoes_a_wrong_temperature_by_the_other_half():
+    generator = np.random.default_rng(3)
+    logits = generator.normal(0, 2, (4000, 10))
+    truth = softmax(logits, axis=1)
+    labels = np.array([generator.choice(10, p=p) for p in truth])
+    best = -np.log(truth[np.arange(4000), labels]).mean()
+    for temperature in (0.3, 1, 3):
+        losses = scaled_losses(softmax(logits / temperature, axis=1), labels)
+        assert losses.mean() == pytest.approx(best, abs=0.003)
+    # The even rows scale the odd ones: labels of odd rows leave the odd rows' temperature alone.
+    other = labels.copy()
+    other[1] = (labels[1] + 1) % 10
+    changed = scaled_losses(truth, other) != scaled_losses(truth, labels)
+    assert changed[::2].all()
+    assert changed[1::2].nonzero()[0].tolist() == [0]
+
+
+def test_runs_that_cannot_be_screened_are_refused(tmp_path):
+    with pytest.raises(UserError, match="is no run's folder"):
+        read_setting(tmp_path)

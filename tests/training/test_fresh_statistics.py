@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+from factories import CONFIG, steps, trainer
+from keras import ops
+
+from pipeline.network.architectures import deotte, residual
+from pipeline.training import fresh_statistics
+from pipeline.training.fresh_statistics import recompute_statistics, statistics_network
+
+
+def normalizations(network):
+    return [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def test_the_first_layers_statistics_are_those_of_all_images(digits, monkeypatch):
+    monkeypatch.setattr(fresh_statistics, "STATISTICS_BATCH", 30)  # 100 images in four batches
+    network = deotte("swish", 3)
+    recompute_statistics(network, statistics_network(network), digits.images)
+    first = normalizations(network)[0]
+    images = digits.images[..., None].astype(np.float32)
+    x = ops.convert_to_numpy(keras.Model(network.inputs, first.input)(images)).astype(np.float64)
+    np.testing.assert_allclose(first.moving_mean, x.mean(axis=(0, 1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(first.moving_variance, x.var(axis=(0, 1, 2)), rtol=1e-2)
+
+
+def test_one_batch_without_dropout_normalises_as_prediction_then_does(digits):
+    """With the statistics of the very images, prediction is training's forward pass without dropout."""
+    for network in (deotte("relu", 0, dropout=0.0), residual("swish", 0)):
+        recompute_statistics(network, statistics_network(network), digits.images)
+        images = digits.images[..., None].astype(np.float32)
+        predicted = network(images, training=False)
+        np.testing.assert_allclose(predicted, network(images, training=True), atol=2e-3)
+    dropping = deotte("relu", 0)
+    recompute_statistics(dropping, statistics_network(dropping), digits.images)
+    without = deotte("relu", 0, dropout=0.0)
+    recompute_statistics(without, statistics_network(without), digits.images)
+    for ours, theirs in zip(normalizations(dropping), normalizations(without), strict=True):
+        np.testing.assert_array_equal(ours.moving_variance, theirs.moving_variance)
+
+
+def test_a_trainer_uses_them_in_the_end_and_leaves_training_as_it_was(digits):
+    plain, fresh = trainer(digits), trainer(digits, replace(CONFIG, fresh_statistics=True))
+    for t in (plain, fresh):
+        t.reset(1)
+        t.run(*steps(2))
+    rows = np.arange(50)
+    before = [ops.convert_to_numpy(v) for v in fresh.network.variables]
+    with fresh.final_weights(rows):
+        inside = fresh.predict(digits.images)
+    for ours, value in zip(fresh.network.variables, before, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(ours), value)
+    assert fresh.run(*steps(1)) == plain.run(*steps(1))
+    recompute_statistics(plain.network, statistics_network(plain.network), digits.images[rows])
+    fresh.finalize(rows)
+    np.testing.assert_array_equal(plain.predict(digits.images), fresh.predict(digits.images))
+    assert np.abs(inside - fresh.predict(digits.images)).max() > 0  # one more step lies between them
