@@ -1,4 +1,4 @@
-"""What several tests make: trainers, pairs, rows of figures, constants of bundles."""
+"""What several tests make: members, pairs, rows of figures, constants of bundles. Loads no Keras."""
 
 import ast
 import csv
@@ -6,15 +6,11 @@ import io
 from dataclasses import replace
 
 import numpy as np
-from keras import ops
 
-from pipeline.config.schema import AugmentConfig, MemberSpec, TrainConfig
-from pipeline.data.augment import draw_transforms
 from pipeline.data.digits import CLASSES
 from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import compare_pairs
 from pipeline.records.members import Member
-from pipeline.training.trainer import Trainer
 
 NO_PROBABILITIES = np.zeros((0, CLASSES), np.float32)
 
@@ -46,24 +42,6 @@ def make_member(
         activations=activations,
         label=label,
     )
-
-
-CONFIG = TrainConfig(batch_size=20, optimizer="adam", schedule="cosine", precision="float32")
-IDENTITY = draw_transforms(AugmentConfig(0, 0, 0), 1, np.random.default_rng(0))[0]
-
-
-def trainer(digits, config=CONFIG, policy="float32", activation="swish"):
-    spec = MemberSpec("deotte", 1, 1.0, activation, 0, None, 0, 0, AugmentConfig(), config)
-    return Trainer(spec, policy, digits.images, digits.labels)
-
-
-def steps(count, batch=20, rate=1e-3):
-    rows = np.random.default_rng(1).integers(0, 100, (count, batch)).astype(np.int32)
-    return rows, np.tile(IDENTITY, (count, batch, 1)), np.full(count, rate, np.float32)
-
-
-def weights(t):
-    return [ops.convert_to_numpy(v) for v in t.network.trainable_variables]
 
 
 IMAGES = 2000

@@ -17,25 +17,29 @@ from pipeline.network.activations import (
     swish,
 )
 
-X = np.concatenate([np.linspace(-12, 12, 241), [-80.0, 80.0, 0.0]])
+X = np.concatenate([np.linspace(-12, 12, 241), [-80.0, 80.0, 0.0]]).reshape(4, 61)
+W = np.random.default_rng(0).normal(0, 2, X.shape)  # not 1: a gradient must pass on what it is given
 
 
 def gate(x):
     return 1 / (1 + np.exp(-x))
 
 
-def gradient(function, *values):
-    """Gradient of sum(function(*values)) by the backend, eagerly."""
+def gradients(function, weights, how=lambda f: f):
+    """A function that returns the gradients of sum(weights * function(*values)) by each of the values."""
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.grad(lambda *v: function(*v).sum(), argnums=tuple(range(len(values))))(*values)
+        return how(lambda *values: jax.vjp(function, *values)[1](weights))
     import tensorflow as tf
 
-    variables = [tf.Variable(v) for v in values]
-    with tf.GradientTape() as tape:
-        y = tf.reduce_sum(function(*variables))
-    return tape.gradient(y, variables)
+    def by_each(*values):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            y = function(*values)
+        return tape.gradient(y, values, output_gradients=weights)
+
+    return how(by_each)
 
 
 def compiled(function):
@@ -61,31 +65,36 @@ def assert_rounded_once(actual, exact, dtype):
     np.testing.assert_allclose(ops.cast(actual, "float32"), exact, rtol=1.001 * relative + 1e-6, atol=absolute)
 
 
+def in_precision(values, dtype):
+    """The values as a tensor of that precision, and exactly, as float64."""
+    tensor = ops.cast(values, dtype)
+    return tensor, np.asarray(ops.cast(tensor, "float32")).astype(np.float64)
+
+
 @eagerly_and_compiled
 @precisions
 def test_swish_and_its_gradient_are_the_formula_rounded_once(how, dtype):
-    x = ops.cast(X, dtype)
-    exact = np.asarray(ops.cast(x, "float32")).astype(np.float64)
+    (x, exact), (w, weight) = in_precision(X, dtype), in_precision(W, dtype)
     assert_rounded_once(how(swish)(x), exact * gate(exact), dtype)
-    (slope,) = gradient(how(swish), x)
-    assert_rounded_once(slope, gate(exact) * (1 + exact * (1 - gate(exact))), dtype)
+    (by_x,) = gradients(swish, w, how)(x)
+    assert_rounded_once(by_x, weight * gate(exact) * (1 + exact * (1 - gate(exact))), dtype)
 
 
 @eagerly_and_compiled
 @precisions
-@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 3.0])
+@pytest.mark.parametrize("beta", [0.0, 0.3, 1.37])  # bfloat16 and float16 have no 0.3 and no 1.37
 def test_swish_beta_and_both_gradients_are_the_formula_rounded_once(how, dtype, beta):
     layer = SwishBeta(dtype="float32" if dtype == "float32" else f"mixed_{dtype}")
     layer.build((None,))
     layer.beta.assign(beta)
-    x = ops.cast(X, dtype)
-    exact = np.asarray(ops.cast(x, "float32")).astype(np.float64)
+    (x, exact), (w, weight) = in_precision(X, dtype), in_precision(W, dtype)
     assert_rounded_once(how(layer)(x), 2 * exact * gate(beta * exact), dtype)
-    by_x, by_beta = gradient(how(_swish_beta), x, ops.convert_to_tensor(np.float32(beta)))
+    by_x, by_beta = gradients(_swish_beta, w, how)(x, ops.convert_to_tensor(np.float32(beta)))
     slope = gate(beta * exact) * (1 - gate(beta * exact))
-    assert_rounded_once(by_x, 2 * (gate(beta * exact) + beta * exact * slope), dtype)
+    assert_rounded_once(by_x, weight * 2 * (gate(beta * exact) + beta * exact * slope), dtype)
     assert keras.backend.standardize_dtype(by_beta.dtype) == "float32"
-    np.testing.assert_allclose(by_beta, (2 * exact**2 * slope).sum(), rtol=1e-5)
+    terms = weight * 2 * exact**2 * slope
+    np.testing.assert_allclose(by_beta, terms.sum(), atol=1e-5 * np.abs(terms).sum())
 
 
 def test_beta_starts_at_one_is_trainable_and_stays_above_zero():
@@ -111,6 +120,12 @@ def test_layers_hold_the_very_object_and_not_kerass_swish():
         activation_layer("nope")
 
 
+@pytest.mark.parametrize("name", ["relu", "swish", "swish_beta", "gelu"])
+def test_layers_compute_in_the_precision_that_they_are_given(name):
+    y = activation_layer(name, "mixed_bfloat16")(ops.ones((2, 3)))
+    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+
+
 def test_saved_model_loads_in_a_fresh_process_with_the_very_object(tmp_path):
     x = np.linspace(-2, 2, 8, dtype=np.float32).reshape(2, 4)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), activation_layer("swish"), SwishBeta()])
@@ -119,7 +134,7 @@ def test_saved_model_loads_in_a_fresh_process_with_the_very_object(tmp_path):
     np.save(tmp_path / "y.npy", model(x))
     code = f"""
 import numpy as np, keras
-from pipeline.activations import swish, SwishBeta
+from pipeline.network.activations import swish, SwishBeta
 model = keras.saving.load_model({str(tmp_path / "model.keras")!r})
 assert model.layers[1].activation is swish
 assert isinstance(model.layers[2], SwishBeta) and abs(float(np.asarray(model.layers[2].beta)) - 0.7) < 1e-6
@@ -133,14 +148,14 @@ def test_recorded_curves_are_the_networks_own():
     network = keras.Sequential(
         [keras.Input((4,)), *[activation_layer(name) for name in ("swish", "swish_beta", "swish", "swish_beta")]]
     )
-    network.layers[3].beta.assign(2.0)
+    network.layers[3].beta.assign(2.5)
     curves = recorded_curves(network)
-    x = np.array(RECORDED_X, np.float64)
-    assert [(c.layers, c.beta) for c in curves] == [(2, None), (1, 1.0), (1, 2.0)]
+    x = np.linspace(-5, 5, 101)
+    assert [(c.layers, c.beta) for c in curves] == [(2, None), (1, 1.0), (1, 2.5)]
     for curve, expected in zip(
-        curves, (x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-2 * x))), strict=True
+        curves, (x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-2.5 * x))), strict=True
     ):
-        assert curve.x == RECORDED_X.tolist()
+        np.testing.assert_allclose(curve.x, x, atol=1e-6)
         np.testing.assert_allclose(curve.y, expected, rtol=1e-5, atol=1e-6)
 
 

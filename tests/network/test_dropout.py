@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 from scipy.stats import binomtest, chisquare
 
+from pipeline.network import dropout
 from pipeline.network.dropout import Dropout, _uniform_integers
 
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fast path is TensorFlow's")
@@ -31,6 +32,22 @@ def test_units_are_dropped_at_the_rate_and_the_others_scaled(rate, policy):
 
 
 @tensorflow_only
+@pytest.mark.parametrize(
+    ("rate", "levels", "dropped"), [(0.25, 256, 64), (0.5, 256, 128), (0.4, 65536, 26214), (0.3, 65536, 19661)]
+)
+def test_of_all_draws_exactly_the_lowest_are_dropped(rate, levels, dropped, monkeypatch):
+    def every_draw(shape, drawn, _):
+        assert drawn == levels
+        return ops.reshape(ops.cast(np.arange(levels), {256: "uint8", 65536: "uint16"}[levels]), shape)
+
+    monkeypatch.setattr(dropout, "_uniform_integers", every_draw)
+    y = as_floats(Dropout(rate, seed=1)(ops.full((levels // 4, 4), 3.0), training=True)).ravel()
+    assert (y[:dropped] == 0).all()
+    np.testing.assert_allclose(y[dropped:], 3 * levels / (levels - dropped), rtol=1e-6)  # the mean stays 3
+    assert dropped / levels == pytest.approx(rate, abs=1e-5)
+
+
+@tensorflow_only
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
 def test_the_gradient_passes_where_the_value_did(compiled):
     import tensorflow as tf
@@ -51,7 +68,9 @@ def test_the_gradient_passes_where_the_value_did(compiled):
 @tensorflow_only
 @pytest.mark.parametrize("levels", [256, 65536])
 def test_the_integers_are_uniform(levels):
-    draws = np.asarray(_uniform_integers(SHAPE, levels, np.array([1, 2], np.int32))).astype(int)
+    draws = np.asarray(_uniform_integers(SHAPE, levels, np.array([1, 2], np.int32)))
+    assert draws.dtype.itemsize == {256: 1, 65536: 2}[levels]
+    draws = draws.astype(int)
     assert draws.shape == SHAPE
     assert chisquare(np.bincount(draws.ravel() // (levels // 256), minlength=256)).pvalue > 0.001
     assert chisquare(np.bincount(draws.ravel() % 256, minlength=256)).pvalue > 0.001
@@ -72,6 +91,12 @@ def test_inference_and_a_rate_of_zero_change_nothing():
     x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     np.testing.assert_array_equal(Dropout(0.5)(x), x)
     np.testing.assert_array_equal(Dropout(0.0)(x, training=True), x)
+
+
+def test_a_noise_shape_shares_draws_as_in_kerass_layer():
+    y = as_floats(Dropout(0.5, noise_shape=(100, 1), seed=1)(np.ones((100, 7)), training=True))
+    assert (y == y[:, :1]).all()
+    assert 0 < (y == 0).mean() < 1
 
 
 def test_it_is_saved_and_loaded_as_itself(tmp_path):

@@ -137,31 +137,3 @@ def test_a_loss_that_is_no_number_is_an_error_with_the_remedy(spec, digits, tmp_
     spec = replace(spec, train=replace(spec.train, learning_rate=1e30))
     with pytest.raises(DivergedError, match=r"swish-s0-f0 is nan in epoch \d.*Lower --train.learning-rate"):
         run(spec, digits, tmp_path, {})
-
-
-@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.25])
-def test_cosine_is_kerass_cosine_decay(warmup):
-    config = TrainConfig(epochs=5, schedule="cosine", learning_rate=0.02, warmup=warmup)
-    steps, total = 8, 40
-    ours = np.concatenate([learning_rates(config, steps, [{}] * epoch) for epoch in range(5)])
-    options = {"warmup_target": 0.02, "warmup_steps": int(warmup * total)} if warmup else {}
-    start = 0.0 if warmup else 0.02
-    theirs = keras.optimizers.schedules.CosineDecay(start, total - int(warmup * total), **options)
-    np.testing.assert_allclose(ours, [float(theirs(step)) for step in range(total)], rtol=1e-5, atol=1e-8)
-
-
-def test_plateau_is_kerass_reduce_lr_on_plateau():
-    accuracies = [0.5, 0.6, 0.6, 0.59, 0.6, 0.7, 0.70005, 0.7, 0.7, 0.7, 0.7, 0.7, 0.71, *[0.71] * 30]
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(optimizer=keras.optimizers.SGD(1e-3))
-    callback = keras.callbacks.ReduceLROnPlateau("accuracy", factor=0.5, patience=3, mode="max", min_lr=1e-5)
-    callback.set_model(model)
-    callback.on_train_begin()
-    config = TrainConfig(schedule="plateau", learning_rate=1e-3, patience=3, min_learning_rate=1e-5)
-    history = []
-    for epoch, accuracy in enumerate(accuracies):
-        rates = learning_rates(config, 2, history)
-        assert rates.tolist() == pytest.approx([float(ops.convert_to_numpy(model.optimizer.learning_rate))] * 2)
-        history.append({"validation_accuracy": accuracy})
-        callback.on_epoch_end(epoch, {"accuracy": accuracy})
-    assert rates[0] == pytest.approx(1e-5)

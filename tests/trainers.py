@@ -1,0 +1,69 @@
+"""Trainers for the tests of training, and steps for them to take; apart from factories.py because this loads Keras."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from pipeline.config.schema import AugmentConfig, MemberSpec, TrainConfig
+from pipeline.data.augment import DRAWS_PER_IMAGE, draw_transforms
+from pipeline.network.activations import activation_layer
+from pipeline.network.architectures import ARCHITECTURES
+from pipeline.network.dropout import Dropout
+from pipeline.network.normalization import BatchNormalization
+from pipeline.training.trainer import Trainer
+
+CONFIG = TrainConfig(batch_size=20, optimizer="adam", schedule="cosine", precision="float32")
+DISTORTION = AugmentConfig(rotation=15, zoom=0.1, shift=0.1, shear=10, elastic=1)
+SPEC = MemberSpec(
+    architecture="small",
+    width=1,
+    dropout=1.0,
+    activation="swish",
+    seed=0,
+    fold=None,
+    folds=0,
+    split_seed=0,
+    augment=DISTORTION,
+    train=CONFIG,
+)
+
+
+def small(activation, seed, policy="float32", width=1, dropout=1.0):
+    """A network with a layer of each kind, which compiles in a second."""
+    init = keras.initializers.GlorotUniform(seed)
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Rescaling(1 / 255, dtype=policy),
+            layers.Conv2D(8 * width, 5, 3, kernel_initializer=init, dtype=policy),
+            activation_layer(activation, policy),
+            BatchNormalization(momentum=0.9, dtype=policy),
+            layers.Flatten(dtype=policy),
+            Dropout(0.4 * dropout, seed=seed, dtype=policy),
+            layers.Dense(10, kernel_initializer=init, name="logits", dtype="float32"),
+            layers.Softmax(dtype="float32"),
+        ]
+    )
+
+
+def trainer(digits, config=CONFIG, policy="float32", **changes):
+    """A trainer of SPEC but for the changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ARCHITECTURES, "small", small)
+        return Trainer(replace(SPEC, train=config, **changes), policy, digits.images, digits.labels)
+
+
+def steps(count, batch=20, rate=1e-3):
+    """Rows, transforms and rates, none of them neutral: each image is distorted, and each step has its own rate."""
+    generator = np.random.default_rng(1)
+    rows = generator.integers(0, 100, (count, batch)).astype(np.int32)
+    transforms = draw_transforms(DISTORTION, count * batch, generator).reshape(count, batch, DRAWS_PER_IMAGE)
+    return rows, transforms, np.linspace(rate, rate / 2, count, dtype=np.float32)
+
+
+def weights(t):
+    """Copies of a trainer's trainable variables."""
+    return [np.array(ops.convert_to_numpy(v)) for v in t.network.trainable_variables]
