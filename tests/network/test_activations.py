@@ -9,7 +9,6 @@ from keras import ops
 from pipeline.config.schema import OWN_ACTIVATIONS
 from pipeline.network.activations import (
     OWN_BUILDERS,
-    RECORDED_X,
     SwishBeta,
     _swish_beta,
     activation_layer,
