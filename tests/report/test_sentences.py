@@ -129,9 +129,9 @@ def test_ensembles_and_weights_are_told_in_words(outcome):
     )  # fmt: skip
     two, four, greedy, fitted, judged = ensemble_lines(comparison)
     assert two == (
-        "Ensembles of 2, errors of 42,000 images: 2 relu 200.0, 2 swish 201.5, 1 relu + 1 swish 190.2. 1 relu + 1 "
-        "swish gains +9.8 over 2 relu (95% interval +1.3 to +18.2) and +11.2 over 2 swish (95% interval -2.0 to +24.5), over "
-        "seeds and images; 10 blocks of seeds."
+        "Ensembles of 2, errors of 42,000 images: 2 relu 200.0, 2 swish 201.5, 1 relu + 1 swish 190.2. "
+        "1 relu + 1 swish gains +9.8 over 2 relu (95% interval +1.3 to +18.2) and +11.2 over 2 swish (95% interval "
+        "-2.0 to +24.5), over seeds and images; 10 blocks of seeds."
     )
     assert "2 relu + 2 swish gains -2.0 over 4 relu" in four
     assert four.endswith("over images, for these networks; 1 block of seeds.")
