@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from benchmarks.coverage import Coverage
 from benchmarks.original import Original
 from benchmarks.plot import Plot
 from benchmarks.pytorch import PyTorch
@@ -26,6 +27,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "quick": Quick,
     "screening": Screening,
     "views": Views,
+    "coverage": Coverage,
     "plot": Plot,
 }
 

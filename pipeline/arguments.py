@@ -14,6 +14,16 @@ Arguments = TypeVar("Arguments")
 
 
 @dataclass(frozen=True)
+class RunArguments:
+    """Train, vote, compare, and write the submission and the report."""
+
+    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+    labels: Path | None = None
+    """Digits of the test images, as a CSV like a submission. They only ever judge: pairs, ensembles, weights, the
+    submission. Nothing is trained or selected on them."""
+
+
+@dataclass(frozen=True)
 class PushArguments:
     """Bundle a preset's run, push it as a kernel, and print the kernel's address."""
 
@@ -29,13 +39,16 @@ class CompareArguments:
     """Compare the arms of one or more runs, pair by pair, with intervals and tests; write a report."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """The runs' folders. They may be half-finished."""
+    """The runs' folders; they may be half-finished. Or the folder of a record, as --out writes it."""
     arms: tuple[str, ...] = ()
     """Activations to compare. By default all that the runs have."""
     out: Path | None = None
-    """Where to write comparison.json, metrics.csv and report.html. By default runs/compare-DIGEST."""
+    """Where to write the record: report.html, comparison.json, metrics.csv and probabilities.npz. By default
+    runs/compare-DIGEST."""
     data: str | None = None
     """Where the runs' data is. By default where the first run found it."""
+    labels: Path | None = None
+    """Digits of the test images, as a CSV like a submission: networks are then compared on these images too."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +89,14 @@ class SubmitArguments:
     """Submit although the same predictions were submitted before."""
 
 
-def parse_run(arguments: list[str]) -> RunConfig:
-    """The config that `run`'s arguments ask for: a preset's, with the fields that are overridden.
+def parse_run(arguments: list[str]) -> RunArguments:
+    """What `run`'s arguments ask for: a preset's config, with the fields that are overridden, and labels.
 
     Raises:
         UserError: an unknown preset.
         SystemExit: with code 2, an unknown field or a value of the wrong type, as tyro reports it; with 0, --help.
     """
-    return parse_preset("run", arguments, "sample", RunConfig, lambda default: default)
+    return parse_preset("run", arguments, "sample", RunArguments, RunArguments)
 
 
 def parse_preset(

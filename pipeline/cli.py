@@ -80,14 +80,14 @@ def _dispatch(arguments: list[str]) -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    config = parse_run(arguments)
+    wanted = parse_run(arguments)
     from pipeline.config.places import make_folder, submissions_folder
     from pipeline.kaggle.submission_log import keep_copy
     from pipeline.run import main as run
 
     make_folder(submissions_folder())  # before hours of training, not after
-    folder = run(config)
-    print(f"copy of the submission: {keep_copy(folder.submission, config.name)}")
+    folder = run(wanted.config, wanted.labels)
+    print(f"copy of the submission: {keep_copy(folder.submission, wanted.config.name)}")
 
 
 def _bundle(arguments: list[str]) -> None:
@@ -171,7 +171,7 @@ def _compare(arguments: list[str]) -> None:
         raise UserError("compare needs at least one run's folder, such as runs/study-1a2b3c4d.")
     from pipeline.compare import compare_runs
 
-    compare_runs(wanted.runs, wanted.out, wanted.data, wanted.arms)
+    compare_runs(wanted.runs, wanted.out, wanted.data, wanted.arms, wanted.labels)
 
 
 def _blend(arguments: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The stages of a run in order: load, train, vote, compare, report. The entry script."""
 
 import time
+from pathlib import Path
 
 from pipeline.config.rules import validate
 from pipeline.config.schema import RunConfig, member_specs
@@ -8,7 +9,7 @@ from pipeline.data.checks import data_warnings
 from pipeline.data.digits import load
 from pipeline.data.folds import check_rows
 from pipeline.ensemble.soft_vote import predicted_labels
-from pipeline.ensemble.submission import write_submission
+from pipeline.ensemble.submission import with_labels, write_submission
 from pipeline.ensemble.weights import cast_votes
 from pipeline.evidence.comparison import compare
 from pipeline.records.finished import read_finished
@@ -28,8 +29,12 @@ from pipeline.training.engine import train_members
 from pipeline.training.workers import Workers
 
 
-def main(config: RunConfig) -> RunFolder:
+def main(config: RunConfig, labels: Path | None = None) -> RunFolder:
     """Carry out a run, or what is left of it.
+
+    Args:
+        config: The run.
+        labels: A file with the digits of the test images, to judge by; see `with_labels`.
 
     Returns:
         The run's folder.
@@ -44,7 +49,7 @@ def main(config: RunConfig) -> RunFolder:
     with folder.opened(config):
         show_run(console, config, folder)
         with Workers(folder) as workers, ProgressView(console) as view:
-            digits = load(config.data)
+            digits = with_labels(load(config.data), labels)
             show_data(console, digits)
             check_rows(config, digits)
             for warning in data_warnings(digits):
@@ -52,12 +57,12 @@ def main(config: RunConfig) -> RunFolder:
             folder.claim(config, digits)
             failed = train_members(workers, specs, digits, folder, view)
         members = read_finished(folder, specs, failed)
-        labels = predicted_labels(cast_votes(config.vote, members, digits))
-        write_submission(folder.submission, digits.image_ids, labels)
+        predictions = predicted_labels(cast_votes(config.vote, members, digits))
+        write_submission(folder.submission, digits.image_ids, predictions)
         comparison = compare(members, digits, failed)
         write_report(folder, [config], digits, members, comparison)
         write_outcome(folder, len(members), len(specs))
     show_outcome(console, config, folder, comparison, time.perf_counter() - started)
-    show_shares(console, labels, digits)
-    show_score(console, labels, digits)
+    show_shares(console, predictions, digits)
+    show_score(console, config, predictions, digits)
     return folder

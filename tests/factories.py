@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.data.digits import CLASSES
+from pipeline.ensemble.voters import Voters
 from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import compare_pairs
 from pipeline.records.members import Member
@@ -47,12 +48,12 @@ def make_member(
 IMAGES = 2000
 
 
-def pair(ones=0, minus=0, images=IMAGES, fold=0, ratio=1.0):
-    """A pair in which the first is right alone on `ones` images, and the second on `minus` others."""
+def pair(ones=0, minus=0, images=IMAGES, fold=0, ratio=1.0, seed=0, by_epoch=()):
+    """A pair in which the first is right alone on `ones` images, and the second on `minus` others; of its fold's."""
     difference = np.zeros(images, np.int8)
     difference[:ones] = 1
     difference[ones : ones + minus] = -1
-    return Pair(fold, difference, ratio)
+    return Pair(seed, fold, 100_000 * fold + np.arange(images), difference, ratio, np.array(by_epoch))
 
 
 def compared(*pairs):
@@ -60,18 +61,15 @@ def compared(*pairs):
     return result
 
 
-def simulated(generator, count, effect=0.0, seeds=0.002, images=IMAGES):
-    """Pairs with a true mean difference: image difficulties shared by all pairs, network quality of its own each."""
-    difficulty = generator.normal(-3.5, 1.5, images)
-
-    def right(quality):
-        return generator.random(images) > 1 / (1 + np.exp(quality - difficulty))
-
-    pairs = []
-    for _ in range(count):
-        a, b = right(generator.normal(effect, seeds * 100)), right(generator.normal(0, seeds * 100))
-        pairs.append(Pair(0, a.astype(np.int8) - b.astype(np.int8), 1.0))
-    return pairs
+def population(strengths, rows=2000, seed=0):
+    """Voters whose logits are noise, plus their strength at the true digit."""
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(0, 10, rows).astype(np.uint8)
+    logits = generator.normal(size=(len(strengths), rows, 10))
+    logits[:, np.arange(rows), truth] += np.array(strengths)[:, None]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    names = [("swish", i) for i in range(len(strengths))]
+    return Voters(names, truth, probabilities, probabilities)
 
 
 def rows(plot):

@@ -34,7 +34,7 @@ class Digits:
     image_ids: NDArray[np.int64]
     """Their ids in the submission, shape (m,): 1 to m, in the order of the rows."""
     held_back_labels: NDArray[np.uint8] | None = None
-    """Labels of the test images, shape (m,), where they are known (the sample only). Only ever used to report."""
+    """Digits of the test images, shape (m,), where they are known: of the sample, or by --labels. They only judge."""
 
     def digest(self) -> str:
         """SHA-256, in hex, of all that training and prediction see."""

@@ -1,10 +1,14 @@
 """The competition's submission file, `ImageId,Label`: written, and checked byte by byte."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.config.errors import UserError
+from pipeline.data.digits import Digits
 from pipeline.records.atomic import atomic_replace
 
 SUBMISSION_COLUMNS = ["ImageId", "Label"]
@@ -28,6 +32,20 @@ def write_submission(path: Path, image_ids: Any, labels: Any) -> None:
     with atomic_replace(path) as temporary:
         temporary.write_bytes("\n".join([SUBMISSION_HEADER.decode(), *rows, ""]).encode())
         check_submission(temporary, image_ids)
+
+
+def with_labels(digits: Digits, path: Path | None) -> Digits:
+    """The data with the digits of its test images, from a file like a submission; unchanged where `path` is None.
+
+    They only ever judge what was trained, as the sample's held-back labels do.
+
+    Raises:
+        UserError: the file is not in the submission's format, or not of these test images.
+    """
+    if path is None:
+        return digits
+    rows = check_submission(path, digits.image_ids).split()[1:]
+    return replace(digits, held_back_labels=np.array([int(row.split(b",")[1]) for row in rows], np.uint8))
 
 
 def check_submission(path: Path, image_ids: Any) -> bytes:

@@ -58,9 +58,9 @@ class Spread:
         """Variance of the mean difference."""
         return self.shared + self.own
 
-    def interval(self, level: float = LEVEL) -> tuple[Any, Any]:
-        """The interval that misses the true difference with a probability of `level`."""
-        half = t.ppf(1 - level / 2, self.degrees) * np.sqrt(self.variance)
+    def interval(self, level: float = LEVEL, degrees: Any = None) -> tuple[Any, Any]:
+        """The interval that misses the true difference with a probability of `level`; with other `degrees` if given."""
+        half = t.ppf(1 - level / 2, self.degrees if degrees is None else degrees) * np.sqrt(self.variance)
         return self.difference - half, self.difference + half
 
 
@@ -102,7 +102,7 @@ def two_way(sums: Tally) -> Spread:
     shared, own = np.maximum(by_image - by_cell, 0), np.maximum(by_pair, np.minimum(by_image, by_cell))
     uncertain = np.maximum(by_pair - by_cell / 2, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        degrees = np.where(uncertain > 0, (pairs - 1) * ((shared + own) / uncertain) ** 2, np.inf)
+        degrees = np.where(uncertain > 0, (pairs - 1) * ((shared + own) / uncertain) ** 2, np.inf)[()]
     to_points = 100 / cells
     return Spread(pairs, 100 * mean, shared * to_points**2, own * to_points**2, degrees)
 

@@ -78,8 +78,13 @@ def compare_pairs(pairs: Mapping[tuple[str, str], Sequence[Pair]]) -> list[Paire
 
 
 def judge(spread: Spread, images: int, p_adjusted: float, tests: int) -> Verdict:
-    """The verdict of two or more pairs on so many distinct images, one of so many tests."""
-    low, high = spread.interval()
+    """The verdict of two or more pairs on so many distinct images, one of so many tests.
+
+    A difference takes both the test over pairs and an interval clear of zero. That interval has the degrees of freedom
+    of the pairs alone: with those of the interval shown, up to 7% of simulated studies found a difference where there
+    was none.
+    """
+    low, high = spread.interval(degrees=spread.pairs - 1)
     if p_adjusted < LEVEL and low > 0:
         return Verdict.FIRST_BETTER
     if p_adjusted < LEVEL and high < 0:

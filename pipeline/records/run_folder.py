@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def probabilities(self) -> Path:
+        """What every network of a comparison predicted, to recompute it without the members."""
+        return self.path / "probabilities.npz"
+
+    @property
     def report(self) -> Path:
         """The report for people."""
         return self.path / "report.html"

@@ -38,7 +38,7 @@ def disagreements(known: ScoredImages) -> Plot | None:
 
 def _digits(known: ScoredImages, rows: NDArray[np.int64], what: str, why: str) -> Plot | None:
     """Some images with every arm's reading of them, the surest readings first."""
-    if not len(rows):
+    if not len(rows) or not len(known.images):
         return None
     rows = rows[np.argsort(-known.vote[rows].max(axis=1), kind="stable")]
     shown = rows[:SHOWN_DIGITS]

@@ -20,7 +20,7 @@ class ScoredImages:
     where: str
     """"held-back" or "validation"."""
     images: NDArray[np.uint8]
-    """Shape (n, 28, 28)."""
+    """Shape (n, 28, 28); empty where only the record of a study is at hand."""
     truth: NDArray[np.uint8]
     """Shape (n,)."""
     votes: dict[str, NDArray[np.float64]]
@@ -64,7 +64,7 @@ def score_images(members: Sequence[Member], digits: Digits) -> ScoredImages | No
         right[at] += predicted_labels(member.validation_probabilities[own]) == digits.labels[rows[at]]
     return ScoredImages(
         where="validation",
-        images=digits.images[rows],
+        images=digits.images[rows] if len(digits.images) else digits.images,
         truth=digits.labels[rows],
         votes={arm: _at(rows, part) for arm, part in parts.items()},
         vote=_at(rows, out_of_fold(members)),

@@ -12,7 +12,6 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from pipeline.config.schema import MemberSpec, RunConfig
-from pipeline.data.archives import GET_THE_DATA
 from pipeline.data.checks import share_warning
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
@@ -20,7 +19,8 @@ from pipeline.evidence.contributions import Blend
 from pipeline.evidence.selections import Selection
 from pipeline.records.members import Member
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.sentences import comparison_lines, selection_line
+from pipeline.records.scores import score
+from pipeline.report.sentences import comparison_lines, sample_only, selection_line, submission_score
 from pipeline.report.table import used_columns
 from pipeline.training.messages import Progress
 
@@ -127,9 +127,9 @@ def show_outcome(
     console: Console, config: RunConfig, folder: RunFolder, comparison: Comparison, seconds: float
 ) -> None:
     """Print what came out of a run, and where it is."""
-    show_comparison(console, comparison)
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
+    show_comparison(console, comparison)
     voters = comparison.ensembles[-1].members
     console.print(f"submission: {folder.submission}, {voters} members with {config.vote} votes", markup=False)
     console.print(f"report: {folder.report}", markup=False)
@@ -164,12 +164,9 @@ def show_blend(
         console.print(line, markup=False)
 
 
-def show_score(console: Console, labels: NDArray[np.int64], digits: Digits) -> None:
-    """Print what predicted labels, shape (m,), would score, where the held-back labels tell."""
+def show_score(console: Console, config: RunConfig, labels: NDArray[np.int64], digits: Digits) -> None:
+    """Print what predicted labels, shape (m,), would score, where the digits of the test images are known."""
     if digits.held_back_labels is not None:
-        accuracy = float((labels == digits.held_back_labels).mean())
-        console.print(
-            f"this submission would score {accuracy:.5f} on the sample's held-back labels. The sample is 5,000 digits, "
-            f"not the competition. {GET_THE_DATA} Then: python -m pipeline run leaderboard",
-            markup=False,
-        )
+        console.print(submission_score(score(labels, digits.held_back_labels)), markup=False)
+        if config.data == "sample":
+            console.print(sample_only(), markup=False)

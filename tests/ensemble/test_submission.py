@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.config.errors import UserError
-from pipeline.ensemble.submission import check_submission, write_submission
+from pipeline.ensemble.submission import check_submission, with_labels, write_submission
 
 IDS = np.array([7, 8, 9])
 
@@ -84,3 +84,14 @@ def test_a_bad_submission_is_never_written(tmp_path):
         write_submission(path, IDS, np.array([0, 1, 2.5]))
     assert path.read_text() == "the one before"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_labels_of_the_test_images_are_those_of_the_file(digits, tmp_path):
+    path = tmp_path / "labels.csv"
+    labels = (7 * np.arange(30) + 3) % 10
+    write_submission(path, digits.image_ids, labels)
+    known = with_labels(digits, path)
+    assert known.held_back_labels.tolist() == labels.tolist()
+    assert known.held_back_labels.dtype == np.uint8
+    assert known.digest() == digits.digest()  # the members' data stays the same
+    assert with_labels(digits, None) is digits

@@ -6,7 +6,9 @@ from factories import make_member
 
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import compare
-from pipeline.records.scores import score
+from pipeline.evidence.fairness import Fairness
+from pipeline.evidence.verdict import Verdict
+from pipeline.records.scores import log_loss, score
 
 TRUTH = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.uint8)
 
@@ -52,10 +54,10 @@ def test_table_by_hand(spec, ten):
     assert relu.ratio_to_relu == 1.0
     assert swish.ratio_to_relu == (22 / 11 + 30 / 20) / 2
     # Of the digits that half of the members get wrong, the wrong guess d + 1 ties with d, and the lower one wins.
-    assert {e.name: (e.members, e.validation.errors) for e in result.ensembles} == {
-        "relu": (2, 2),
-        "swish": (2, 1),
-        "all": (4, 1),
+    assert {e.name: (e.members, e.votes, e.validation.errors) for e in result.ensembles} == {
+        "relu": (2, 2, 2),
+        "swish": (2, 2, 1),
+        "all": (4, 4, 1),
     }
     test = result.tests[0]
     assert (test.first, test.second, test.rows) == ("relu", "swish", "validation")
@@ -63,12 +65,10 @@ def test_table_by_hand(spec, ten):
     assert test.p_value == 1.0
     assert result.tests[1].rows == "held back"
     assert result.failed == {"elu-s0-f0": "why"}
-    # Both seeds of an arm, or one of each, where swish's right digit, the lower one, wins every tie.
-    assert {e.composition: (e.ensembles, e.mean_errors) for e in result.same_size} == {
-        "2 relu": (1, 2.0),
-        "2 swish": (1, 1.0),
-        "1 relu + 1 swish": (4, 1.0),
-    }
+    (same_size,) = result.same_size  # on the ten rows and the ten held-back images
+    assert (same_size.size, same_size.blocks, same_size.images) == (2, 1, 20)
+    # In a mixed ensemble, swish's right digit, the lower one, wins every tie.
+    assert (same_size.first_errors, same_size.second_errors, same_size.mixed_errors) == (4, 2, 2)
     assert result.selections == []  # ten rows say nothing of weights
 
 
@@ -80,7 +80,7 @@ def test_without_validation_held_back_or_relu(spec, ten):
     assert result.arms[0].seconds_per_epoch == 5
     assert [(e.name, e.validation, e.held_back) for e in result.ensembles] == [("swish", None, None)]
     assert result.tests == result.paired == []
-    assert result.fairness == ""
+    assert result.fairness == Fairness([], [])
 
 
 def test_pairs_missing_a_partner_do_not_enter_the_ratio(spec, ten):
@@ -104,15 +104,46 @@ def test_arms_are_compared_pair_by_pair_the_later_first(spec, ten):
     (paired,) = result.paired
     assert (paired.first, paired.second, paired.points) == ("swish", "relu", [pytest.approx(10), pytest.approx(30)])
     assert paired.time_ratio == pytest.approx(2)
-    assert result.fairness.startswith("Checked by digests: within each pair the members shared the training")
+    assert (paired.images, result.fairness.fair) == (20, [("swish", "relu")])
 
 
 def test_unfair_pairs_are_not_compared(spec, ten):
     members = [member(spec, "relu", 0, 2, [1]), replace(member(spec, "swish", 0, 1, [1]), fingerprints={})]
     result = compare(members, ten, {})
     assert result.paired == []
-    assert "swish and relu" in result.fairness
+    assert result.fairness.fair == []
     assert len(result.arms) == 2
+
+
+def test_each_vote_counts_where_it_is_cast(spec, ten):
+    """Of four members in two folds, two vote on each row."""
+    members = [
+        replace(member(spec, "relu", seed, 0, [1], fold=fold), validation_rows=np.arange(5) + 5 * fold,
+                validation_probabilities=np.eye(10, dtype=np.float32)[TRUTH[:5] + 5 * fold])
+        for seed in (0, 1) for fold in (0, 1)
+    ]  # fmt: skip
+    (ensemble,) = compare(members, ten, {}).ensembles
+    assert (ensemble.members, ensemble.votes, ensemble.validation.images) == (4, 2, 10)
+
+
+def test_held_back_images_judge_a_run_without_folds(spec, ten):
+    members = [
+        member(spec, arm, seed, wrong, [9, 10], fold=None)
+        for seed in range(7)
+        for arm, wrong in (("relu", 4), ("swish", 1 + seed % 2))
+    ]
+    result = compare(members, ten, {})
+    (paired,) = result.paired
+    assert (paired.images, paired.difference) == (10, pytest.approx(100 * (4 - 10 / 7) / 10))
+    assert (paired.p_value, paired.verdict) == (2 / 2**7, Verdict.NOT_SHOWN)  # all pairs agree, but on ten images
+    assert paired.by_epoch == []
+    assert [size.size for size in result.same_size] == [2, 6]
+    assert compare(members, replace(ten, held_back_labels=None), {}).paired == []
+
+
+def test_log_loss_by_hand():
+    assert log_loss(np.array([0.5, 0.25])) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert log_loss(np.array([0.0])) == pytest.approx(-np.log(1e-7))  # a sure mistake stays finite
 
 
 def test_score_counts_errors():

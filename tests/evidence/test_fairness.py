@@ -1,66 +1,82 @@
+from dataclasses import replace
+
 import pytest
 from factories import make_member
 
-from pipeline.evidence.fairness import check_fairness
+from pipeline.evidence.fairness import Shared, Unequal, check_fairness
 
-ALIKE = {"rows": "r", "draws": "d", "initial_weights": "w"}
-
-
-def member(spec, activation, seed, fold, fingerprints):
-    return make_member(spec, activation, seed, fold, fingerprints=fingerprints)
+ALIKE = {"rows": "r", "draws": "d", "initial_weights": "w", "dropout": "o"}
+HISTORY = [{"epoch": 1, "learning_rate": 0.1}, {"epoch": 2, "learning_rate": 0.05}]
+ARMS = ("relu", "swish", "swish_beta")
 
 
-def arms(spec, seeds=(0, 1), folds=(0, None), **changed):
-    """Three arms whose members recorded the same, but for what is changed of one arm."""
+def member(spec, arm, seed, fold, **changed):
+    recorded = {key: value for key, value in (ALIKE | changed).items() if value}
+    return make_member(spec, arm, seed, fold, fingerprints=recorded, history=HISTORY)
+
+
+def arms(spec, **changed):
+    """Three arms whose members recorded the same in each pair, but for what is changed of one arm."""
     return {
         arm: [
-            member(spec, arm, seed, fold, ALIKE | {"draws": f"{seed} {fold}"} | changed.get(arm, {}))
-            for seed in seeds
-            for fold in folds
+            member(spec, arm, seed, fold, **{"draws": f"{seed} {fold}"} | changed.get(arm, {}))
+            for seed in (0, 1)
+            for fold in (0, None)
         ]
-        for arm in ("relu", "swish", "swish_beta")
+        for arm in ARMS
     }
 
 
 def test_members_of_one_seed_and_fold_that_recorded_the_same_are_fair(spec):
-    fair, told = check_fairness(arms(spec))
-    assert fair == {("swish", "relu"), ("swish_beta", "relu"), ("swish_beta", "swish")}
-    assert told.startswith("Checked by digests")
-    assert "the training and validation rows, the order and the augmentation of every image, the initial" in told
+    found = check_fairness(arms(spec))
+    assert found.fair == [("swish", "relu"), ("swish_beta", "relu"), ("swish_beta", "swish")]
+    assert found.unequal == []
 
 
 def test_arms_that_are_unfair_do_not_spoil_the_others(spec):
-    fair, told = check_fairness(arms(spec, swish_beta={"draws": "longer"}))
-    assert fair == {("swish", "relu")}
-    assert told.startswith("Checked by digests")
-    assert told.endswith(
-        "Not compared pair by pair: swish_beta and relu, swish_beta and swish. Their members of seed 0, fold 0, did "
-        "not share the order and the augmentation of every image."
-    )
+    found = check_fairness(arms(spec, swish_beta={"draws": "longer"}))
+    assert found.fair == [("swish", "relu")]
+    assert found.unequal == [
+        Unequal("swish_beta", other, Shared.DRAWS, recorded=True, pairs=4, of=4, seed=0, fold=0)
+        for other in ("relu", "swish")
+    ]
 
 
 def test_without_pairs_there_is_nothing_to_say(spec):
-    groups = {"relu": [member(spec, "relu", 0, 0, {})], "swish": [member(spec, "swish", 1, 0, {})]}
-    assert check_fairness(groups) == (set(), "")
+    found = check_fairness({"relu": [member(spec, "relu", 0, 0)], "swish": [member(spec, "swish", 1, 0)]})
+    assert (found.fair, found.unequal) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("fingerprints", "how"),
+    ("what", "value", "recorded", "fair"),
     [
-        (ALIKE | {"initial_weights": "x"}, "did not share the initial weights"),
-        (ALIKE | {"rows": "x"}, "did not share the training and validation rows"),
-        ({"rows": "r", "initial_weights": "w"}, "did not record the order and the augmentation"),
-        ({}, "did not record the training and validation rows"),
+        ("initial_weights", "x", True, False),
+        ("rows", "x", True, False),
+        ("draws", None, False, False),
+        ("dropout", "x", True, True),  # told, but no reason not to compare
+        ("dropout", None, False, True),
     ],
 )
 @pytest.mark.parametrize("first", [True, False])
-def test_what_differs_is_named(fingerprints, how, first, spec):
-    odd = [fingerprints, ALIKE] if first else [ALIKE, fingerprints]
-    names = ("relu", "swish")
+def test_what_differs_is_named_with_how_many_pairs(what, value, recorded, fair, first, spec):
+    odd = [{what: value}, {}] if first else [{}, {what: value}]
     groups = {
-        arm: [member(spec, arm, 0, 0, ALIKE), member(spec, arm, 3, None, recorded)]
-        for arm, recorded in zip(names, odd, strict=True)
+        arm: [member(spec, arm, 0, 0), member(spec, arm, 3, None, **changed), member(spec, arm, 4, 1)]
+        for arm, changed in zip(("relu", "swish"), odd, strict=True)
     }
-    fair, told = check_fairness(groups)
-    assert fair == set()
-    assert f"swish and relu. Their members of seed 3, fold none, {how}" in told
+    found = check_fairness(groups)
+    assert found.fair == ([("swish", "relu")] if fair else [])
+    assert found.unequal == [Unequal("swish", "relu", Shared(what), recorded, pairs=1, of=3, seed=3, fold=None)]
+
+
+def test_learning_rates_are_compared_epoch_by_epoch(spec):
+    plateau = [HISTORY[0], {"epoch": 2, "learning_rate": 0.1}]
+    for history, recorded in ((plateau, True), ([{"epoch": 1}, {"epoch": 2}], False)):
+        swish = [member(spec, "swish", seed, 0) for seed in (0, 1)]
+        groups = {
+            "relu": [member(spec, "relu", seed, 0) for seed in (0, 1)],
+            "swish": [swish[0], replace(swish[1], history=history)],
+        }
+        found = check_fairness(groups)
+        assert found.fair == [("swish", "relu")]
+        assert found.unequal == [Unequal("swish", "relu", Shared.LEARNING_RATES, recorded, 1, 2, seed=1, fold=0)]

@@ -1,5 +1,6 @@
 """Exact McNemar tests between arms, against counts and the binomial formula by hand."""
 
+from dataclasses import replace
 from math import comb
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from factories import make_member
 
 from pipeline.data.digits import Digits
-from pipeline.evidence.mcnemar import mcnemar, mcnemar_tests
+from pipeline.evidence.mcnemar import mcnemar_p, mcnemar_tests
 
 TRUTH = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.uint8)
 
@@ -46,9 +47,20 @@ def test_mcnemar_takes_partners_only_and_corrects_for_all_arms(spec, ten):
 
 @pytest.mark.parametrize(("b", "c"), [(0, 0), (1, 0), (3, 9), (9, 3), (5, 5), (0, 12)])
 def test_mcnemar_is_the_exact_binomial_by_the_formula(b, c):
-    first = np.array([True] * b + [False] * c + [True, False])
-    second = np.array([False] * b + [True] * c + [True, False])
-    test = mcnemar("a", "b", "validation", first, second)
-    assert (test.only_first_right, test.only_second_right) == (b, c)
     tail = sum(comb(b + c, k) for k in range(min(b, c) + 1)) / 2 ** (b + c)
-    assert test.p_value == pytest.approx(min(1, 2 * tail))
+    assert mcnemar_p(b, c) == pytest.approx(min(1, 2 * tail))
+
+
+def test_on_held_back_images_the_arm_that_is_right_is_named(spec, ten):
+    """On validation rows relu is better, on held-back images swish: neither may be taken for the other."""
+    good, bad = (member(spec, "relu", 0, wrong) for wrong in (1, 4))
+    relu = replace(good, test_probabilities=bad.test_probabilities)
+    swish = replace(bad, spec=replace(bad.spec, activation="swish"), test_probabilities=good.test_probabilities)
+    validation, held_back = mcnemar_tests({"relu": [relu], "swish": [swish]}, ten)
+    assert (validation.rows, validation.first, validation.only_first_right, validation.only_second_right) == (
+        "validation", "relu", 3, 0,
+    )  # fmt: skip
+    assert (held_back.rows, held_back.first, held_back.only_first_right, held_back.only_second_right) == (
+        "held back", "relu", 0, 3,
+    )  # fmt: skip
+    assert validation.p_value == held_back.p_value == 2 / 2**3

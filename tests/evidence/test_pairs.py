@@ -1,70 +1,74 @@
-"""Paired statistics against hand-computed cases, and simulations where the truth is known."""
+"""Which images a pair reads, and what it makes of them."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from factories import IMAGES, compared, pair, simulated
-from scipy.stats import ttest_1samp
+from factories import make_member
 
-from pipeline.evidence import pairs as paired
-from pipeline.evidence.pairs import bootstrap_means
-from pipeline.evidence.verdict import compare_pairs
+from pipeline.data.digits import Digits
+from pipeline.evidence.pairs import known_truth, pairs_of
 
-
-def test_numbers_of_a_hand_computed_case():
-    result = compared(pair(6, 2, ratio=1.2), pair(4, 2, ratio=1.2), pair(3, 3, ratio=1.2), pair(1, 2, ratio=1.2))
-    assert result.points == pytest.approx([0.2, 0.1, 0.0, -0.05])
-    assert result.difference == pytest.approx(0.0625)
-    assert result.first_better == 2.5 / 4
-    # Of the 16 signs: |sum| of ±4 ±2 ±0 ±1 is 5 or more for +4+2±1, +4-2+1 no, so {7, 5} twice for the 0, both ways.
-    assert result.p_value == pytest.approx(8 / 16)
-    assert (result.time_ratio, result.time_interval) == (pytest.approx(1.2), pytest.approx((1.2, 1.2)))
+TRUTH = np.array([0, 1, 2, 3, 4, 5], np.uint8)
+HELD_BACK = np.array([6, 7, 8], np.uint8)
 
 
-def test_the_bootstraps_spread_is_that_of_its_two_parts():
-    generator = np.random.default_rng(1)
-    pairs = [pair(ones, 10) for ones in (5, 10, 15, 20)]
-    points = np.array([p.points for p in pairs])
-    over_pairs = bootstrap_means(pairs, generator, over_images=False)
-    assert over_pairs.std() == pytest.approx(points.std() / 2, rel=0.05)  # standard error, with n in the denominator
-    over_images = bootstrap_means(pairs, generator, over_pairs=False)
-    mean = np.mean([p.difference for p in pairs], axis=0)
-    assert over_images.std() == pytest.approx(100 * mean.std() / np.sqrt(IMAGES), rel=0.05)
-    assert bootstrap_means(pairs, generator).mean() == pytest.approx(points.mean(), abs=0.02)
+@pytest.fixture
+def digits():
+    images = np.zeros((6, 28, 28), np.uint8)
+    return Digits("a test", images, TRUTH, images[:3], np.arange(1, 4), HELD_BACK)
 
 
-def test_images_are_drawn_within_their_fold():
-    one = bootstrap_means([pair(20, fold=0)], np.random.default_rng(0))
-    both = bootstrap_means([pair(20, fold=0), pair(20, fold=1)], np.random.default_rng(0), over_pairs=False)
-    shared = bootstrap_means([pair(20, fold=0), pair(20, fold=0)], np.random.default_rng(0), over_pairs=False)
-    assert shared.std() == pytest.approx(one.std(), rel=0.05)  # the same images twice are no more images
-    assert both.std() == pytest.approx(one.std() / np.sqrt(2), rel=0.05)
+def member(spec, arm, seed, fold, rows, reads, held_back=(6, 7, 8), curve=(), seconds=10.0):
+    history = [{"seconds": 99.0}, *({"validation_accuracy": a, "seconds": seconds} for a in curve or (0.5,))]
+    history[0] |= {"validation_accuracy": 0.1} if curve else {}
+    test = np.eye(10)[list(held_back)]
+    return make_member(spec, arm, seed, fold, rows=rows, validation=np.eye(10)[reads], test=test, history=history)
 
 
-def test_time_ratio_is_geometric_with_students_interval():
-    ratios = [1.1, 1.3, 1.25, 1.18]
-    result = compared(*(pair(ratio=ratio) for ratio in ratios))
-    expected = ttest_1samp(np.log(ratios), 0).confidence_interval()
-    assert result.time_ratio == pytest.approx(np.prod(ratios) ** 0.25)
-    assert np.log(result.time_interval) == pytest.approx(expected)
+def test_a_pair_reads_its_fold_and_the_held_back_images(spec, digits):
+    groups = {
+        "relu": [member(spec, "relu", 4, 1, [0, 2, 5], [0, 9, 9], (6, 9, 8)), member(spec, "relu", 5, 0, [1], [1])],
+        "swish": [member(spec, "swish", 4, 1, [0, 2, 5], [9, 2, 9], (6, 7, 9)), member(spec, "swish", 6, 0, [1], [1])],
+    }
+    ((arms, (found,)),) = pairs_of(groups, digits).items()
+    assert arms == ("swish", "relu")
+    assert (found.seed, found.fold) == (4, 1)
+    assert found.images.tolist() == [0, 2, 5, 6, 7, 8]  # held-back images are numbered on from the six rows
+    assert found.difference.tolist() == [-1, 1, 0, 0, 1, -1]
+    assert (found.net, found.points) == (0, 0)
+    assert known_truth(found.images, digits).tolist() == [0, 2, 5, 6, 7, 8]
+    ((_, (without,)),) = pairs_of(groups, replace(digits, held_back_labels=None)).items()
+    assert without.difference.tolist() == [-1, 1, 0]
 
 
-def test_holm_over_all_pairs_of_arms():
-    strong = [pair(30 + i) for i in range(8)]
-    weak = [pair(3 + i, 2) for i in range(8)]
-    none = [pair(i % 3, (i + 1) % 3) for i in range(8)]
-    results = compare_pairs({("a", "b"): strong, ("a", "c"): weak, ("b", "c"): none})
-    ps = sorted(r.p_value for r in results)
-    adjusted = sorted(r.p_adjusted for r in results)
-    expected = np.maximum.accumulate(np.minimum(np.array(ps) * [3, 2, 1], 1))  # Holm 1979
-    assert adjusted == pytest.approx(expected.tolist())
+def test_pairs_keep_their_folds(spec, digits):
+    groups = {
+        arm: [member(spec, arm, seed, fold, [fold], [fold]) for seed in (0, 1) for fold in (0, 3)]
+        for arm in ("relu", "swish")
+    }
+    (pairs,) = pairs_of(groups, digits).values()
+    assert [(p.seed, p.fold, p.images[0]) for p in pairs] == [(0, 0, 0), (0, 3, 3), (1, 0, 0), (1, 3, 3)]
 
 
-def test_a_true_null_rejects_at_its_level_and_intervals_cover(monkeypatch):
-    monkeypatch.setattr(paired, "REPLICATES", 200)
-    monkeypatch.setattr(paired, "RESAMPLES", 200)
-    generator = np.random.default_rng(0)
-    results = [compared(*simulated(generator, 8, images=600)) for _ in range(150)]
-    rejected = np.mean([r.p_value < 0.05 for r in results])
-    covered = np.mean([r.interval[0] <= 0 <= r.interval[1] for r in results])
-    assert rejected < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
-    assert covered > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 150)
+def test_members_of_all_rows_are_pairs_on_held_back_images_alone(spec, digits):
+    groups = {
+        "relu": [member(spec, "relu", 0, None, [], [])],
+        "swish": [member(spec, "swish", 0, None, [], [], (6, 7, 0))],
+    }
+    ((_, (found,)),) = pairs_of(groups, digits).items()
+    assert (found.fold, found.images.tolist(), found.difference.tolist()) == (None, [6, 7, 8], [0, 0, -1])
+    assert pairs_of(groups, replace(digits, held_back_labels=None)) == {}
+
+
+def test_accuracy_by_epoch_and_time_ratio(spec, digits):
+    groups = {
+        "relu": [member(spec, "relu", 0, 0, [0], [0], curve=(0.5, 0.75), seconds=20.0)],
+        "swish": [member(spec, "swish", 0, 0, [0], [0], curve=(0.25, 1.0), seconds=30.0)],
+    }
+    ((_, (found,)),) = pairs_of(groups, digits).items()
+    assert found.by_epoch == pytest.approx([0, -25, 25])
+    assert found.time_ratio == 1.5
+    groups["swish"] = [member(spec, "swish", 0, 0, [0], [0], curve=(0.25, 0.5, 1.0))]
+    ((_, (longer,)),) = pairs_of(groups, digits).items()
+    assert longer.by_epoch.tolist() == []

@@ -1,9 +1,11 @@
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import TINY_FLAGS
 from factories import constants
 
 from pipeline.arguments import parse_run
@@ -11,6 +13,7 @@ from pipeline.cli import main
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import TrainConfig
+from pipeline.evidence import comparison as compare
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA, PLACEHOLDER
 
@@ -24,12 +27,43 @@ def exit_code(*arguments):
 
 
 def test_fields_of_a_preset_can_be_overridden():
-    config = parse_run(["original", "--train.epochs", "3", "--seeds", "2", "--out", "x", "--arms", "elu", "swish"])
+    config = parse_run(
+        ["original", "--train.epochs", "3", "--seeds", "2", "--out", "x", "--arms", "elu", "swish"]
+    ).config
     expected = preset("original")
     assert (config.train.epochs, config.seeds, config.out, config.arms) == (3, 2, "x", ("elu", "swish"))
     assert config.train.batch_size == expected.train.batch_size == TrainConfig().batch_size
-    assert parse_run([]) == preset("sample")
-    assert parse_run(["--seeds", "3"]).seeds == 3
+    assert parse_run([]).config == preset("sample")
+    assert parse_run(["--seeds", "3"]).config.seeds == 3
+
+
+def test_labels_belong_to_the_command_not_to_the_config(monkeypatch):
+    wanted = parse_run(["leaderboard", "--labels", "private.csv"])
+    assert (wanted.config, wanted.labels) == (preset("leaderboard"), Path("private.csv"))
+    seen = {}
+    monkeypatch.setattr(compare, "compare_runs", lambda *arguments: seen.update(enumerate(arguments)))
+    main(["compare", "a", "b", "--arms", "elu", "mish", "--out", "o", "--data", "sample", "--labels", "private.csv"])
+    assert list(seen.values()) == [(Path("a"), Path("b")), Path("o"), "sample", ("elu", "mish"), Path("private.csv")]
+
+
+def test_labels_judge_a_finished_run(finished, csv_source, digits, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "judged"
+    shutil.copytree(finished[0], folder, ignore=shutil.ignore_patterns(".lock"))
+    labels = tmp_path / "labels.csv"
+    rows = "".join(f"{image_id},{digit}\n" for image_id, digit in zip(digits.image_ids, digits.labels, strict=False))
+    labels.write_text("ImageId,Label\n" + rows)
+    monkeypatch.chdir(tmp_path)
+    before = (folder / "submission.csv").read_bytes()
+    main(["run", "original", "--data", str(csv_source), "--out", str(folder), *TINY_FLAGS, "--labels", str(labels)])
+    told = capsys.readouterr().out
+    right = sum(f"{line}\n".encode() in before for line in rows.splitlines())
+    assert f"this submission would score {right / 30:.5f} on the held-back images: {30 - right} errors of 30" in told
+    assert (folder / "submission.csv").read_bytes() == before
+    (paired,) = json.loads((folder / "comparison.json").read_text())["paired"]
+    assert paired["images"] == 20 + 30
+    labels.write_text("ImageId,Label\n1,2\n")
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "original", "--data", str(csv_source), "--out", str(folder), *TINY_FLAGS, "--labels", str(labels)])
 
 
 def test_without_a_preset_kaggle_gets_the_strongest(tmp_path, monkeypatch, capsys):
@@ -38,7 +72,7 @@ def test_without_a_preset_kaggle_gets_the_strongest(tmp_path, monkeypatch, capsy
     METADATA.write_text(METADATA.read_text().replace(PLACEHOLDER, "ada"))
     main(["bundle", "--train.epochs", "3"])
     told = constants(BUNDLE.read_text())["CONFIG"]
-    assert from_json(told, "bundle") == parse_run(["leaderboard", "--train.epochs", "3"])
+    assert from_json(told, "bundle") == parse_run(["leaderboard", "--train.epochs", "3"]).config
     assert (
         "kernel-metadata.json: ada/digit-recognizer-relu-vs-swish\nnow: kaggle kernels push" in capsys.readouterr().out
     )

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from factories import make_member, rows
+from factories import make_member, pair, rows
 
-from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import compare_pairs
 from pipeline.network.curves import ActivationCurve
 from pipeline.report import figures
@@ -25,7 +24,7 @@ def test_learning_curves_and_times_by_member_and_epoch(spec):
 
 
 def test_paired_differences_with_and_without_interval():
-    pairs = [Pair(0, np.array([1, 0, 0, 0], np.int8), 1.0), Pair(0, np.zeros(4, np.int8), 1.0)]
+    pairs = [pair(1, images=4), pair(images=4)]
     for count in (1, 2):
         plot = figures.paired_differences(compare_pairs({("swish", "relu"): pairs[:count]}))
         assert [float(row["points"]) for row in rows(plot)] == [25.0, 0.0][:count]

@@ -1,56 +1,150 @@
-import io
+"""What a comparison says in words."""
+
 from dataclasses import replace
 from html import unescape
 
-import numpy as np
-from rich.console import Console
+import pytest
+from factories import compared, pair
 
-from pipeline.evidence.same_size import SameSize
+from pipeline.evidence.epochs import EpochSpan
+from pipeline.evidence.fairness import Fairness, Shared, Unequal
+from pipeline.evidence.mcnemar import McNemar
+from pipeline.evidence.power import Power
+from pipeline.evidence.same_size import Gain, SameSize
 from pipeline.evidence.selections import Selection
+from pipeline.evidence.verdict import Verdict
 from pipeline.report.page import render_report
-from pipeline.report.sentences import ensemble_lines, mcnemar_lines
-from pipeline.report.table import comparison_rows
-from pipeline.report.terminal import comparison_table
+from pipeline.report.sentences import (
+    describe,
+    details,
+    ensemble_lines,
+    fairness_lines,
+    half_finished,
+    headline,
+    mcnemar_lines,
+)
+
+BALANCED = [pair(5, 6, fold=0), pair(6, 5, fold=1)] * 3
 
 
-def test_table_has_the_figures_of_the_comparison(outcome):
-    _, _, _, comparison = outcome()
-    rows = comparison_rows(comparison)
-    assert [row[0] for row in rows] == [
-        "relu, single", "swish, single", "relu, ensemble", "swish, ensemble", "all, ensemble",
-    ]  # fmt: skip
-    accuracies = [s.accuracy for s in comparison.arms[0].validation]
-    assert rows[0][2] == f"{np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f}"
-    assert rows[0][6:] == ["3.50", "1.00"]
-    assert rows[4][3] == str(comparison.ensembles[2].validation.errors)
-    stream = io.StringIO()
-    Console(file=stream, width=200).print(comparison_table(comparison))
-    assert all(cell in stream.getvalue() for cell in rows[0])
-    assert "only relu gets" in mcnemar_lines(comparison)[0]
+@pytest.fixture
+def result():
+    return compared(*BALANCED)
 
 
-def test_columns_that_hold_nothing_are_left_out(outcome):
-    _, _, _, comparison = outcome(None, False)
-    assert [column.header for column in comparison_table(comparison).columns] == [
-        "who",
-        "n",
-        "s/epoch",
-        "ratio to relu",
+def test_headlines(result):
+    assert [headline(replace(result, verdict=verdict)) for verdict in Verdict] == [
+        "swish is better than relu",
+        "relu is better than swish",
+        "swish and relu are equivalent within 0.03 points",
+        "no difference between swish and relu is shown",
+        "swish against relu, cannot decide: needs at least 6 pairs, has 6",
     ]
+
+
+def test_too_few_pairs_are_said_to_be_too_few():
+    one, two = compared(pair(10)), compared(pair(10), pair(10, fold=1))
+    assert describe(one).startswith("swish against relu, cannot decide: needs at least 6 pairs, has 1: +0.500 points")
+    assert "interval" not in describe(one)
+    assert "With fewer than 5 pairs, the interval is not reliable." in details(two)
+    assert "The chance of such a study to show a true difference is 0% for 0.03 points and 0% for 0.05 points." in (
+        details(two)
+    )
+
+
+def test_details_have_all_numbers(result):
+    result = replace(
+        result,
+        difference=-0.0081,
+        interval=(-0.0412, 0.0253),
+        p_value=0.4375,
+        p_adjusted=0.9375,
+        powers=[Power(0.03, 0.143, None), Power(0.05, 0.4, 24)],
+        late=EpochSpan(21, 30, -0.0374, (-0.0576, -0.0171), 1, 9),
+        time_interval=(0.9, 1.1),
+    )
+    assert details(result) == (
+        "-0.008 points (95% interval -0.041 to +0.025, over seeds and images) over 6 pairs and 4,000 images, "
+        "P(swish > relu) = 0.50, p = 0.44 (sign-flip test, raw), 0.94 after Holm's correction. On average over epochs "
+        "21 to 30: -0.037 points (95% interval -0.058 to -0.017, over pairs), swish ahead in 1 and relu ahead in 9 of "
+        "6 pairs. The chance of such a study to show a true difference is 14% for 0.03 points and 40% for 0.05 points. "
+        "A chance of 80% takes more than 1,000 for 0.03 points and about 24 for 0.05 points, in pairs on these images "
+        "(--seeds). Time per epoch: 1.00 (95% interval 0.90 to 1.10) times relu's."
+    )
+
+
+def test_a_settled_matter_needs_no_power_and_a_single_test_no_correction(result):
+    settled = details(replace(result, verdict=Verdict.FIRST_BETTER))
+    assert "chance" not in settled
+    assert f"p = {result.p_value:.2g} (sign-flip test)." in settled
+
+
+def test_a_mean_that_rounds_to_zero_has_no_sign(result):
+    assert ": +0.000 points (95% interval -" in describe(replace(result, difference=-1e-18))
+
+
+def test_what_pairs_did_not_share_is_said():
+    found = [
+        Unequal("swish", "relu", Shared.LEARNING_RATES, True, 9, 10, 0, 1),
+        Unequal("swish", "relu", Shared.DROPOUT, False, 1, 10, 2, None),
+        Unequal("elu", "relu", Shared.DRAWS, True, 2, 2, 0, 0),
+    ]
+    assert fairness_lines(Fairness([("swish", "relu")], found)) == [
+        "Checked by their records: the members of each pair shared the training and validation rows, the order and "
+        "the augmentation of every image, the initial weights.",
+        "Not equal between swish and relu: the learning rates differed in 9 of 10 pairs, first in that of seed 0, "
+        "fold 1.",
+        "Not equal between swish and relu: the dropout draws were not recorded in 1 of 10 pairs, first in that of "
+        "seed 2, fold none.",
+        "Not compared pair by pair: elu and relu. The order and the augmentation of every image differed in 2 of 2 "
+        "pairs, first in that of seed 0, fold 0.",
+    ]
+    (alike,) = fairness_lines(Fairness([("swish", "relu")], []))
+    assert alike.endswith("the initial weights, the dropout draws, the learning rates.")
+    assert fairness_lines(Fairness([], [])) == []
+
+
+def test_mcnemar_names_its_p_values(outcome):
+    comparison = replace(outcome()[3], tests=[McNemar("relu", "swish", "held back", 7, 2, 0.18, 0.54)])
+    (line,) = mcnemar_lines(comparison)
+    assert (
+        "held back images: only relu gets 7 right, only swish gets 2; p = 0.18 (exact McNemar test, raw), 0.54 after "
+        in line
+    )
 
 
 def test_ensembles_and_weights_are_told_in_words(outcome):
     comparison = replace(
         outcome()[3],
-        same_size=[SameSize("2 relu", 1, 27.0, 2000), SameSize("1 relu + 1 swish", 4, 25.25, 2000)],
-        selections=[
-            Selection("greedy", {}, 0.01, (-0.02, 0.04), 1500),
-            Selection("fitted", {}, 0.05, (0.01, 0.09), 1500),
+        same_size=[
+            SameSize(2, "relu", "swish", 10, 42_000, 200, 201.5, 190.25,
+                     [Gain("relu", 9.75, (1.26, 18.24)), Gain("swish", 11.25, (-2, 24.5))]),
+            SameSize(4, "relu", "swish", 1, 2_000, 27, 28, 29, [Gain("relu", -2, (-4, 0)), Gain("swish", -1, (-3, 1))]),
         ],
+        selections=[
+            Selection("greedy", {"relu, seed 0": 1.0}, 0.01, (-0.02, 0.04), 1500, 0),
+            Selection("fitted", {"relu, seed 0": 1.0}, 0.05, (0.01, 0.09), 1500, 2000),
+            Selection("fitted", {}, 0.05, (0.01, 0.09), 0, 2000),
+        ],
+    )  # fmt: skip
+    two, four, greedy, fitted, judged = ensemble_lines(comparison)
+    assert two == (
+        "Ensembles of 2, errors of 42,000 images: 2 relu 200.0, 2 swish 201.5, 1 relu + 1 swish 190.2. "
+        "1 relu + 1 swish gains +9.8 over 2 relu (95% interval +1.3 to +18.2) and +11.2 over 2 swish (95% interval "
+        "-2.0 to +24.5), over seeds and images; 10 blocks of seeds."
     )
-    sizes, greedy, fitted = ensemble_lines(comparison)
-    assert sizes.endswith("mean errors on 2,000 images: 2 relu: 27.0; 1 relu + 1 swish: 25.2.")
-    assert "+0.010 points (95% -0.020 to +0.040, nested cross-validation on 1,500 images): no gain shown" in greedy
+    assert "2 relu + 2 swish gains -2.0 over 4 relu" in four
+    assert four.endswith("over images, for these networks; 1 block of seeds.")
+    assert greedy == (
+        "Greedy instead of equal votes: +0.010 points (95% interval -0.020 to +0.040, on 1,500 validation images that "
+        "the weights were not fitted on): no gain shown, keep equal votes."
+    )
+    assert "on 1,500 validation and 2,000 held-back images" in fitted
     assert fitted.endswith("worth it, --vote fitted.")
-    html = render_report(*outcome()[:3], comparison)
-    assert all(line in unescape(html) for line in (sizes, greedy, fitted))
+    assert judged.endswith("no submission may take its weights from held-back labels.")
+    html = unescape(render_report(*outcome()[:3], comparison))
+    assert all(line in html for line in (two, greedy, fitted))
+
+
+def test_half_finished():
+    assert half_finished(3, 8) == "Half-finished: 3 of 8 members are missing."

@@ -109,7 +109,7 @@ def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, 
     for spec in member_specs(config):
         fingerprints[spec.id] = run(spec, digits, tmp_path / spec.id, shared).fingerprints
     assert fingerprints["relu-s0-f0"] == fingerprints["swish-s0-f0"] == fingerprints["swish_beta-s0-f0"]
-    for kind, differs in (("rows", False), ("draws", True), ("initial_weights", True)):
+    for kind, differs in (("rows", False), ("draws", True), ("initial_weights", True), ("dropout", True)):
         assert (fingerprints["relu-s0-f0"][kind] != fingerprints["relu-s1-f0"][kind]) is differs
     for ours, theirs in zip(calls["relu"], calls["swish"], strict=True):
         for a, b in zip(ours, theirs, strict=True):

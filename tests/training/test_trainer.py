@@ -48,6 +48,21 @@ def test_reset_forgets_everything_but_the_compilation(swish, digits):
     assert_same(state(used), state(fresh))
 
 
+def test_the_digest_of_dropout_is_that_of_its_generators(swish):
+    t = swish
+    t.reset(3)
+    first = t.dropout_digest()
+    for weight in t.network.trainable_variables:
+        weight.assign(weight + 1)
+    assert t.dropout_digest() == first  # weights do not matter
+    t.run(*steps(1))
+    assert t.dropout_digest() != first  # each draw moves the generators on
+    t.reset(3)
+    assert t.dropout_digest() == first
+    t.reset(4)
+    assert t.dropout_digest() != first
+
+
 def test_a_trainer_has_the_width_and_dropout_of_its_spec(digits):
     t = trainer(digits, width=2, dropout=0.5)
     t.reset(3)

@@ -1,0 +1,83 @@
+"""Simulated studies of two arms whose true difference is known: to check intervals and verdicts against it.
+
+An image has a difficulty that all networks share, a network a quality of its own; both are added as logits. A network
+misreads 0.5% of the images, and two disagree on 40 of 8,400. Easy images, which nobody misreads, are not drawn.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+from pipeline.evidence.intervals import Tally
+
+SHAPE = (0.0046, 0.915)  # of the beta distribution of an image's chance to be misread
+EASY = 1e-3  # images below this chance are taken to be never misread
+SLOPE = 100 * SHAPE[0] * SHAPE[1] / (sum(SHAPE) * (sum(SHAPE) + 1))  # percentage points of accuracy per logit
+QUANTILES = 4096
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A design, and the truth."""
+
+    folds: int = 5
+    seeds: int = 1
+    """Pairs per fold, which read the same images."""
+    seed_sd: float = 0.0
+    """Standard deviation of a pair's true difference, percentage points."""
+    effect: float = 0.0
+    """True mean difference, percentage points."""
+    taste: float = 1.0
+    """Standard deviation, in logits, of how much better one arm reads an image than the other, with all seeds."""
+    images: int = 8400
+    """Images of a fold."""
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs a study has."""
+        return self.folds * self.seeds
+
+
+def simulate(setting: Setting, studies: int, generator: np.random.Generator) -> NDArray[np.int8]:
+    """Readings of the images that are not easy, int8 of shape (studies, folds, seeds, hard images).
+
+    1 where only the first network of a pair is right, -1 where only the second is, else 0.
+    """
+    difficulty = _difficulties(setting, studies, generator)
+    taste = generator.normal(0, setting.taste, difficulty.shape).astype(np.float32)
+    right = []
+    for sign in (1, -1):
+        quality = generator.normal(0, setting.seed_sd / np.sqrt(2), (studies, setting.folds, setting.seeds, 1))
+        logits = (sign * taste / 2 - difficulty)[:, :, None]
+        logits = logits + ((quality + sign * setting.effect / 2) / SLOPE).astype(np.float32)
+        right.append(generator.random(logits.shape, np.float32) * (1 + np.exp(-logits)) < 1)
+    return right[0].astype(np.int8) - right[1].astype(np.int8)
+
+
+def tally_studies(readings: NDArray[np.int8], setting: Setting) -> Tally:
+    """The sums that `tally` makes, of every study."""
+    studies, seeds, pairs = len(readings), setting.seeds, setting.pairs
+    by_image = readings.sum(axis=2, dtype=np.int64)
+    return Tally(
+        nets=readings.sum(axis=3, dtype=np.int64).reshape(studies, pairs),
+        images=np.full(pairs, setting.images),
+        cell_squares=np.count_nonzero(readings, axis=(1, 2, 3)),
+        image_squares=(by_image**2).sum(axis=(1, 2)),
+        image_products=by_image.sum(axis=(1, 2)) * seeds,
+        squared_counts=setting.folds * setting.images * seeds**2,
+    )
+
+
+def _difficulties(setting: Setting, studies: int, generator: np.random.Generator) -> NDArray[np.float32]:
+    """Logits of the chances to be misread, float32 of shape (studies, folds, hard images)."""
+    share = beta.sf(EASY, *SHAPE)
+    slots = int(setting.images * share + 6 * np.sqrt(setting.images * share))
+    steps = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    chances = np.clip(beta.isf(share * steps, *SHAPE), EASY, 1 - 1e-6)
+    logits = np.log(chances / (1 - chances)).astype(np.float32)
+    drawn = logits[generator.integers(0, QUANTILES, (studies, setting.folds, slots))]
+    hard = generator.binomial(setting.images, share, (studies, setting.folds, 1))
+    drawn[np.arange(slots) >= hard] = -30  # no image
+    return drawn

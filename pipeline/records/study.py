@@ -1,0 +1,153 @@
+"""A study as one file, small enough to commit: what every network predicted for images that it did not train on.
+
+With probabilities.npz and metrics.csv anyone can recompute every interval without the networks. They hold all that a
+comparison needs except the images: the digits, the probabilities as float16, and, as JSON, the configs and what the
+members recorded.
+"""
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.config_json import from_json, to_json
+from pipeline.config.errors import UserError
+from pipeline.config.schema import MemberSpec, RunConfig, member_specs
+from pipeline.data.digits import CLASSES, SIDE, Digits
+from pipeline.network.curves import ActivationCurve
+from pipeline.records.atomic import atomic_replace
+from pipeline.records.members import History, Member
+from pipeline.records.run_folder import RunFolder
+
+NO_IMAGES = np.empty((0, SIDE, SIDE), np.uint8)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A comparison's input, read back."""
+
+    configs: list[RunConfig]
+    digits: Digits
+    """Without images; without test rows where their digits are not known."""
+    members: list[Member]
+
+
+def is_study(folder: RunFolder) -> bool:
+    """Whether a folder holds a study's record, and no run."""
+    return folder.probabilities.exists() and not folder.data.exists()
+
+
+def write_study(folder: RunFolder, configs: Sequence[RunConfig], digits: Digits, members: Sequence[Member]) -> None:
+    """Write probabilities.npz; metrics.csv is written with the report.
+
+    Args:
+        folder: Where to.
+        configs: The runs' configs.
+        digits: Their data. Predictions of test images are kept only where their digits are known.
+        members: Their finished members.
+    """
+    judged = digits.held_back_labels is not None
+    arrays: dict[str, Any] = {"labels": digits.labels}
+    if judged:
+        arrays["held_back_labels"] = digits.held_back_labels
+    written = []
+    for i, member in enumerate(members):
+        arrays[f"rows_{member.spec.fold}"] = member.validation_rows.astype(np.int32)
+        arrays[f"validation_{i}"] = half_precision(member.validation_probabilities)
+        arrays[f"test_{i}"] = half_precision(member.test_probabilities[: None if judged else 0])
+        written.append(
+            {
+                "config": next(
+                    c for c, config in enumerate(configs) if _spec(config, asdict(member.spec)) == member.spec
+                ),
+                **{key: getattr(member.spec, key) for key in ("activation", "seed", "fold")},
+                **{key: getattr(member, key) for key in ("label", "environment", "fingerprints")},
+                "activations": [asdict(curve) for curve in member.activations],
+            }
+        )
+    content = {"source": digits.source, "configs": [to_json(config) for config in configs], "members": written}
+    with atomic_replace(folder.probabilities) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, content=np.array(json.dumps(content)), **arrays)
+
+
+def read_study(folder: RunFolder) -> Study:
+    """Read what `write_study` and the report wrote.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    try:
+        histories = _read_histories(folder)
+        with np.load(folder.probabilities, allow_pickle=False) as arrays:
+            content = json.loads(str(arrays["content"]))
+            configs = [from_json(text, str(folder.probabilities), complete=False) for text in content["configs"]]
+            members = [_member(i, own, configs, arrays, histories) for i, own in enumerate(content["members"])]
+            digits = _digits(content["source"], arrays)
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read ({error.strerror}).") from None
+    except (ValueError, KeyError, TypeError, IndexError, BadZipFile) as error:
+        raise UserError(f"{folder.probabilities} or {folder.metrics} is damaged ({error}).") from None
+    return Study(configs, digits, members)
+
+
+def half_precision(probabilities: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Probabilities, shape (n, 10), as float16, rounded so that every prediction stays the same."""
+    rounded = probabilities.astype(np.float16)
+    best = probabilities.argmax(axis=1)
+    rows = np.flatnonzero(rounded.argmax(axis=1) != best)  # a tie, now
+    rounded[rows, best[rows]] = np.nextafter(rounded[rows].max(axis=1), np.float16(2))
+    return rounded
+
+
+def _member(
+    i: int,
+    own: Mapping[str, Any],
+    configs: Sequence[RunConfig],
+    arrays: Mapping[str, Any],
+    histories: Mapping[tuple[str, int, str], History],
+) -> Member:
+    spec = _spec(configs[own["config"]], own)
+    return Member(
+        spec=spec,
+        history=histories[own["label"] or spec.activation, spec.seed, _fold(spec.fold)],
+        validation_rows=arrays[f"rows_{spec.fold}"].astype(np.int64),
+        validation_probabilities=arrays[f"validation_{i}"].astype(np.float32).reshape(-1, CLASSES),
+        test_probabilities=arrays[f"test_{i}"].astype(np.float32).reshape(-1, CLASSES),
+        environment=own["environment"],
+        fingerprints=own["fingerprints"],
+        activations=[ActivationCurve(**curve) for curve in own["activations"]],
+        label=own["label"],
+    )
+
+
+def _digits(source: str, arrays: Mapping[str, Any]) -> Digits:
+    held_back = arrays.get("held_back_labels")
+    ids = np.arange(1, 1 + (0 if held_back is None else len(held_back)))
+    return Digits(
+        f"{source}, from a study's record, without images", NO_IMAGES, arrays["labels"], NO_IMAGES, ids, held_back
+    )
+
+
+def _spec(config: RunConfig, own: Mapping[str, Any]) -> MemberSpec:
+    """The spec of a config's member."""
+    return replace(member_specs(config)[0], **{key: own[key] for key in ("activation", "seed", "fold")})
+
+
+def _read_histories(folder: RunFolder) -> dict[tuple[str, int, str], History]:
+    """The histories in metrics.csv, by arm, seed and fold."""
+    histories: dict[tuple[str, int, str], History] = defaultdict(list)
+    with folder.metrics.open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            key = row.pop("arm"), int(row.pop("seed")), row.pop("fold")
+            histories[key].append({name: float(text) for name, text in row.items() if text})
+    return dict(histories)
+
+
+def _fold(fold: int | None) -> str:
+    return "none" if fold is None else str(fold)

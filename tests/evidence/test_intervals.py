@@ -1,0 +1,85 @@
+"""The two-way clustered variance against its definition by loops, and Student's interval against SciPy's."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm, t, ttest_1samp
+
+from pipeline.evidence.intervals import Tally, one_way, student_interval, tally, two_way
+
+# Three pairs: the first two of one fold, all three with two images in common (4 and 5).
+IMAGES = [np.array([0, 1, 4, 5]), np.array([0, 1, 4, 5]), np.array([2, 3, 6, 4, 5])]
+READINGS = [np.array([0, 1, -1, 1]), np.array([1, 1, 1, 1]), np.array([0, 0, 0, -1, 1])]
+
+
+def parts(images, readings):
+    """V(images), V(pairs) and V(cells) by the definition, residual by residual, in shares of accuracy squared."""
+    cells = [(p, i, x) for p, (ids, xs) in enumerate(zip(images, readings, strict=True))
+             for i, x in zip(ids, xs, strict=True)]  # fmt: skip
+    mean = sum(x for _, _, x in cells) / len(cells)
+    n = len(images)
+    by_image = sum(sum(x - mean for _, j, x in cells if j == i) ** 2 for i in {i for _, i, _ in cells})
+    by_pair = n / (n - 1) * sum(sum(x - mean for q, _, x in cells if q == p) ** 2 for p in range(n))
+    by_cell = sum((x - mean) ** 2 for _, _, x in cells)
+    return [v / len(cells) ** 2 for v in (by_image, by_pair, by_cell)]
+
+
+def test_variance_is_images_plus_pairs_less_cells():
+    spread = two_way(tally(IMAGES, READINGS))
+    by_image, by_pair, by_cell = parts(IMAGES, READINGS)
+    assert min(by_image, by_pair) > by_cell
+    assert spread.variance / 100**2 == pytest.approx(by_image + by_pair - by_cell)
+    assert spread.difference == pytest.approx(100 * 5 / 13)
+    assert spread.degrees == pytest.approx(2 * ((by_image + by_pair - by_cell) / (by_pair - by_cell / 2)) ** 2)
+    low, high = spread.interval()
+    assert high - low == pytest.approx(2 * t.ppf(0.975, spread.degrees) * spread.variance**0.5)
+    low, high = spread.interval(0.1, degrees=4)
+    assert high - low == pytest.approx(2 * t.ppf(0.95, 4) * spread.variance**0.5)
+
+
+@pytest.mark.parametrize(
+    "readings",
+    [
+        [np.array([1, 0, -1, 0]), np.array([1, 0, -1, 0]), np.array([0, 0, 0, -1, 1])],  # pairs agree: images decide
+        [np.array([1, 0, 1, 0]), np.array([-1, 0, 0, -1]), np.array([0, 0, 0, 1, 0])],  # images do not: pairs decide
+        [np.array([1, 0, 0, 0]), np.array([0, 0, -1, 0]), np.array([0, 0, 0, 0, 0])],
+    ],
+)
+def test_variance_is_never_below_that_of_images_or_that_of_pairs(readings):
+    spread = two_way(tally(IMAGES, readings))
+    by_image, by_pair, by_cell = parts(IMAGES, readings)
+    assert spread.variance / 100**2 == pytest.approx(max(by_image + by_pair - by_cell, by_image, by_pair))
+    assert spread.shared / 100**2 == pytest.approx(max(by_image - by_cell, 0), abs=1e-12)
+
+
+def test_pairs_of_several_studies_at_once():
+    sums = [tally(IMAGES, READINGS), tally(IMAGES, [-x for x in READINGS])]
+    fields = ("nets", "cell_squares", "image_squares", "image_products")
+    nets, *others = (np.array([getattr(s, field) for s in sums]) for field in fields)
+    both = two_way(Tally(nets, sums[0].images, *others, sums[0].squared_counts))
+    alone = two_way(sums[0])
+    assert both.difference.tolist() == pytest.approx([alone.difference, -alone.difference])
+    assert both.variance.tolist() == pytest.approx([alone.variance] * 2)
+    assert both.degrees.tolist() == pytest.approx([alone.degrees] * 2)
+
+
+def test_networks_that_never_differ_have_the_interval_of_the_rule_of_three():
+    nothing = [np.zeros(1000)] * 6
+    same_images, own_images = [np.arange(1000)] * 6, [1000 * p + np.arange(1000) for p in range(6)]
+    for images, count in ((same_images, 1000), (own_images, 6000)):
+        low, high = two_way(tally(images, nothing)).interval()
+        assert high == -low == pytest.approx(100 * 3 / count, rel=0.1)
+
+
+def test_a_single_pair_varies_over_images():
+    readings = np.repeat([1, -1, 0], [30, 20, 950])
+    spread = one_way(tally([np.arange(1000)], [readings]))
+    assert spread.difference == pytest.approx(1)
+    error = 100 * ((0.05 - 0.01**2) / 1000) ** 0.5
+    assert spread.interval()[1] == pytest.approx(1 + norm.ppf(0.975) * error)
+
+
+def test_students_interval_is_scipys():
+    values = [0.1, -0.3, 0.25, 0.05]
+    assert student_interval(values) == pytest.approx(ttest_1samp(values, 0).confidence_interval())
+    assert student_interval([2.0, 2.0]) == (2.0, 2.0)
+    assert student_interval([1.0]) is None

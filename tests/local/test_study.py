@@ -1,0 +1,116 @@
+"""The record of a study: written by compare, read back without members and data."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.compare import compare_runs
+from pipeline.config.errors import UserError
+from pipeline.records.run_folder import RunFolder
+from pipeline.records.study import half_precision, read_study
+
+
+def results(folder):
+    return json.loads(folder.comparison.read_text())
+
+
+@pytest.fixture
+def labels(digits, tmp_path):
+    path = tmp_path / "labels.csv"
+    pd.DataFrame({"ImageId": digits.image_ids, "Label": digits.labels[:30]}).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("judged", [False, True])
+def test_the_record_alone_gives_the_same_results(judged, make_run, tiny, labels, tmp_path):
+    other = replace(tiny, name="fast", train=replace(tiny.train, precision="mixed_bfloat16"))
+    config = replace(tiny, seeds=3, folds_used=2)
+    runs = [make_run(config), make_run(replace(other, seeds=3, folds_used=2))]
+    out = compare_runs(runs, tmp_path / "record", arms=["swish"], labels=labels if judged else None)
+    first = results(out)
+    for run in runs:
+        shutil.rmtree(run)
+    again = compare_runs([out.path], tmp_path / "again")
+    second = results(again)
+    assert second["paired"] == first["paired"]
+    assert (second["paired"][0]["first"], second["paired"][0]["images"]) == ("swish (fast)", 70 if judged else 40)
+    assert second["arms"] == first["arms"]
+    assert second["fairness"] == first["fairness"]
+    assert len(first["same_size"]) == 1
+    assert second["same_size"] == first["same_size"]
+    assert again.metrics.read_bytes() == out.metrics.read_bytes()
+    assert "without images" in again.report.read_text()
+    assert out.probabilities.stat().st_size < 100_000
+
+
+def test_arms_of_a_record_can_be_chosen(make_run, tiny, tmp_path):
+    record = compare_runs([make_run(replace(tiny, arms=("relu", "swish", "elu"), seeds=2))], tmp_path / "record").path
+    (paired,) = results(compare_runs([record], tmp_path / "two", arms=["relu", "elu"]))["paired"]
+    assert (paired["first"], paired["second"]) == ("elu", "relu")
+    with pytest.raises(UserError, match="--arms names mish, but the arms of these runs are relu, swish, elu"):
+        compare_runs([record], arms=["mish"])
+
+
+def test_a_record_is_compared_alone(make_run, tiny, labels, tmp_path):
+    run = make_run(tiny)
+    record = compare_runs([run], tmp_path / "record").path
+    for arguments in ({"folders": [record, run]}, {"folders": [record], "labels": labels},
+                      {"folders": [record], "data": "sample"}):  # fmt: skip
+        with pytest.raises(UserError, match="is the record of a study. Compare it alone"):
+            compare_runs(**arguments)
+
+
+def test_a_damaged_record_is_named(make_run, tiny, tmp_path):
+    record = compare_runs([make_run(tiny)], tmp_path / "record")
+    whole = record.metrics.read_text()
+    record.metrics.write_text(whole.replace("swish", "other"))
+    with pytest.raises(UserError, match=r"probabilities.npz or .*metrics.csv is damaged"):
+        read_study(record)
+    record.metrics.unlink()
+    with pytest.raises(UserError, match=r"metrics.csv cannot be read"):
+        read_study(record)
+    record.metrics.write_text(whole)
+    record.probabilities.write_bytes(record.probabilities.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"probabilities.npz or .*metrics.csv is damaged"):
+        read_study(record)
+
+
+def test_half_precision_keeps_every_prediction():
+    near_ties = np.array([[0.50001, 0.5, 0.0], [0.5, 0.50001, 0.0], [0.2, 0.3, 0.5]], np.float32)
+    rounded = half_precision(near_ties)
+    assert rounded.dtype == np.float16
+    assert rounded.argmax(axis=1).tolist() == [0, 1, 2]
+    assert near_ties[1].astype(np.float16).argmax() == 0  # by rounding alone
+    np.testing.assert_allclose(rounded, near_ties, atol=1e-3)
+
+
+def test_labels_judge_a_run_without_folds(make_run, tiny, labels, tmp_path, capsys):
+    run = make_run(replace(tiny, folds=0, folds_used=0, seeds=7))
+    blind = compare_runs([run], tmp_path / "blind")
+    assert results(blind)["paired"] == results(blind)["same_size"] == []
+    out = compare_runs([run], tmp_path / "judged", labels=labels)
+    found = results(out)
+    (paired,) = found["paired"]
+    assert (len(paired["points"]), paired["images"], paired["folds"]) == (7, 30, [None] * 7)
+    assert [size["size"] for size in found["same_size"]] == [2, 6]
+    assert found["arms"][0]["held_back"][0]["images"] == 30
+    assert "7 pairs and 30 images" in capsys.readouterr().out
+
+
+def test_labels_that_do_not_fit_are_refused(make_run, tiny, labels):
+    run = make_run(tiny)
+    lines = labels.read_text().splitlines(keepends=True)
+    for content, message in (
+        ("".join(lines[:-1]), "expected 30 rows, one per test image. Received: 29"),
+        ("".join(lines).replace("\n5,", "\n77,"), "expected ImageId 5. Received: '77'"),
+    ):
+        labels.write_text(content)
+        with pytest.raises(UserError, match=message):
+            compare_runs([run], labels=labels)
+    with pytest.raises(UserError, match="cannot be read"):
+        compare_runs([run], labels=labels.with_name("nowhere.csv"))
+    assert not RunFolder(run).probabilities.exists()
