@@ -11,7 +11,7 @@ from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, arm_labels, check_unique, joint_name, load_data, open_run, read_run
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.page import write_report
-from pipeline.report.terminal import new_console, show_comparison
+from pipeline.report.terminal import new_console, show_comparison, show_next
 
 
 def compare_runs(
@@ -47,12 +47,14 @@ def compare_runs(
     comparison = compare(finished, digits, {})
     note = f"Half-finished: {len(missing)} of {len(missing) + len(finished)} members are missing." if missing else ""
     target = RunFolder(make_folder(out or runs_folder() / f"compare-{joint_name(runs)}"))
-    write_report(target, [run.config for run in runs], digits, finished, comparison, note)
+    configs = [run.config for run in runs]
+    write_report(target, configs, digits, finished, comparison, note)
     console = new_console()
     if note:
         console.print(note, markup=False)
-    show_comparison(console, comparison)
+    show_comparison(console, comparison, digits)
     console.print(f"report: {target.report}", markup=False)
+    show_next(console, configs, comparison, None, half_finished=bool(note))
     return target
 
 

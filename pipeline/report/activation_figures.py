@@ -1,12 +1,14 @@
 """The figures of the activations, as the trained networks apply them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.records.members import Member, group_by_arm
-from pipeline.report.plots import WIDTH, ArmStyle, Plot, csv_text
+from pipeline.report.plots import INK, WIDTH, ArmStyle, Plot, csv_text
 
 
 def activation_curves(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -> Plot | None:
@@ -44,7 +46,7 @@ def activation_curves(members: Sequence[Member], styles: Mapping[str, ArmStyle])
 
 def learned_betas(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -> Plot | None:
     """The β that swish_beta learned, by layer; None if no network has one."""
-    rows = [
+    rows: list[list[Any]] = [
         [member.arm, member.spec.seed, member.spec.fold, layer, curve.beta]
         for member in members
         for layer, curve in enumerate(member.activations, 1)
@@ -54,9 +56,9 @@ def learned_betas(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -> 
         return None
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axes = figure.subplots()
-    axes.axhline(1, color="0.5", lw=1)
+    axes.axhline(1, color=INK, alpha=0.5, lw=1)
     arms = list(dict.fromkeys(row[0] for row in rows))
-    means = []
+    means: list[float] = []
     for arm in arms:
         layers, betas = np.array([row[3:] for row in rows if row[0] == arm], float).T
         numbers = np.unique(layers)
@@ -65,15 +67,17 @@ def learned_betas(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -> 
         axes.plot(layers, betas, style.marker, color=style.color, alpha=0.5, ms=4, mec="none")
         axes.plot(numbers, mean, color=style.color, ls=style.line, label=arm)
     axes.set(xlabel="layer", ylabel="β")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(arms) > 1:
         axes.legend()
+    betas = [row[-1] for row in rows]
     return Plot(
         "betas",
         "β by layer",
         figure,
-        f"What β became, which starts at 1 in every layer: one marker per network, the line is their mean, from "
-        f"{min(means):.2f} to {max(means):.2f}. The first layer sees the image, the last activation is before the output.",
-        f"Learned β by layer, from {min(row[4] for row in rows):.3f} to {max(row[4] for row in rows):.3f}.",
+        "What β became, which starts at 1 in every layer: one marker per network, the line is their mean. The first "
+        f"layer is next to the image, the last next to the output. All are between {min(betas):.3f} and "
+        f"{max(betas):.3f}.",
+        f"Learned β by layer: the means are {', '.join(f'{mean:.2f}' for mean in means)}.",
         csv_text(["arm", "seed", "fold", "layer", "beta"], rows),
     )

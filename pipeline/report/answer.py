@@ -82,7 +82,9 @@ def choose(comparison: Comparison) -> tuple[str, list[Standing]]:
     arms = _baseline_first(comparison)
     standings = {(s.arm, s.rival): s for result in comparison.paired for s in _both_sides(result)}
     preferable = [s for s in standings.values() if s.is_preferable]
-    chosen = max(arms, key=lambda arm: sum((s.arm == arm) - (s.rival == arm) for s in preferable))  # of equals the first
+    chosen = max(
+        arms, key=lambda arm: sum((s.arm == arm) - (s.rival == arm) for s in preferable)
+    )  # of equals the first
     return chosen, [standings[arm, chosen] for arm in arms if (arm, chosen) in standings]
 
 
@@ -95,9 +97,7 @@ def _both_sides(result: Paired) -> Iterable[Standing]:
     verdict, difference = result.verdict, result.difference
     ratio = result.time_ratio if _excludes(result.time_interval, 1) else None
     yield Standing(result.first, result.second, verdict, difference, ratio, result)
-    yield Standing(
-        result.second, result.first, swapped.get(verdict, verdict), -difference, ratio and 1 / ratio, result
-    )
+    yield Standing(result.second, result.first, swapped.get(verdict, verdict), -difference, ratio and 1 / ratio, result)
 
 
 def _excludes(interval: Interval | None, value: float) -> bool:
@@ -120,10 +120,10 @@ def _headline(baseline: str, chosen: str, others: Sequence[Standing]) -> str:
 
 def _images(standing: Standing, images: int) -> str:
     """The difference in images of those to predict, with its interval."""
-    return f"{_scaled(standing.difference, standing.pair.interval, images, '+')} images of {images:,}"
+    return f"{_in_images(standing.difference, standing.pair.interval, images, '+')} images of {images:,}"
 
 
-def _scaled(difference: float, interval: Interval | None, images: int, sign: str = "") -> str:
+def _in_images(difference: float, interval: Interval | None, images: int, sign: str = "") -> str:
     """Percentage points as a number of images."""
     numbers = [difference, *([(interval[1] - interval[0]) / 2] if interval else [])]
     mean, *half_width = (number * images / 100 for number in numbers)
@@ -144,7 +144,7 @@ def _late_line(result: Paired, images: int) -> str:
     if not late or not _excludes(late.interval, 0):
         return ""
     ahead = result.first if late.difference > 0 else result.second
-    number = _scaled(abs(late.difference), late.interval, images)
+    number = _in_images(abs(late.difference), late.interval, images)
     return (
         f"On average over epochs {late.first_epoch} to {late.last_epoch}, {ahead} was ahead by {number} images of "
         f"{images:,} (interval over pairs)."

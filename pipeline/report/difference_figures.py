@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.evidence.epochs import EpochSpan
 from pipeline.evidence.verdict import MARGIN, Paired
@@ -13,6 +14,7 @@ from pipeline.report.plots import INK, WIDTH, ArmStyle, Plot, csv_text
 
 COLUMNS_OF_DOTS = 60  # dots of one column are stacked
 FEWEST_ROOM = 4  # dots that every stack has room for
+LONGEST_TITLE = 45  # letters across a figure
 
 
 def paired_differences(paired: Sequence[Paired], styles: Mapping[str, ArmStyle]) -> Plot:
@@ -29,10 +31,11 @@ def paired_differences(paired: Sequence[Paired], styles: Mapping[str, ArmStyle])
         axes.plot(result.difference, -0.3 * top, "D", color=INK, ms=7)
         axes.set(xlim=(-reach, reach), ylim=(-0.6 * top, top), yticks=[])
         axes.spines["left"].set_visible(False)
-        axes.set_title(f"← {result.second} better", loc="left")
-        axes.set_title(f"{result.first} better →", loc="right")
+        _name_sides(axes, f"← {result.second} better", f"{result.first} better →")
     rows[-1].set_xlabel("difference in accuracy, percentage points")
-    bars = "the bar is its 95% interval over seeds and images" if any(r.interval for r in paired) else "no bar: one pair"
+    bars = (
+        "the bar is its 95% interval over seeds and images" if any(r.interval for r in paired) else "no bar: one pair"
+    )
     return Plot(
         "paired-differences",
         "Pair by pair",
@@ -46,6 +49,13 @@ def paired_differences(paired: Sequence[Paired], styles: Mapping[str, ArmStyle])
              ([r.first, r.second, *row] for r in paired
               for row in zip(r.seeds, r.folds, r.points, r.nets, strict=True))),
     )  # fmt: skip
+
+
+def _name_sides(axes: Axes, left: str, right: str) -> None:
+    """Say above the axes which arm is better on which side; long names one above the other."""
+    below = "\n" if len(left + right) > LONGEST_TITLE else ""
+    axes.set_title(left + below, loc="left")
+    axes.set_title(below + right, loc="right")
 
 
 def _stack_dots(axes: Axes, result: Paired, styles: Mapping[str, ArmStyle], reach: float) -> int:
@@ -101,7 +111,7 @@ def _draw_epochs(axes: Axes, result: Paired) -> None:
     reach = _late_reach(result.by_epoch)
     axes.set(ylim=(-reach, reach), xlim=(0.4, len(epochs) + 0.6), ylabel="points")
     axes.set_title(f"↑ {result.first} better, ↓ {result.second} better", loc="left")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _late_reach(spans: Sequence[EpochSpan]) -> float:

@@ -22,7 +22,7 @@ def facts(
     return {
         "Written": f"{written:%Y-%m-%d %H:%M} UTC",
         "Data": f"{digits.source}: {len(digits.labels):,} labelled, {len(digits.image_ids):,} to predict",
-        "Network": _joined_values(_network(config) for config in configs),
+        "Network": _joined_values(_network_words(config) for config in configs),
         "Networks trained": ", ".join(f"{len(group)} {arm}" for arm, group in group_by_arm(members).items()),
         "Pairs": " or ".join(map(str, sorted(pairs))) if pairs else "none",
         "Seeds": _numbers(seeds),
@@ -43,7 +43,7 @@ def _joined_values(values: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(values))
 
 
-def _network(config: RunConfig) -> str:
+def _network_words(config: RunConfig) -> str:
     width = f", width {config.width}" if config.width != 1 else ""
     train = config.train
     return f"{config.architecture}{width}, {train.epochs} epochs of {train.optimizer} ({train.schedule})"

@@ -79,7 +79,7 @@ def _gallery(known: ScoredImages, rows: NDArray[np.int64], name: str, title: str
 
 def _tile(known: ScoredImages, row: int) -> Tile:
     stream = io.BytesIO()
-    imsave(stream, 255 - known.images[row], cmap="gray", vmin=0, vmax=255, metadata={"Software": None})
+    imsave(stream, 255 - known.images[row], cmap="gray", vmin=0, vmax=255, metadata={})
     picture = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
     reads = [f"{arm} {vote[row].argmax()}, {vote[row].max():.0%}" for arm, vote in known.votes.items()]
     digit = int(known.truth[row])

@@ -80,8 +80,9 @@ def _submit(config: RunConfig, folder: RunFolder) -> Step:
 
 def run_command(config: RunConfig) -> str:
     """The command that carries out a config: the preset that it differs from least, and where it differs."""
-    commands = [[name, *_flags(config, preset(name))] for name in PRESETS]
-    return f"{COMMAND} run {shlex.join(min(commands, key=len))}"
+    commands: list[list[str]] = [[name, *_flags(config, preset(name))] for name in PRESETS]
+    shortest = min(commands, key=len)
+    return f"{COMMAND} run {shlex.join(shortest)}"
 
 
 def _flags(config: RunConfig, default: RunConfig) -> Iterator[str]:

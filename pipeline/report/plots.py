@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from matplotlib.figure import Figure
 
-WIDTH = 5.0  # inches of every figure; on a phone, 360 pixels wide, letters of 10 points are 10 pixels high
+WIDTH = 5.0  # inches of every figure; on a phone, 360 pixels wide, letters of 11 points are 11 pixels high
 INK = "#1b1c1d"  # lines and letters; on the page, whatever colour its text has
 DARK_INK = "#e6e6e6"
 
@@ -19,12 +19,13 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
-LOOK = {
+LOOK: Any = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 10,
+    "axes.titlesize": 11,
+    "font.size": 11,
     "svg.fonttype": "none",  # letters stay letters: small files, and sharp at any size
     "svg.hashsalt": "report",  # the same figure gives the same text
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
@@ -72,7 +73,9 @@ def arm_styles(arms: Iterable[str]) -> dict[str, ArmStyle]:
 def svg_text(figure: Figure) -> str:
     """A figure drawn with LOOK as SVG without background, its ink dark on light pages and light on dark ones."""
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    figure.savefig(
+        stream, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    )
     text = stream.getvalue().replace(INK, "currentColor")
     start = text.index("<svg")
     opened = text.index(">", start) + 1

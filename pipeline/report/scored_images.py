@@ -127,9 +127,7 @@ def _joined(parts: Sequence[NDArray[np.int64]], fewest: int) -> list[NDArray[np.
 
 def _bin(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Bin:
     interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    return Bin(
-        float(confidence.mean()), float(right.mean()), len(right), float(interval.low), float(interval.high)
-    )
+    return Bin(float(confidence.mean()), float(right.mean()), len(right), float(interval.low), float(interval.high))
 
 
 def _at(rows: NDArray[np.int64], part: tuple[NDArray[np.int64], NDArray[np.float64]]) -> NDArray[np.float64]:

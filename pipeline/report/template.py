@@ -70,11 +70,11 @@ TEMPLATE = """\
 <main>
 {% if arms | length > 1 %}
 <section id="difference"><h2>Is there a difference?</h2>
+{{ draw(difference) }}
 {% for result in comparisons %}
 <p><b>{{ headline(result)[:1] | upper }}{{ headline(result)[1:] }}.</b> {{ details(result) }}</p>
 {% endfor %}
 {{ lines(fairness) }}
-{{ draw(difference) }}
 </section>
 {% endif %}
 
@@ -109,14 +109,17 @@ Numbers: {{ download("scores", scores_csv) }}</p>
 
 <section id="details"><h2>Details</h2>
 <details id="training"><summary>Training: learning curves and time</summary>{{ draw(training) }}</details>
-{% if tests %}<details id="tests"><summary>McNemar tests</summary>{{ lines(tests) }}</details>{% endif %}
+{% if tests %}
+<details id="tests"><summary>McNemar tests</summary>{{ lines(tests) }}</details>
+{% endif %}
 {% if votes %}
 <details id="votes"><summary>Ensembles: confusions and reliability</summary>{{ draw(votes) }}</details>
 {% endif %}
 {% if activations %}
 <details id="activations"><summary>Activations as learned</summary>{{ draw(activations) }}</details>
 {% endif %}
-{% for config in configs %}<details><summary>Config of {{ config.name }}</summary><pre>{{ to_json(config) }}</pre></details>
+{% for config in configs %}
+<details><summary>Config of {{ config.name }}</summary><pre>{{ to_json(config) }}</pre></details>
 {% endfor %}
 <details id="environment"><summary>Versions and hardware</summary>
 <dl>{% for name, value in environment.items() %}<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>

@@ -1,6 +1,7 @@
 """The figures of the ensembles' predictions: which digits they confuse, and whether they know when they are unsure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -50,7 +51,8 @@ def reliability(known: ScoredImages, styles: Mapping[str, ArmStyle], smoothing: 
     votes = {arm: (probabilities, styles[arm]) for arm, probabilities in known.votes.items()}
     if len(votes) > 1:
         votes["all"] = (known.vote, ALL_ARMS)
-    rows, errors = [], {}
+    rows: list[list[Any]] = []
+    errors = {}
     for place, (name, (probabilities, style)) in enumerate(votes.items()):
         bins, errors[name] = calibration(known.truth, probabilities)
         confidence, accuracy = np.array([(b.confidence + DODGE * place, b.accuracy) for b in bins]).T
