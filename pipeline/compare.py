@@ -15,7 +15,7 @@ from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import Study, is_study, read_study, write_study
 from pipeline.report.page import write_report
 from pipeline.report.sentences import half_finished
-from pipeline.report.terminal import new_console, show_comparison
+from pipeline.report.terminal import new_console, show_comparison, show_next
 
 
 def compare_runs(
@@ -54,8 +54,9 @@ def compare_runs(
     console = new_console()
     if note:
         console.print(f"WARNING: {note}", style="bold red", markup=False)
-    show_comparison(console, comparison)
+    show_comparison(console, comparison, study.digits)
     console.print(f"report: {target.report}", markup=False)
+    show_next(console, study.configs, comparison, None, half_finished=bool(note))
     return target
 
 

@@ -16,10 +16,11 @@ from pipeline.records.finished import read_finished
 from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.page import write_report
+from pipeline.report.progress_view import ProgressView
 from pipeline.report.terminal import (
-    ProgressView,
     new_console,
     show_data,
+    show_next,
     show_outcome,
     show_run,
     show_score,
@@ -62,7 +63,8 @@ def main(config: RunConfig, labels: Path | None = None) -> RunFolder:
         comparison = compare(members, digits, failed)
         write_report(folder, [config], digits, members, comparison)
         write_outcome(folder, len(members), len(specs))
-    show_outcome(console, config, folder, comparison, time.perf_counter() - started)
+    show_outcome(console, config, folder, digits, comparison, time.perf_counter() - started)
     show_shares(console, predictions, digits)
     show_score(console, config, predictions, digits)
+    show_next(console, [config], comparison, folder)
     return folder

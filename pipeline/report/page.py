@@ -1,12 +1,11 @@
-"""The outcome of a run as one self-contained HTML page with plots."""
+"""The outcome of a run as one self-contained HTML page: no other file, no network, no script."""
 
-import base64
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from jinja2 import Environment
+from matplotlib import rc_context
 
 from pipeline.config.config_json import to_json
 from pipeline.config.schema import RunConfig
@@ -15,72 +14,20 @@ from pipeline.evidence.comparison import Comparison
 from pipeline.records.atomic import atomic_replace, atomic_write_json
 from pipeline.records.members import Member, group_by_arm, write_metrics
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.figures import (
-    Plot,
-    activation_curves,
-    confusions,
-    epoch_times,
-    learning_curves,
-    paired_differences,
-    reliability,
-)
+from pipeline.report.activation_figures import activation_curves, learned_betas
+from pipeline.report.answer import answer
+from pipeline.report.difference_figures import epoch_differences, paired_differences
+from pipeline.report.facts import environment, facts
 from pipeline.report.galleries import disagreements, misread_by_all
-from pipeline.report.scored_images import score_images
+from pipeline.report.next_steps import next_steps
+from pipeline.report.plots import LOOK, Plot, arm_styles, csv_text, data_uri, svg_text
+from pipeline.report.scored_images import ScoredImages, score_images
 from pipeline.report.sentences import details, ensemble_lines, fairness_lines, headline, mcnemar_lines
+from pipeline.report.style import STYLE
 from pipeline.report.table import used_columns
-
-TEMPLATE = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ configs[0].name }}: {{ arms | join(" against ") }}</title>
-<style>
-  :root { color-scheme: light dark; }
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
-  .wide { overflow-x: auto; }
-  table { border-collapse: collapse; }
-  th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #8886; }
-  th:first-child, td:first-child { text-align: left; }
-  img { max-width: 100%; background: white; }
-  figure { margin: 2rem 0; }
-  figcaption, footer { color: #888; }
-  .headline { font-size: 1.5rem; line-height: 1.2; font-weight: bold; }
-  .failed { border-left: .3rem solid #c33; padding-left: 1rem; }
-  pre { overflow: auto; max-height: 20rem; font-size: .8rem; }
-</style>
-<h1>{{ arms | join(" against ") }} on handwritten digits</h1>
-{% for config in configs %}
-<p>Run <b>{{ config.name }}</b>: {{ config.architecture }}, {{ config.train.epochs }} epochs.</p>
-{% endfor %}
-<p>Data: {{ source }}; {{ labelled }} labelled images, {{ unlabelled }} to predict.</p>
-{% if note %}<p class="failed">{{ note }}</p>{% endif %}
-{% for result in paired %}
-{% if loop.first %}<p class="headline">{{ headline(result)[:1] | upper }}{{ headline(result)[1:] }}.</p>
-<p>{% else %}<p><b>{{ headline(result) }}</b>: {% endif %}{{ details(result) }}</p>
-{% endfor %}
-{% for line in fairness %}<p>{{ line }}</p>{% endfor %}
-{% for id, reason in failed.items() %}
-<p class="failed"><b>{{ id }}</b> failed and is left out: {{ reason }}</p>
-{% endfor %}
-<div class="wide"><table>
-  <tr>{% for name in columns %}<th>{{ name }}</th>{% endfor %}</tr>
-  {% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}
-</table></div>
-<p>Single networks: mean over the n members, ± their standard deviation. Ensembles: soft voting with equal weights.
-  Seconds per epoch: median, first epochs left out. Ratio: median over pairs of the same seed and fold.</p>
-{% for line in others %}<p>{{ line }}</p>{% endfor %}
-{% for figure in figures %}
-<figure>
-  <img alt="{{ figure.alt }}" src="data:image/png;base64,{{ figure.png }}">
-  <figcaption>{{ figure.caption }}</figcaption>
-  <details><summary>Numbers as CSV</summary><pre>{{ figure.csv }}</pre></details>
-</figure>
-{% endfor %}
-{% for text in config_texts %}<details><summary>Config</summary><pre>{{ text }}</pre></details>{% endfor %}
-<details><summary>Versions and hardware</summary><pre>{{ environment }}</pre></details>
-</html>
-"""
+from pipeline.report.template import TEMPLATE
+from pipeline.report.training_figures import epoch_times, learning_curves
+from pipeline.report.vote_figures import confusions, reliability
 
 
 def write_report(
@@ -97,63 +44,74 @@ def write_report(
     with atomic_replace(folder.metrics) as temporary:
         write_metrics(temporary, members)
     with atomic_replace(folder.report) as temporary:
-        temporary.write_text(render_report(configs, digits, members, comparison, note), encoding="utf-8")
+        temporary.write_text(render_report(configs, digits, members, comparison, note, folder), encoding="utf-8")
 
 
 def render_report(
-    configs: Sequence[RunConfig], digits: Digits, members: Sequence[Member], comparison: Comparison, note: str = ""
+    configs: Sequence[RunConfig],
+    digits: Digits,
+    members: Sequence[Member],
+    comparison: Comparison,
+    note: str = "",
+    folder: RunFolder | None = None,
 ) -> str:
-    """One run, or several compared, as one HTML page that needs no other file and no network.
+    """One run, or several compared, as one HTML page.
 
     Args:
         configs: The runs' configs.
         digits: Their data.
         members: Their finished members.
         comparison: What is said of them.
-        note: A sentence that nobody should overlook.
+        note: That they are half-finished; else empty.
+        folder: The run's folder, if it has one.
     """
+    scored = score_images(members, digits)
     columns, rows = used_columns(comparison)
-    return (
-        Environment(autoescape=True)
-        .from_string(TEMPLATE)
-        .render(
-            configs=configs,
-            arms=list(group_by_arm(members)),
-            note=note,
-            source=digits.source,
-            labelled=f"{len(digits.labels):,}",
-            unlabelled=f"{len(digits.image_ids):,}",
-            failed=comparison.failed,
-            columns=columns,
-            rows=rows,
-            paired=comparison.paired,
-            headline=headline,
-            details=details,
-            fairness=fairness_lines(comparison.fairness),
-            others=[*mcnemar_lines(comparison), *ensemble_lines(comparison)],
-            figures=[_embed(plot) for plot in _plots(members, digits, comparison)],
-            config_texts=[to_json(config) for config in configs],
-            environment=json.dumps(members[0].environment, indent=2),
+    submission = folder if folder and folder.submission.exists() else None
+    with rc_context(LOOK):  # figures are drawn when the template asks for their text
+        return (
+            Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+            .from_string(TEMPLATE)
+            .render(
+                title=" and ".join(dict.fromkeys(config.name for config in configs)),
+                style=STYLE,
+                arms=list(group_by_arm(members)),
+                note=note,
+                failed=comparison.failed,
+                wanted=len(members) + len(comparison.failed),
+                answer=answer(comparison, len(digits.image_ids)),
+                steps=next_steps(configs, comparison, submission, bool(note)),
+                submission=submission and submission.submission.as_posix(),
+                voters=f"{len(members)} networks with {configs[0].vote} votes",
+                comparisons=comparison.paired,
+                headline=headline,
+                details=details,
+                columns=columns,
+                rows=rows,
+                scores_csv=csv_text(columns, rows),
+                ensembles=ensemble_lines(comparison),
+                fairness=fairness_lines(comparison.fairness),
+                tests=mcnemar_lines(comparison),
+                galleries=[g for g in (misread_by_all(scored), disagreements(scored)) if g] if scored else [],
+                facts=facts(configs, digits, members, comparison, datetime.now(UTC)),
+                **_plots(members, comparison, scored),
+                configs=configs,
+                to_json=to_json,
+                environment=environment(members),
+                svg_text=svg_text,
+                data_uri=data_uri,
+            )
         )
-    )
 
 
-def _plots(members: Sequence[Member], digits: Digits, comparison: Comparison) -> list[Plot]:
-    """The figures that the members give rise to, the answer first."""
-    known = score_images(members, digits)
-    plots = [
-        paired_differences(comparison.paired) if comparison.paired else None,
-        learning_curves(members),
-        epoch_times(members),
-        *([misread_by_all(known), disagreements(known), confusions(known), reliability(known)] if known else []),
-        activation_curves(members),
-    ]
-    return [plot for plot in plots if plot]
-
-
-def _embed(plot: Plot) -> dict[str, str]:
-    """A figure as the template takes it."""
-    stream = io.BytesIO()
-    plot.figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})
-    png = base64.b64encode(stream.getvalue()).decode()
-    return {"png": png, "alt": plot.alt, "caption": plot.caption, "csv": plot.csv}
+def _plots(members: Sequence[Member], comparison: Comparison, scored: ScoredImages | None) -> dict[str, list[Plot]]:
+    """The figures that the members give rise to, by the part of the page that shows them."""
+    styles, paired = arm_styles(group_by_arm(members)), comparison.paired
+    smoothing = [member.spec.train.label_smoothing for member in members]
+    plots: dict[str, list[Plot | None]] = {
+        "difference": [paired_differences(paired, styles), epoch_differences(paired)] if paired else [],
+        "training": [learning_curves(members, styles), epoch_times(members, styles)],
+        "votes": [confusions(scored), reliability(scored, styles, smoothing)] if scored else [],
+        "activations": [activation_curves(members, styles), learned_betas(members, styles)],
+    }
+    return {part: [plot for plot in found if plot] for part, found in plots.items()}

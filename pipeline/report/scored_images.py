@@ -7,10 +7,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
 from pipeline.records.members import Member, group_by_arm
+
+BINS = 10  # of equal width over [0, 1]
+FEWEST_IN_BIN = 20  # images; a point that stands for fewer says nothing
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Predictions of about one confidence."""
+
+    confidence: float
+    """Mean probability given to the prediction."""
+    accuracy: float
+    """Fraction right."""
+    images: int
+    low: float
+    """Of the 95% interval of the accuracy (Wilson 1927)."""
+    high: float
 
 
 @dataclass(frozen=True)
@@ -73,28 +91,43 @@ def score_images(members: Sequence[Member], digits: Digits) -> ScoredImages | No
     )
 
 
-def calibration(truth: Any, probabilities: Any, bins: int = 10) -> tuple[list[tuple[float, float, int]], float]:
+def calibration(truth: Any, probabilities: Any, fewest: int = FEWEST_IN_BIN) -> tuple[list[Bin], float]:
     """Reliability of the probabilities given to the predicted digits (Guo et al. 2017, arXiv:1706.04599).
 
     Args:
         truth: Digits, shape (n,).
         probabilities: Shape (n, 10).
-        bins: Bins of equal width over [0, 1].
+        fewest: Neighbouring bins are joined until each holds so many images, if there are as many.
 
     Returns:
-        For each bin that is not empty its mean confidence, its accuracy and its number of images; and the expected
-        calibration error: the mean over images of the distance between the two in their bin.
+        The bins, the least confident first; and the expected calibration error: the mean over images of the distance
+        between confidence and accuracy in their bin, before any are joined.
     """
     guesses = predicted_labels(probabilities)
     confidence = probabilities[np.arange(len(guesses)), guesses]
     right = guesses == truth
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    found = [
-        (float(confidence[bin_of == b].mean()), float(right[bin_of == b].mean()), int((bin_of == b).sum()))
-        for b in range(bins)
-        if (bin_of == b).any()
-    ]
-    return found, sum(abs(c - a) * n for c, a, n in found) / len(guesses)
+    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    parts = [np.flatnonzero(bin_of == b) for b in np.unique(bin_of)]
+    error = sum(abs(float((confidence[part] - right[part]).sum())) for part in parts) / len(guesses)
+    return [_bin(confidence[part], right[part]) for part in _joined(parts, fewest)], error
+
+
+def _joined(parts: Sequence[NDArray[np.int64]], fewest: int) -> list[NDArray[np.int64]]:
+    """Join each part that is too small with the next; the last, if too small, with the one before."""
+    joined: list[NDArray[np.int64]] = [parts[0]]
+    for part in parts[1:]:
+        if len(joined[-1]) < fewest:
+            joined[-1] = np.concatenate([joined[-1], part])
+        else:
+            joined.append(part)
+    if len(joined) > 1 and len(joined[-1]) < fewest:
+        joined[-2:] = [np.concatenate(joined[-2:])]
+    return joined
+
+
+def _bin(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Bin:
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    return Bin(float(confidence.mean()), float(right.mean()), len(right), float(interval.low), float(interval.high))
 
 
 def _at(rows: NDArray[np.int64], part: tuple[NDArray[np.int64], NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -1,17 +1,14 @@
 """What a run shows on a terminal, or in a log."""
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 from rich.table import Table
 
-from pipeline.config.schema import MemberSpec, RunConfig
+from pipeline.config.schema import RunConfig
 from pipeline.data.checks import share_warning
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
@@ -20,9 +17,10 @@ from pipeline.evidence.selections import Selection
 from pipeline.records.members import Member
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.scores import score
+from pipeline.report.answer import answer
+from pipeline.report.next_steps import next_steps
 from pipeline.report.sentences import comparison_lines, sample_only, selection_line, submission_score
 from pipeline.report.table import used_columns
-from pipeline.training.messages import Progress
 
 LOG_WIDTH = 160  # columns, where there is no terminal to ask
 
@@ -43,68 +41,6 @@ def show_data(console: Console, digits: Digits) -> None:
     console.print(f"data: {digits.source}; {sizes}", markup=False)
 
 
-class ProgressView:
-    """Shows members as they train. Use as a context manager."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._done = self._total = 0
-        self._tasks: dict[str, TaskID] = {}
-        self._seconds: dict[str, float] = {}
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[text]}"),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-
-    def __enter__(self) -> "ProgressView":
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def begin(self, finished: int, total: int) -> None:
-        """Say how many of the run's members were finished before."""
-        self._done, self._total = finished, total
-        if finished:
-            self._line(f"{finished} of {total} members are finished already")
-
-    def warn(self, text: str) -> None:
-        """Show a line that must not be overlooked, above the bars."""
-        self._console.print(f"WARNING: {text}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-
-    def watch(self, spec: MemberSpec, progress: Progress) -> None:
-        """Take in a progress report of a member."""
-        if progress.warning:
-            self.warn(f"{spec.id}: {progress.warning}")
-            return
-        epochs, record = spec.train.epochs, progress.record
-        if spec.id not in self._tasks:
-            self._done += 1
-            label = f"[{self._done}/{self._total}] {spec.id}".replace("[", r"\[")
-            self._tasks[spec.id] = self._bars.add_task(label, total=float(epochs), text="")
-            if not self._console.is_terminal:
-                self._line(f"[{self._done}/{self._total}] {spec.id}: {spec.architecture}, {epochs} epochs")
-        text = f"epoch {progress.epoch}/{epochs} loss {progress.loss:.4f} accuracy {progress.accuracy:.4f}"
-        if record:
-            self._seconds[spec.id] = record["seconds"]
-            validation = record.get("validation_accuracy", math.nan)
-            text += "" if math.isnan(validation) else f" validation {validation:.4f}"
-        if seconds := self._seconds.get(spec.id):
-            text += f" {seconds:.1f} s/epoch"
-        completed = progress.epoch - 1 + progress.step / progress.steps
-        self._bars.update(self._tasks[spec.id], completed=completed, text=text)
-        if record and not self._console.is_terminal:
-            self._line(f"  {spec.id} {text}")
-
-    def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 def comparison_table(comparison: Comparison) -> Table:
     """The comparison as a table for the terminal."""
     heads, rows = used_columns(comparison)
@@ -116,20 +52,24 @@ def comparison_table(comparison: Comparison) -> Table:
     return table
 
 
-def show_comparison(console: Console, comparison: Comparison) -> None:
-    """Print the comparison's table and sentences."""
+def show_comparison(console: Console, comparison: Comparison, digits: Digits) -> None:
+    """Print the answer, the comparison's table and its sentences."""
+    found = answer(comparison, len(digits.image_ids))
+    console.print(f"{found.headline}.", style="bold", markup=False)
+    for line in found.remarks:
+        console.print(line, markup=False)
     console.print(comparison_table(comparison))
     for line in comparison_lines(comparison):
         console.print(line, markup=False)
 
 
 def show_outcome(
-    console: Console, config: RunConfig, folder: RunFolder, comparison: Comparison, seconds: float
+    console: Console, config: RunConfig, folder: RunFolder, digits: Digits, comparison: Comparison, seconds: float
 ) -> None:
-    """Print what came out of a run, and where it is."""
+    """Print what came out of a run, failures first, and where it is."""
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
-    show_comparison(console, comparison)
+    show_comparison(console, comparison, digits)
     voters = comparison.ensembles[-1].members
     console.print(f"submission: {folder.submission}, {voters} members with {config.vote} votes", markup=False)
     console.print(f"report: {folder.report}", markup=False)
@@ -170,3 +110,17 @@ def show_score(console: Console, config: RunConfig, labels: NDArray[np.int64], d
         console.print(submission_score(score(labels, digits.held_back_labels)), markup=False)
         if config.data == "sample":
             console.print(sample_only(), markup=False)
+
+
+def show_next(
+    console: Console,
+    configs: Sequence[RunConfig],
+    comparison: Comparison,
+    folder: RunFolder | None,
+    half_finished: bool = False,
+) -> None:
+    """Print what to do next; arguments as of `next_steps`."""
+    for step in next_steps(configs, comparison, folder, half_finished):
+        console.print(f"next: {step.why}:", markup=False)
+        for command in step.commands:
+            console.print(f"  {command}", markup=False)

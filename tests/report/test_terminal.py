@@ -3,7 +3,7 @@ import math
 
 from rich.console import Console
 
-from pipeline.report.terminal import ProgressView
+from pipeline.report.progress_view import ProgressView
 from pipeline.training.messages import Progress
 
 STEP = Progress(epoch=1, step=2, steps=4, loss=0.5, accuracy=0.75)

@@ -1,0 +1,73 @@
+"""What was trained, on what and when, in a few words each."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from pipeline.config.schema import RunConfig
+from pipeline.data.digits import Digits
+from pipeline.evidence.comparison import Comparison
+from pipeline.records.members import Member, group_by_arm
+
+
+def facts(
+    configs: Sequence[RunConfig],
+    digits: Digits,
+    members: Sequence[Member],
+    comparison: Comparison,
+    written: datetime,
+) -> dict[str, str]:
+    """Names and values, in the order of their interest; values of several runs are joined where they differ."""
+    pairs = {len(result.points) for result in comparison.paired}
+    seeds = {member.spec.seed for member in members}
+    return {
+        "Written": f"{written:%Y-%m-%d %H:%M} UTC",
+        "Data": f"{digits.source}: {len(digits.labels):,} labelled, {len(digits.image_ids):,} to predict",
+        "Network": _joined_values(_network_words(config) for config in configs),
+        "Networks trained": ", ".join(f"{len(group)} {arm}" for arm, group in group_by_arm(members).items()),
+        "Pairs": " or ".join(map(str, sorted(pairs))) if pairs else "none",
+        "Seeds": _numbers(seeds),
+        "Folds": _joined_values(_folds(config) for config in configs),
+        "Training time": f"{_duration(sum(r['seconds'] for m in members for r in m.history))}, all networks together",
+        "Precision": environment(members).get("precision", "not recorded"),
+        "Device": environment(members).get("device", "not recorded"),
+    }
+
+
+def environment(members: Sequence[Member]) -> dict[str, str]:
+    """Versions and hardware that members were trained with; what differs between them is joined."""
+    keys = dict.fromkeys(key for member in members for key in member.environment)
+    return {key: _joined_values(m.environment[key] for m in members if key in m.environment) for key in keys}
+
+
+def _joined_values(values: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(values))
+
+
+def _network_words(config: RunConfig) -> str:
+    width = f", width {config.width}" if config.width != 1 else ""
+    train = config.train
+    return f"{config.architecture}{width}, {train.epochs} epochs of {train.optimizer} ({train.schedule})"
+
+
+def _folds(config: RunConfig) -> str:
+    if not config.folds:
+        return "none: trained on all labelled images"
+    if config.folds_used == config.folds:
+        return f"{config.folds}, each validated on once"
+    return f"{config.folds_used} of {config.folds} validated on"
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    """Such as "0 to 4"."""
+    ordered = sorted(numbers)
+    if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"{ordered[0]} to {ordered[-1]}"
+    return ", ".join(map(str, ordered))
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if not minutes:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

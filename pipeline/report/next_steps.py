@@ -1,0 +1,98 @@
+"""What to do next, as commands to copy."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pipeline.config.places import on_kaggle
+from pipeline.config.presets import PRESETS, preset
+from pipeline.config.schema import RunConfig
+from pipeline.evidence.comparison import Comparison
+from pipeline.evidence.verdict import Paired, Verdict
+from pipeline.records.run_folder import RunFolder, flat
+from pipeline.report.answer import choose
+
+COMMAND = "python -m pipeline"
+AFFORDABLE = 100  # pairs; nobody trains more to decide this
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step and its commands, in their order."""
+
+    why: str
+    commands: list[str]
+
+
+def next_steps(
+    configs: Sequence[RunConfig], comparison: Comparison, folder: RunFolder | None, half_finished: bool
+) -> list[Step]:
+    """What to do after a run or a comparison of runs, the most urgent first.
+
+    Args:
+        configs: The runs' configs.
+        comparison: What came out.
+        folder: The folder with the submission; None if there is none.
+        half_finished: Whether members are still to be trained.
+    """
+    steps = []
+    if half_finished or comparison.failed:
+        commands = [run_command(config) for config in configs]
+        steps.append(Step("Train the missing networks (finished ones are kept)", commands))
+    elif pairs := _pairs_wanted(comparison):
+        more = [replace(config, seeds=-(-pairs // max(config.folds_used, 1))) for config in configs]
+        commands = [run_command(new) for new, old in zip(more, configs, strict=True) if new.seeds > old.seeds]
+        if commands:
+            steps.append(Step(f"To decide, train at least {pairs} pairs (finished networks are kept)", commands))
+    for selection in comparison.selections:
+        if selection.recommended and len(configs) == 1 and configs[0].vote == "equal":
+            commands = [run_command(replace(configs[0], vote=selection.method))]  # type: ignore[arg-type]
+            steps.append(Step(f"Let the votes count by {selection.method} weights (nothing is trained)", commands))
+    if folder:
+        steps.append(_submit(configs[0], folder))
+    return steps
+
+
+def _pairs_wanted(comparison: Comparison) -> int:
+    """How many pairs it takes to decide; 0 if it is decided, or would take more than anyone trains."""
+    _, others = choose(comparison)
+    undecided = [s.pair for s in others if s.verdict in (Verdict.TOO_FEW_PAIRS, Verdict.NOT_SHOWN)]
+    wanted = max((_wanted(result) for result in undecided), default=0)
+    return wanted if wanted <= AFFORDABLE else 0
+
+
+def _wanted(result: Paired) -> int:
+    """The pairs that a verdict takes, and an 80% chance to show the largest of the differences looked for."""
+    needed = result.powers[-1].pairs_needed if result.powers else None
+    wanted = max(result.fewest_pairs, needed or 0)
+    return wanted if wanted > len(result.points) else 0
+
+
+def _submit(config: RunConfig, folder: RunFolder) -> Step:
+    if config.data == "sample":
+        commands = [f"{COMMAND} download", f"{COMMAND} run leaderboard"]
+        return Step("Compete: this is the sample, so get the competition's data and train on it", commands)
+    if on_kaggle():
+        return Step("Fetch this from Kaggle and submit it", [f"{COMMAND} fetch", f"{COMMAND} submit"])
+    return Step("Submit the predictions", [f"{COMMAND} submit {shlex.quote(folder.path.as_posix())}"])
+
+
+def run_command(config: RunConfig) -> str:
+    """The command that carries out a config: the preset that it differs from least, and where it differs."""
+    commands: list[list[str]] = [[name, *_flags(config, preset(name))] for name in PRESETS]
+    shortest = min(commands, key=len)
+    return f"{COMMAND} run {shlex.join(shortest)}"
+
+
+def _flags(config: RunConfig, default: RunConfig) -> Iterator[str]:
+    """What differs, as flags for the command line."""
+    usual: dict[str, Any] = dict(flat(asdict(default)))
+    for key, value in flat(asdict(config)):
+        if value != usual[key]:
+            name = key.replace("_", "-")
+            if isinstance(value, bool):
+                head, _, tail = name.rpartition(".")
+                yield f"--{name}" if value else f"--{head}.no-{tail}"
+            else:
+                yield from (f"--{name}", *(map(str, value) if isinstance(value, tuple) else [str(value)]))

@@ -1,0 +1,105 @@
+"""The figures of the training: how the arms learned, and how long it took them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from pipeline.records.members import Member, group_by_arm
+from pipeline.report.plots import INK, WIDTH, ArmStyle, Plot, csv_text
+
+FEW_EPOCHS = 3  # up to so many, each point is marked
+QUARTILES, NEARLY_ALL = (0.25, 0.75), (0.05, 0.95)
+
+
+def learning_curves(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -> Plot:
+    """Training loss and, if there are validation rows, validation errors by epoch, per arm."""
+    panels: dict[str, Callable[[dict[str, float]], float]] = {"training loss": lambda record: record["loss"]}
+    keys = ["loss"]
+    if all("validation_accuracy" in m.history[0] for m in members):
+        panels["validation errors, %"] = lambda record: 100 * (1 - record["validation_accuracy"])
+        keys.append("validation_accuracy")
+    figure = Figure(figsize=(WIDTH, 2.8 * len(panels)), layout="constrained")
+    rows = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for axes, (title, value) in zip(rows, panels.items(), strict=True):
+        _draw_curves(axes, members, styles, value)
+        axes.set(title=title, xlabel="epoch")
+    rows[0].legend()
+    return Plot(
+        "learning-curves",
+        "Learning curves",
+        figure,
+        _curves_caption(members),
+        f"{' and '.join(panels).capitalize()} by epoch, one line per arm: {', '.join(styles)}.",
+        csv_text(
+            ["arm", "seed", "fold", "epoch", *keys],
+            ([m.arm, m.spec.seed, m.spec.fold, int(r["epoch"]), *(r[k] for k in keys)]
+             for m in members for r in m.history),
+        ),
+    )  # fmt: skip
+
+
+def _draw_curves(
+    axes: Axes,
+    members: Sequence[Member],
+    styles: Mapping[str, ArmStyle],
+    value: Callable[[dict[str, float]], float],
+) -> None:
+    """The mean of each arm's networks, and a band over all of them; on a log scale, unless there are zeros."""
+    lowest = np.inf
+    for arm, group in group_by_arm(members).items():
+        curves, style = np.array([[value(record) for record in m.history] for m in group]), styles[arm]
+        epochs = np.arange(1, curves.shape[1] + 1)
+        marker = style.marker if len(epochs) <= FEW_EPOCHS else ""
+        axes.plot(epochs, curves.mean(axis=0), color=style.color, ls=style.line, marker=marker, label=arm)
+        if len(group) > 1:
+            axes.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=style.color, alpha=0.2, lw=0)
+        lowest = min(lowest, curves.min())
+    if lowest > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _curves_caption(members: Sequence[Member]) -> str:
+    groups = group_by_arm(members)
+    if all(len(group) == 1 for group in groups.values()):
+        text = "Each line is a single network."
+    else:
+        text = "Each line is the mean over an arm's networks, its band runs from the lowest to the highest of them."
+        if len(groups) > 1:
+            text += " Where bands overlap, one network of either arm may beat one of the other."
+    if len(members[0].history) == 1:
+        text += " One epoch shows no course of learning."
+    return text
+
+
+def epoch_times(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -> Plot:
+    """Seconds per epoch, per arm."""
+    groups = group_by_arm(members)
+    figure = Figure(figsize=(WIDTH, 0.8 + 0.5 * len(groups)), layout="constrained")
+    axes = figure.subplots()
+    for height, (arm, group) in enumerate(groups.items()):
+        seconds, style = [s for m in group for s in m.seconds_per_epoch], styles[arm]
+        for span, width in ((NEARLY_ALL, 1), (QUARTILES, 5)):
+            axes.plot(np.quantile(seconds, span), [height] * 2, color=style.color, lw=width, solid_capstyle="butt")
+        axes.plot(np.median(seconds), height, style.marker, color=style.color, mec=INK, ms=8)
+    axes.set_yticks(range(len(groups)), list(groups))
+    axes.set(xlabel="seconds per epoch", xlim=(0, None), ylim=(len(groups) - 0.5, -0.5))
+    first = " The first epoch of each network pays for compilation and is left out."
+    return Plot(
+        "epoch-times",
+        "Time per epoch",
+        figure,
+        "Wall seconds of an epoch, training and validation: the marker is the median, the thick bar holds the middle "
+        "half of the epochs, the thin one 9 in 10." + (first if len(members[0].history) > 1 else ""),
+        "Seconds per epoch: " + ", ".join(
+            f"{arm} {np.median([s for m in group for s in m.seconds_per_epoch]):.2f}" for arm, group in groups.items()
+        ) + " in the median.",
+        csv_text(["arm", "seed", "fold", "seconds"],
+             ([m.arm, m.spec.seed, m.spec.fold, s] for m in members for s in m.seconds_per_epoch)),
+    )  # fmt: skip
