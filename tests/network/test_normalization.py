@@ -30,7 +30,9 @@ def trained_once(layer, x, upstream, compiled):
 )
 def test_a_training_step_is_kerass_own(policy, tolerance, shape, compiled):
     generator = np.random.default_rng(0)
-    layers = [kind(momentum=0.8, epsilon=0.01, dtype=policy) for kind in (BatchNormalization, keras.layers.BatchNormalization)]
+    layers = [
+        kind(momentum=0.8, epsilon=0.01, dtype=policy) for kind in (BatchNormalization, keras.layers.BatchNormalization)
+    ]
     x = ops.cast(generator.normal(3, 2, shape), layers[0].compute_dtype)
     upstream = ops.cast(generator.normal(size=shape), layers[0].compute_dtype)
     gamma, beta = generator.uniform(0.5, 2, (2, shape[-1]))

@@ -1,15 +1,13 @@
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from pipeline.config.schema import TrainConfig, member_specs
+from pipeline.config.schema import member_specs
 from pipeline.data.folds import split_rows
 from pipeline.training import loop as train
 from pipeline.training.loop import DivergedError, train_member
-from pipeline.training.schedule import learning_rates
 from pipeline.training.trainer import Trainer
 
 
