@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import tyro
 
 from pipeline.config.presets import PRESETS, preset
-from pipeline.config.schema import RunConfig
+from pipeline.config.schema import RunConfig, Vote
 
 Arguments = TypeVar("Arguments")
 
@@ -34,6 +34,20 @@ class CompareArguments:
     """Activations to compare. By default all that the runs have."""
     out: Path | None = None
     """Where to write comparison.json, metrics.csv and report.html. By default runs/compare-DIGEST."""
+    data: str | None = None
+    """Where the runs' data is. By default where the first run found it."""
+
+
+@dataclass(frozen=True)
+class BlendArguments:
+    """Let the networks of several runs vote together, and write their submission."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """The runs' folders: of any architecture, trained here or fetched from Kaggle, on the same data."""
+    vote: Vote = "equal"
+    """Weights of the votes. equal: every network has the same. greedy, fitted: chosen on common validation rows."""
+    out: Path | None = None
+    """Where to write submission.csv and blend.json. By default runs/blend-DIGEST."""
     data: str | None = None
     """Where the runs' data is. By default where the first run found it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import tyro
 
 from pipeline.arguments import (
+    BlendArguments,
     CompareArguments,
     FetchArguments,
     PushArguments,
@@ -30,6 +31,7 @@ Load, augment, train ReLU and Swish networks, ensemble them, compare them, and w
 here:
   run [PRESET] [--FIELD VALUE ...]                       train, compare, predict; again: resumes, repeats nothing
   compare RUN [RUN ...]                                  statistics over the pairs of one or more runs, finished or not
+  blend RUN RUN [RUN ...]                                one submission from all networks of several runs
   runs                                                   the runs and submissions on this machine
 
 at Kaggle (needs an API token):
@@ -172,6 +174,13 @@ def _compare(arguments: list[str]) -> None:
     compare_runs(wanted.runs, wanted.out, wanted.data, wanted.arms)
 
 
+def _blend(arguments: list[str]) -> None:
+    wanted = tyro.cli(BlendArguments, prog="python -m pipeline blend", args=arguments)
+    from pipeline.blend import blend_runs
+
+    blend_runs(wanted.runs, wanted.vote, wanted.out, wanted.data)
+
+
 def _runs(arguments: list[str]) -> None:
     no_arguments("runs", "List the runs under runs/ and all submissions, newest first.", arguments)
     from pipeline.report.terminal import new_console
@@ -186,6 +195,7 @@ def _runs(arguments: list[str]) -> None:
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "run": _run,
     "compare": _compare,
+    "blend": _blend,
     "runs": _runs,
     "download": _download,
     "bundle": _bundle,

@@ -73,6 +73,11 @@ class RunFolder:
         return self.path / "outcome.json"
 
     @property
+    def blend(self) -> Path:
+        """Which runs voted here, where a blend wrote the submission."""
+        return self.path / "blend.json"
+
+    @property
     def push(self) -> Path:
         """Which kernel this run was pushed as, if it was."""
         return self.path / "push.json"

@@ -129,7 +129,7 @@ def _mcnemar_line(test: McNemar) -> str:
 
 def ensemble_lines(comparison: Comparison) -> list[str]:
     """What mixing arms adds to an ensemble, and whether unequal votes pay."""
-    return [*map(_same_size_line, comparison.same_size), *map(_selection_line, comparison.selections)]
+    return [*map(_same_size_line, comparison.same_size), *map(selection_line, comparison.selections)]
 
 
 def _same_size_line(result: SameSize) -> str:
@@ -150,7 +150,8 @@ def _same_size_line(result: SameSize) -> str:
     return text
 
 
-def _selection_line(result: Selection) -> str:
+def selection_line(result: Selection) -> str:
+    """Whether a way of weighing votes is worth it."""
     images = [
         f"{count:,} {where}"
         for count, where in ((result.validation_images, "validation"), (result.held_back_images, "held-back"))

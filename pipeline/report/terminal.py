@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,11 @@ from pipeline.data.archives import GET_THE_DATA
 from pipeline.data.checks import share_warning
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
+from pipeline.evidence.contributions import Blend
+from pipeline.evidence.selections import Selection
+from pipeline.records.members import Member
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.sentences import comparison_lines
+from pipeline.report.sentences import comparison_lines, selection_line
 from pipeline.report.table import used_columns
 from pipeline.training.messages import Progress
 
@@ -136,6 +140,28 @@ def show_shares(console: Console, labels: NDArray[np.int64], digits: Digits) -> 
     """Warn if predicted labels, shape (m,), are spread unlike the labelled digits."""
     if warning := share_warning(digits, labels):
         console.print(f"WARNING: {warning}", style="bold red", markup=False)
+
+
+def show_blend(
+    console: Console, groups: Mapping[str, Sequence[Member]], blend: Blend | None, selections: Sequence[Selection]
+) -> None:
+    """Print the runs of a blend, the blend, and what each run adds."""
+    if blend is None:
+        for name, group in groups.items():
+            console.print(f"{name}: {len(group)} networks", markup=False)
+        console.print("not judged: the runs share no validation rows, and no labels of the images to predict are known")
+        return
+    table = Table("who", "networks", f"accuracy, {blend.whole.images:,} {blend.where} images", "errors", "errors saved")
+    for run in blend.contributions:
+        low, high = run.interval
+        saved = f"{run.saved_errors:+d} (95% {low:+z.1f} to {high:+z.1f})"
+        table.add_row(run.run, str(run.networks), f"{run.alone.accuracy:.5f}", str(run.alone.errors), saved)
+    table.add_row("blend", str(blend.networks), f"{blend.whole.accuracy:.5f}", str(blend.whole.errors), "")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    console.print(table)
+    for line in map(selection_line, selections):
+        console.print(line, markup=False)
 
 
 def show_score(console: Console, labels: NDArray[np.int64], digits: Digits) -> None:

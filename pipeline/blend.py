@@ -1,0 +1,97 @@
+"""Blend finished runs, of any architecture, trained here or at Kaggle: all their networks vote on one submission."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline.config.errors import UserError
+from pipeline.config.places import make_folder, runs_folder
+from pipeline.config.schema import Vote
+from pipeline.data.digits import Digits
+from pipeline.ensemble.soft_vote import predicted_labels
+from pipeline.ensemble.submission import write_submission
+from pipeline.ensemble.voters import voters_of
+from pipeline.ensemble.weights import cast_votes
+from pipeline.evidence.contributions import judge_blend
+from pipeline.evidence.selections import judge_selections
+from pipeline.records.atomic import atomic_write_json
+from pipeline.records.members import Member
+from pipeline.records.opened_runs import OpenedRun, check_unique, joint_name, load_data, open_run, read_run, run_names
+from pipeline.records.run_folder import RunFolder
+from pipeline.report.terminal import new_console, show_blend
+
+
+def blend_runs(
+    folders: Sequence[Path], vote: Vote = "equal", out: Path | None = None, data: str | None = None
+) -> RunFolder:
+    """Let the networks of several runs vote together; print what each run adds; write a submission.
+
+    Args:
+        folders: The runs' folders. A half-finished run votes with what it has, and the output says so.
+        vote: Weights of the votes. equal: every network has the same. greedy, fitted: chosen on validation rows.
+        out: Where to write; by default runs/blend-DIGEST.
+        data: Where the data is; by default where the first run found it.
+
+    Returns:
+        The folder that was written to.
+
+    Raises:
+        UserError: fewer than two runs, a run without a finished network, runs of other data, the same network twice, or
+            weights asked for where the runs did not predict the same validation rows.
+    """
+    if len(folders) < 2:
+        raise UserError(f"blend takes two or more runs. Received: {', '.join(map(str, folders)) or 'none'}")
+    runs = [open_run(RunFolder(folder)) for folder in folders]
+    digits = load_data(runs, data)
+    groups, notes = _members_of(runs)
+    members = [member for group in groups.values() for member in group]
+    check_unique(members)
+    if vote != "equal":
+        _check_weighable(vote, groups, digits)
+    labels = predicted_labels(cast_votes(vote, members, digits))
+    target = RunFolder(make_folder(out or runs_folder() / f"blend-{joint_name(runs, vote)}"))
+    write_submission(target.submission, digits.image_ids, labels)
+    blend, voters = judge_blend(groups, digits), voters_of(members, digits)
+    selections = judge_selections(voters, digits.held_back_labels) if voters else []
+    atomic_write_json(
+        target.blend,
+        {
+            "runs": {name: str(run.folder.path) for name, run in zip(groups, runs, strict=True)},
+            "members": {name: [member.spec.id for member in group] for name, group in groups.items()},
+            "vote": vote,
+            "scores": asdict(blend) if blend else None,
+            "selections": [asdict(selection) for selection in selections],
+        },
+    )
+    console = new_console()
+    for note in notes:
+        console.print(f"WARNING: {note}", style="bold red", markup=False)
+    show_blend(console, groups, blend, selections)
+    console.print(f"submission: {target.submission}, {len(members)} networks with {vote} votes", markup=False)
+    return target
+
+
+def _members_of(runs: Sequence[OpenedRun]) -> tuple[dict[str, list[Member]], list[str]]:
+    """The finished members of each run, by the run's name, and a note for each run that lacks some."""
+    groups: dict[str, list[Member]] = {}
+    notes = []
+    for run, name in zip(runs, run_names(runs), strict=True):
+        groups[name], missing = read_run(run, f"{{}} ({name})".format)
+        if not groups[name]:
+            raise UserError(f"{run.folder.path} has no finished network: {missing[0]}")
+        if missing:
+            count = len(missing) + len(groups[name])
+            notes.append(f"{name} is half-finished: {len(missing)} of its {count} networks are missing")
+    return groups, notes
+
+
+def _check_weighable(vote: Vote, groups: Mapping[str, Sequence[Member]], digits: Digits) -> None:
+    """Raise a UserError unless every network of the runs predicted the same validation rows."""
+    voters = voters_of([member for group in groups.values() for member in group], digits)
+    weighed = {arm for arm, _ in voters.names} if voters and len(voters.truth) else set()
+    for name, group in groups.items():
+        if absent := {member.arm for member in group} - weighed:
+            raise UserError(
+                f"--vote {vote} needs networks that predicted the same validation rows, and those of {name} "
+                f"({', '.join(sorted(absent))}) did not. Use --vote equal, or leave {name} out."
+            )

@@ -1,0 +1,125 @@
+"""Runs on disk, finished or half-finished, opened again: to compare them or to let them vote together."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from pipeline.config.errors import UserError
+from pipeline.config.schema import MemberSpec, RunConfig, member_specs, recipe
+from pipeline.data.digits import Digits, load
+from pipeline.records.members import MANIFEST, Member, invalid_reason, read_member
+from pipeline.records.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run's folder, as far as it has come."""
+
+    folder: RunFolder
+    config: RunConfig
+    data_sha256: str
+    specs: list[MemberSpec]
+    """Its members, finished or not, and those that earlier commands with other arms, seeds or folds have left."""
+
+
+def open_run(folder: RunFolder) -> OpenedRun:
+    """Open a run.
+
+    Raises:
+        UserError: the folder holds no run, or its records are damaged.
+    """
+    try:
+        config, data_sha256 = folder.read_config(), folder.read_data_digest()
+    except OSError as error:
+        raise UserError(f"{folder.path} is no run's folder: cannot read {error.filename} ({error.strerror}).") from None
+    wanted = member_specs(config)
+    return OpenedRun(folder, config, data_sha256, wanted + _left_by_others(folder, wanted, data_sha256))
+
+
+def _left_by_others(folder: RunFolder, wanted: Sequence[MemberSpec], data_sha256: str) -> list[MemberSpec]:
+    """Finished members of the same recipe that the folder's config does not ask for."""
+    found = []
+    for path in sorted(folder.members.glob("*/" + MANIFEST)):
+        with suppress(ValueError, KeyError, TypeError):  # damaged: no finished member
+            own = json.loads(path.read_text())["spec"]
+            spec = replace(wanted[0], activation=own["activation"], seed=own["seed"], fold=own["fold"])
+            if spec not in wanted and not invalid_reason(folder.member(spec), spec, data_sha256):
+                found.append(spec)
+    return found
+
+
+def read_run(run: OpenedRun, label: Callable[[str], str]) -> tuple[list[Member], list[str]]:
+    """The finished members of a run, each labelled by its activation, and why each of the others is missing."""
+    finished, missing = [], []
+    for spec in run.specs:
+        folder = run.folder.member(spec)
+        if reason := invalid_reason(folder, spec, run.data_sha256):
+            missing.append(reason)
+        else:
+            finished.append(replace(read_member(folder, spec), label=label(spec.activation)))
+    return finished, missing
+
+
+def run_names(runs: Sequence[OpenedRun]) -> list[str]:
+    """A name for each run, unique among them: the config's, or else the folder's, or else the whole path.
+
+    Raises:
+        UserError: two of the runs are one folder.
+    """
+    for names in (
+        [run.config.name for run in runs],
+        [run.folder.path.name for run in runs],
+        [str(run.folder.path.resolve()) for run in runs],
+    ):
+        if len(set(names)) == len(names):
+            return names
+    raise UserError(f"the same run is named twice: {', '.join(names)}")
+
+
+def arm_labels(runs: Sequence[OpenedRun]) -> list[Callable[[str], str]]:
+    """For each run, what to call an activation of it: just that if all runs have one recipe, else with the run."""
+    if len({recipe(run.config) for run in runs}) == 1:
+        return ["{}".format for _ in runs]
+    return [f"{{}} ({name})".format for name in run_names(runs)]
+
+
+def load_data(runs: Sequence[OpenedRun], where: str | None) -> Digits:
+    """Load the data that the runs were trained on.
+
+    Args:
+        runs: Opened runs.
+        where: A config's `data` field; by default the first run's.
+
+    Raises:
+        UserError: the runs differ in their data, or what is found there is other data.
+    """
+    first = runs[0]
+    for other in runs[1:]:
+        if other.data_sha256 != first.data_sha256:
+            raise UserError(
+                f"{first.folder.path} and {other.folder.path} do not go together: they were trained on different data "
+                f"({first.data_sha256[:8]} and {other.data_sha256[:8]})."
+            )
+    digits = load(where or first.config.data)
+    if digits.digest() != first.data_sha256:
+        raise UserError(f"{digits.source} is not the data of {first.folder.path}. Name the right one with --data.")
+    return digits
+
+
+def check_unique(members: Sequence[Member]) -> None:
+    """Raise a UserError if two members are the same network."""
+    seen: set[MemberSpec] = set()
+    for member in members:
+        if member.spec in seen:
+            raise UserError(f"{member.spec.id} is in two of the runs, trained alike. Name only one of them.")
+        seen.add(member.spec)
+
+
+def joint_name(runs: Sequence[OpenedRun], *more: str) -> str:
+    """Eight hex digits that stand for these runs, their arms, and whatever else is named."""
+    parts = list(more)
+    for run in runs:
+        parts += [str(run.folder.path.resolve()), *dict.fromkeys(spec.activation for spec in run.specs)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

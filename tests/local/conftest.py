@@ -1,0 +1,49 @@
+"""Runs on disk whose members guess."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from factories import make_member
+
+from pipeline.config.config_json import to_json
+from pipeline.config.schema import member_specs
+from pipeline.data.folds import split_rows
+from pipeline.records import opened_runs
+from pipeline.records.members import commit
+
+
+@pytest.fixture
+def make_run(digits, monkeypatch, tmp_path):
+    """A function that writes a run's folder, its members guessing at random; loading finds the small digits."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(opened_runs, "load", lambda where: digits)
+
+    def make(config, *without):
+        folder = tmp_path / f"{config.name}-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        (folder / "config.json").write_text(to_json(config))
+        (folder / "data.json").write_text(json.dumps({"sha256": digits.digest(), "source": "a test"}))
+        for index, spec in enumerate(member_specs(config)):
+            if spec.id in without:
+                continue
+            generator = np.random.default_rng(index)
+            _, rows = split_rows(spec, digits)
+            shared = dict.fromkeys(("rows", "draws", "initial_weights"), f"{spec.seed} {spec.fold}")
+            history = [{"epoch": 1, "loss": 1.0, "validation_accuracy": 0.5, "seconds": 1.0}]
+            member = make_member(
+                spec,
+                spec.activation,
+                spec.seed,
+                spec.fold,
+                rows=rows,
+                validation=generator.dirichlet(np.ones(10), len(rows)),
+                test=generator.dirichlet(np.ones(10), 30),
+                history=history,
+                fingerprints=shared,
+            )
+            commit(folder / "members" / spec.id, member, digits.digest(), Path.touch)
+        return folder
+
+    return make
