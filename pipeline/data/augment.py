@@ -68,6 +68,23 @@ def apply_transforms(images: Any, transforms: Any) -> Any:
 
     Returns:
         float32 tensor of the shape of `images`, within the range of its values and 0.
+
+    Example:
+        A stroke is turned to the right:
+
+        >>> import numpy as np
+        >>> from pipeline.config.schema import AugmentConfig
+        >>> from pipeline.data.augment import apply_transforms, draw_transforms
+        >>> image = np.zeros((1, 5, 5, 1), np.uint8)
+        >>> image[0, 1:4, 2] = 9
+        >>> turned = AugmentConfig(rotation=45, zoom=0, shift=0)
+        >>> transforms = draw_transforms(turned, 1, np.random.default_rng(4), side=5)
+        >>> print(np.asarray(apply_transforms(image, transforms))[0, :, :, 0].round())
+        [[0. 0. 0. 0. 0.]
+         [0. 0. 3. 5. 0.]
+         [0. 2. 9. 2. 0.]
+         [0. 5. 3. 0. 0.]
+         [0. 0. 0. 0. 0.]]
     """
     side = images.shape[1]
     x, y = _positions(ops.convert_to_tensor(transforms), side)

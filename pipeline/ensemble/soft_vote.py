@@ -24,6 +24,16 @@ def soft_vote(probabilities: Sequence[Any]) -> NDArray[np.float64]:
 
     Raises:
         ValueError: no member, or members of different shapes.
+
+    Example:
+        One sure member outvotes two that hesitate:
+
+        >>> from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
+        >>> vote = soft_vote([[[0.9, 0.1]], [[0.4, 0.6]], [[0.4, 0.6]]])
+        >>> print(vote.round(3))
+        [[0.567 0.433]]
+        >>> print(predicted_labels(vote))
+        [0]
     """
     if not probabilities:
         raise ValueError("soft_vote needs the probabilities of at least one member. Received: none")

@@ -49,6 +49,12 @@ def swish(x: Any) -> Any:
 
     Returns:
         Tensor of the shape and dtype of `x`, at least -0.2785.
+
+    Example:
+        >>> import numpy as np
+        >>> from pipeline.network.activations import swish
+        >>> print(np.asarray(swish([-2.0, 0.0, 2.0])).round(3))
+        [-0.238  0.     1.762]
     """
     return _swish(ops.convert_to_tensor(x))
 
@@ -108,6 +114,16 @@ def activation_layer(name: str, dtype: Any = None) -> keras.layers.Layer:
 
     Raises:
         ValueError: neither this module nor Keras knows the name.
+
+    Example:
+        >>> import numpy as np
+        >>> from pipeline.network.activations import activation_layer
+        >>> layer = activation_layer("swish_beta")  # twice Swish, as β starts at 1
+        >>> print(np.asarray(layer(np.array([-1.0, 0.0, 1.0]))).round(3))
+        [-0.538  0.     1.462]
+        >>> _ = layer.beta.assign(0)  # the identity
+        >>> print(np.asarray(layer(np.array([-1.0, 0.0, 1.0]))))
+        [-1.  0.  1.]
     """
     if name in OWN_BUILDERS:
         return OWN_BUILDERS[name](dtype)

@@ -1,12 +1,13 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pipeline.config import places as paths
 from pipeline.config.errors import UserError
-from pipeline.config.places import default_run_folder, make_folder
+from pipeline.config.places import default_run_folder, make_folder, on_kaggle, submissions_folder
+from pipeline.config.schema import recipe
 from pipeline.data.digits import load
-from pipeline.records.atomic import atomic_replace
 
 
 def test_default_folder_depends_on_the_recipe_alone(tiny):
@@ -14,36 +15,23 @@ def test_default_folder_depends_on_the_recipe_alone(tiny):
     assert default_run_folder(tiny) == default_run_folder(replace(tiny, seeds=2, arms=("relu",), folds_used=3))
     assert default_run_folder(tiny) != default_run_folder(replace(tiny, train=replace(tiny.train, epochs=4)))
     assert default_run_folder(tiny) != default_run_folder(replace(tiny, split_seed=1))
-    assert default_run_folder(tiny).parts[0] == "runs"
+    assert str(default_run_folder(tiny)) == f"runs/tiny-{recipe(tiny)[:8]}"
     assert str(default_run_folder(replace(tiny, out="x/y"))) == "x/y"
 
 
-def test_written_aside_replaces_files_and_folders_whole(tmp_path):
-    file, folder = tmp_path / "file", tmp_path / "folder"
-    for text in ("old", "new"):
-        with atomic_replace(file) as temporary:
-            temporary.write_text(text)
-        with atomic_replace(folder) as temporary:
-            temporary.mkdir()
-            (temporary / text).touch()
-    assert file.read_text() == "new"
-    assert [p.name for p in folder.iterdir()] == ["new"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+def test_a_folder_is_made_with_its_parents_and_nothing_in_it(tmp_path):
+    folder = tmp_path / "runs" / "a"
+    for _ in range(2):
+        assert make_folder(folder) == folder
+        assert list(folder.iterdir()) == []
 
 
-def test_written_aside_keeps_the_old_when_writing_fails(tmp_path):
-    target = tmp_path / "target"
-    target.write_text("old")
-
-    def fail() -> None:
-        with atomic_replace(target) as temporary:
-            temporary.write_text("half of the n")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert target.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["target"]
+def test_kaggle_is_known_by_its_variable(monkeypatch):
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    assert not on_kaggle()
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
+    assert on_kaggle()
+    assert submissions_folder() == Path("submissions")
 
 
 def test_folder_that_cannot_be_made(tmp_path):

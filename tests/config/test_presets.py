@@ -1,9 +1,12 @@
+import re
+
 import pytest
 
 from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.rules import problems
+from pipeline.config.schema import member_specs
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -12,6 +15,25 @@ def test_presets_are_sound_and_survive_json(name):
     assert problems(config) == []
     assert config.name == name
     assert from_json(to_json(config), "here") == config
+
+
+def test_original_is_the_sources_experiment_by_value():
+    config = preset("original")
+    assert (config.architecture, config.width, config.dropout, config.arms) == ("ghouzam", 1, 1, ("relu", "swish"))
+    assert (config.folds, config.folds_used, config.seeds) == (10, 1, 1)
+    augment, train = config.augment, config.train
+    assert (augment.rotation, augment.zoom, augment.shift) == (10, 0.1, 0.1)
+    assert (augment.shear, augment.elastic, augment.clean_epochs) == (0, 0, 0)
+    assert (train.epochs, train.batch_size, train.optimizer, train.learning_rate) == (30, 86, "rmsprop", 1e-3)
+    assert (train.schedule, train.patience, train.min_learning_rate) == ("plateau", 3, 1e-5)
+    assert (train.warmup, train.weight_decay, train.label_smoothing, train.ema_momentum) == (0, 0, 0, 0)
+    assert not train.fresh_statistics
+
+
+def test_presets_have_the_members_that_their_descriptions_say():
+    assert [len(member_specs(preset(name))) for name in ("sample", "original", "study")] == [2 * 2, 2, 3 * 10]
+    (networks,) = re.findall(r"(\d+) networks", PRESETS["leaderboard"][0])
+    assert len(member_specs(preset("leaderboard"))) == int(networks)
 
 
 def test_unknown_preset_suggests_the_nearest():

@@ -31,46 +31,100 @@ def test_all_problems_are_reported_at_once(tiny):
         assert part in str(caught.value)
 
 
+# Every rule is in force here, with no value at a limit.
+SOUND = RunConfig(
+    name="sound",
+    folds=5,
+    folds_used=2,
+    augment=AugmentConfig(rotation=10, zoom=0.1, shift=0.1, shear=10, elastic=1, clean_epochs=1),
+    train=TrainConfig(epochs=3, optimizer="adamw", schedule="cosine", learning_rate=2e-3),
+)
+NAN, INFINITE = float("nan"), float("inf")
+
+
+def having(config, field, value):
+    """The config with another value in a field, such as train.epochs."""
+    first, _, rest = field.partition(".")
+    return replace(config, **{first: having(getattr(config, first), rest, value) if rest else value})
+
+
+def told(config, field):
+    return [line for line in problems(config) if line.startswith((f"{field} must be ", f"{field}: "))]
+
+
 @pytest.mark.parametrize(
-    ("change", "problem"),
+    ("field", "refused", "sound"),
     [
-        ({"folds": 0, "folds_used": 1}, "folds_used"),
-        ({"folds": 5, "folds_used": 6}, "folds_used"),
-        ({"folds": 0, "folds_used": 0, "train": TrainConfig(schedule="plateau")}, "train.schedule"),
-        ({"train": TrainConfig(learning_rate=float("nan"))}, "train.learning_rate"),
-        ({"train": TrainConfig(min_learning_rate=1.0)}, "train.min_learning_rate"),
-        ({"train": TrainConfig(ema_momentum=1.0)}, "train.ema_momentum"),
-        ({"name": "../x"}, "name"),
-        ({"arms": ()}, "arms"),
-        ({"architecture": "resnet"}, "architecture: unknown network 'resnet'"),
-        ({"width": 4}, "width must be one of (1, 2, 3). Received: 4"),
-        ({"width": 0}, "width"),
-        ({"dropout": -0.1}, "dropout"),
-        ({"dropout": 2.0}, "dropout"),
-        ({"architecture": "residual", "dropout": 0.5}, "dropout must be 1 with residual"),
-        ({"augment": AugmentConfig(shift=0.6)}, "augment.shift must be in [0, 0.5] of the side"),
-        ({"augment": AugmentConfig(shear=46)}, "augment.shear must be in [0, 45] degrees"),
-        ({"augment": AugmentConfig(shear=-1)}, "augment.shear"),
-        ({"augment": AugmentConfig(elastic=2.1)}, "augment.elastic must be in [0, 2] pixels"),
-        ({"augment": AugmentConfig(elastic=float("nan"))}, "augment.elastic"),
-        ({"augment": AugmentConfig(clean_epochs=4)}, "augment.clean_epochs must be between 0 and train.epochs (3)"),
-        ({"augment": AugmentConfig(clean_epochs=-1)}, "augment.clean_epochs"),
+        ("arms", [(), ("relu", "relu"), ("swich",)], [("swish",), ("mish", "swish_beta")]),
+        ("name", ["", ".x", "../x", "a b", "a\n"], ["x", "4.a-b_c"]),
+        ("architecture", ["resnet", "Ghouzam"], ["ghouzam", "deotte", "residual"]),
+        ("width", [0, 4], [1, 3]),
+        ("dropout", [-0.01, 1.91, NAN], [0, 1.9]),
+        ("seeds", [0], [1]),
+        ("split_seed", [-1], [0]),
+        ("folds", [1, -1], [2]),
+        ("folds_used", [0, 6], [1, 5]),
+        ("augment.rotation", [-0.1, 180.1, NAN], [0, 180]),
+        ("augment.zoom", [-0.01, 1, NAN], [0, 0.99]),
+        ("augment.shift", [-0.01, 0.51, NAN], [0, 0.5]),
+        ("augment.shear", [-0.1, 45.1, NAN], [0, 45]),
+        ("augment.elastic", [-0.1, 2.1, NAN], [0, 2]),
+        ("augment.clean_epochs", [-1, 4], [0, 3]),
+        ("train.epochs", [0], [1]),
+        ("train.batch_size", [0], [1]),
+        ("train.learning_rate", [0, -1e-3, INFINITE, NAN], [1e-12, 10]),
+        ("train.min_learning_rate", [-1e-9, 2.1e-3, NAN], [0, 2e-3]),
+        ("train.patience", [0], [1]),
+        ("train.warmup", [-0.01, 1, NAN], [0, 0.99]),
+        ("train.weight_decay", [-0.01, 1, NAN], [0, 0.99]),
+        ("train.label_smoothing", [-0.01, 1, NAN], [0, 0.99]),
+        ("train.ema_momentum", [-0.01, 1, NAN], [0, 0.9999]),
     ],
 )
-def test_each_rule_names_its_field(tiny, change, problem):
-    assert any(line.startswith(problem) for line in problems(replace(tiny, **change)))
+def test_each_field_has_its_range(field, refused, sound):
+    for value in refused:
+        (line,) = told(having(SOUND, field, value), field)
+        assert line.endswith(f"Received: {value!r}") or "Known: " in line
+    for value in sound:
+        config = having(having(SOUND, "train.min_learning_rate", 0), "train.epochs", 3)
+        assert told(having(config, field, value), field) == []
 
 
-def test_the_limits_themselves_are_sound(tiny):
-    edge = AugmentConfig(rotation=180, shift=0.5, shear=45, elastic=2, clean_epochs=3)
-    assert problems(replace(tiny, width=3, dropout=1.9, augment=edge)) == []
-    assert problems(replace(tiny, architecture="residual", width=1)) == []
+@pytest.mark.parametrize(
+    ("change", "field", "rule"),
+    [
+        ({"architecture": "residual", "dropout": 0.5}, "dropout", "1 with residual"),
+        ({"folds": 0}, "folds_used", "0 when folds is 0"),
+        ({"train.schedule": "plateau", "folds": 0, "folds_used": 0}, "train.schedule", "'cosine' when folds is 0"),
+        ({"train.schedule": "plateau", "train.warmup": 0.1}, "train.warmup", "0 with schedule 'plateau'"),
+        ({"train.optimizer": "adam", "train.weight_decay": 0.1}, "train.weight_decay", "0 unless optimizer is 'adamw'"),
+        ({"train.optimizer": "rmsprop", "train.weight_decay": 0.1}, "train.weight_decay", "0 unless optimizer"),
+        ({"vote": "greedy", "folds": 0, "folds_used": 0}, "vote", "'equal' when folds is 0: weights are fitted"),
+        ({"vote": "fitted", "folds": 0, "folds_used": 0}, "vote", "'equal' when folds is 0: weights are fitted"),
+        ({"vote": "greedy", "arms": ("swish",)}, "vote", "'equal' with one arm and seed: there is nothing to weigh"),
+        ({"vote": "fitted", "arms": ("swish",)}, "vote", "'equal' with one arm and seed: there is nothing to weigh"),
+    ],
+)
+def test_fields_that_do_not_go_together(change, field, rule):
+    config = SOUND
+    for name, value in change.items():
+        config = having(config, name, value)
+    (line,) = problems(config)
+    assert line.startswith(f"{field} must be {rule}")
+    with pytest.raises(UserError, match=f"cannot be run:\n  - {field} must be"):
+        validate(config)
 
 
-def test_votes_are_weighed_only_where_there_is_something_to_weigh_them_by():
-    weighed = RunConfig(name="x", vote="greedy")
-    assert problems(weighed) == []
-    (no_rows,) = problems(replace(weighed, folds=0, folds_used=0, train=TrainConfig(schedule="cosine")))
-    assert "vote must be 'equal' when folds is 0" in no_rows
-    (alone,) = problems(replace(weighed, arms=("swish",)))
-    assert "nothing to weigh. Received: 'greedy'" in alone
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"folds": 0, "folds_used": 0},
+        {"architecture": "residual"},
+        {"train": TrainConfig()},
+        {"vote": "fitted", "arms": ("swish",), "seeds": 2},
+        {"vote": "greedy", "arms": ("relu", "swish"), "seeds": 1},
+    ],
+)
+def test_what_is_sound_passes(change):
+    validate(replace(SOUND, **change))

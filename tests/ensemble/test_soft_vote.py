@@ -10,9 +10,15 @@ def member(spec, rows, validation, test=((0.5, 0.5),)):
 
 
 def test_soft_vote_is_the_mean_by_hand():
-    voted = soft_vote([[[0.75, 0.25], [0.5, 0.5]], [[0.25, 0.75], [0.0, 1.0]], [[0.5, 0.5], [0.25, 0.75]]])
-    assert voted.tolist() == [[0.5, 0.5], [0.25, 0.75]]
+    members = [[[0.75, 0.25], [0.5, 0.5]], [[0.25, 0.75], [0.0, 1.0]], [[0.125, 0.875], [0.25, 0.75]]]
+    voted = soft_vote([np.array(p, np.float32) for p in members])
+    assert voted.tolist() == [[0.375, 0.625], [0.25, 0.75]]
     assert voted.dtype == np.float64
+
+
+def test_soft_vote_sums_in_float64():
+    tenth = np.full((1, 10), 0.1, np.float32)
+    assert soft_vote([tenth] * 7).tolist() == [[float(np.float32(0.1))] * 10]
 
 
 def test_soft_vote_can_overrule_the_majority():
@@ -20,7 +26,9 @@ def test_soft_vote_can_overrule_the_majority():
 
 
 def test_ties_go_to_the_lowest_label():
-    assert predicted_labels(np.array([[0.1, 0.4, 0.4, 0.1], [0.25] * 4])).tolist() == [1, 0]
+    labels = predicted_labels(np.array([[0.1, 0.4, 0.4, 0.1], [0.25] * 4, [0.2, 0.2, 0.29, 0.31]]))
+    assert labels.tolist() == [1, 0, 3]
+    assert labels.dtype == np.int64
 
 
 def test_soft_vote_refuses_nothing_and_unequal_shapes():
@@ -35,10 +43,14 @@ def test_out_of_fold_by_hand(spec):
         member(spec, [4, 0], [[1.0, 0.0], [0.5, 0.5]]),
         member(spec, [2], [[0.25, 0.75]]),
         member(spec, [0, 4], [[0.0, 1.0], [0.5, 0.5]]),
+        member(spec, [7, 0], [[0.125, 0.875], [0.1, 0.9]]),
     ]
     rows, probabilities = out_of_fold(members)
-    assert rows.tolist() == [0, 2, 4]
-    assert probabilities.tolist() == [[0.25, 0.75], [0.25, 0.75], [0.75, 0.25]]
+    assert (rows.tolist(), rows.dtype) == ([0, 2, 4, 7], np.int64)
+    mean = (0.5 + 0.0 + float(np.float32(0.1))) / 3
+    np.testing.assert_allclose(probabilities[:, 0], [mean, 0.25, 0.75, 0.125], rtol=1e-12)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert probabilities.dtype == np.float64
 
 
 def test_out_of_fold_of_members_that_saw_all_rows_is_empty(spec):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from pipeline.config.schema import OWN_ACTIVATIONS
+from pipeline.config.schema import KERAS_ACTIVATIONS, OWN_ACTIVATIONS
 from pipeline.network.activations import OWN_BUILDERS, SwishBeta, _swish_beta, activation_layer, recorded_curves, swish
 
 X = np.concatenate([np.linspace(-12, 12, 241), [-80.0, 80.0, 0.0]]).reshape(4, 61)
@@ -98,6 +98,14 @@ def test_beta_starts_at_one_is_trainable_and_stays_above_zero():
     optimizer = keras.optimizers.SGD(10.0)
     optimizer.apply([ops.ones(())], layer.trainable_variables)
     assert float(ops.convert_to_numpy(layer.beta)) == 0.0
+
+
+@pytest.mark.parametrize("name", KERAS_ACTIVATIONS)
+def test_keras_activations_exist_and_are_elementwise(name):
+    x = np.linspace(-3, 3, 12, dtype=np.float32).reshape(3, 4)
+    y = np.asarray(getattr(keras.activations, name)(x))
+    assert y.shape == x.shape
+    assert np.allclose(y[1], np.asarray(getattr(keras.activations, name)(x[1:2]))[0])
 
 
 def test_layers_hold_the_very_object_and_not_kerass_swish():

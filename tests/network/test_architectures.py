@@ -5,6 +5,8 @@ from keras import ops
 
 from pipeline.network.activations import SwishBeta, swish
 from pipeline.network.architectures import ARCHITECTURES, deotte, ghouzam, logits_model, residual
+from pipeline.network.dropout import Dropout
+from pipeline.network.normalization import BatchNormalization
 
 PARAMETERS = {"ghouzam": 887_530, "deotte": 327_242, "residual": 1_188_618}
 ACTIVATIONS = {"ghouzam": 5, "deotte": 7, "residual": 7}
@@ -74,8 +76,71 @@ def test_layers_are_the_published_ones():
         (256, 3, 1, (4, 4)),
     ]
     assert [rates(n("relu", 0)) for n in (ghouzam, deotte, residual)] == [[0.25, 0.25, 0.5], [0.4, 0.4, 0.4], []]
-    order = [type(layer).__name__ for layer in deotte("relu", 0).layers]
-    assert order[2:5] == ["Conv2D", "Activation", "BatchNormalization"]
+
+
+def notation(network):
+    """The layers between the scaling of the pixels and the logits in the words of the docstrings; N normalises."""
+    words = {
+        "Conv2D": lambda layer: f"{layer.filters}C{layer.kernel_size[0]}" + "S2" * (layer.strides[0] == 2),
+        "Activation": lambda layer: layer.activation.__name__,
+        "BatchNormalization": lambda layer: "N",
+        "MaxPooling2D": lambda layer: f"P{layer.pool_size[0]}",
+        "Dropout": lambda layer: f"D.{layer.rate:g}".replace("0.", ""),
+        "Flatten": lambda layer: "flat",
+        "Dense": lambda layer: f"FC{layer.units}",
+    }
+    return "-".join(words[type(layer).__name__](layer) for layer in network.layers[2:-2])
+
+
+@pytest.mark.parametrize(("network", "after"), [(ghouzam, "relu"), (deotte, "relu-N")])
+def test_layers_are_in_the_order_of_the_docstring(network, after):
+    layers = notation(network("relu", 0))
+    published = layers.replace(f"-{after}", "").replace("-flat", "")
+    assert f"network: {published}-softmax" in network.__doc__
+    learned = [word for word in published.split("-") if "C" in word]
+    assert layers.count(after) == layers.count("relu") == len(learned)
+    assert all(f"{word}-{after}" in layers for word in learned)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_first_layer_sees_pixels_from_0_to_1(name, digits):
+    network = ARCHITECTURES[name]("relu", 0, "float32", 1, 1.0)
+    first = next(layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D))
+    seen = keras.Model(network.inputs[0], first.input)(digits.images[:4, ..., None].astype(np.float32))
+    np.testing.assert_allclose(np.asarray(seen)[..., 0], digits.images[:4] / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_layer_has_a_seed_of_its_own(name):
+    def seeds(seed):
+        network = ARCHITECTURES[name]("relu", seed, "float32", 1, 1.0)
+        initializers = [layer.kernel_initializer.seed for layer in network.layers if hasattr(layer, "kernel")]
+        return initializers + [layer.seed for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+
+    both = seeds(5) + seeds(6)
+    assert len(set(both)) == len(both) >= 16
+
+
+def test_initial_weights_are_uniform_in_glorots_limits():
+    for network in (ghouzam("relu", 0), deotte("relu", 0)):
+        for layer in network.layers:
+            if hasattr(layer, "kernel"):
+                kernel = ops.convert_to_numpy(layer.kernel)
+                area = np.prod(kernel.shape[:-2])
+                limit = np.sqrt(6 / (area * (kernel.shape[-2] + kernel.shape[-1])))
+                assert 0.95 * limit < np.abs(kernel).max() <= limit
+                assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.1)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_normalization_and_dropout_are_the_fast_ones_and_the_statistics_follow_quickly(name):
+    network = ARCHITECTURES[name]("relu", 0, "float32", 1, 1.0)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            assert type(layer) is BatchNormalization
+            assert layer.momentum == 0.9
+        if isinstance(layer, keras.layers.Dropout):
+            assert type(layer) is Dropout
 
 
 def test_residual_by_its_formula(digits):
@@ -138,7 +203,8 @@ def test_probabilities_are_float32_softmax_of_the_logits(name, policy, digits):
     assert keras.backend.standardize_dtype(probabilities.dtype) == "float32"
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     np.testing.assert_allclose(probabilities, ops.softmax(logits), rtol=1e-5)
-    assert network.layers[2].compute_dtype == {"float32": "float32"}.get(policy, policy.removeprefix("mixed_"))
+    inner = {layer.compute_dtype for layer in network.layers[1:-2]}
+    assert inner == {{"float32": "float32"}.get(policy, policy.removeprefix("mixed_"))}
     assert all(v.dtype == "float32" for v in network.trainable_variables)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.config.schema import AugmentConfig
-from pipeline.data.augment import DRAWS_PER_IMAGE, draw_transforms
-from pipeline.training.draws import UNDISTORTED, WEIGHTS, derive_seed, draw_epoch
+from pipeline.data.augment import DRAWS_PER_IMAGE
+from pipeline.training.draws import DRAWS, WEIGHTS, derive_seed, draw_epoch
 
 ROWS = np.arange(100, 147)  # two batches of 20, and 7 left over
 
@@ -31,10 +31,26 @@ def test_seed_and_fold_change_the_draws_and_the_weights(spec, change):
     assert (draw_epoch(spec, 1, ROWS, 28)[0] != draw_epoch(other, 1, ROWS, 28)[0]).any()
 
 
+def test_seeds_differ_by_seed_fold_purpose_and_epoch_and_are_those_of_earlier_runs(spec):
+    members = [replace(spec, seed=seed, fold=fold) for seed in (0, 1, 2) for fold in (None, 0, 1, 2)]
+    seeds = [derive_seed(m, *purpose) for m in members for purpose in ((WEIGHTS,), (DRAWS, 1), (DRAWS, 2))]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    third = replace(spec, seed=2, fold=3)
+    assert [derive_seed(third, WEIGHTS), derive_seed(third, DRAWS, 5)] == [7443881106978827724, 1686515514154506338]
+
+
+def test_shifts_are_fractions_of_the_side(spec):
+    shifts = replace(spec, augment=AugmentConfig(rotation=0, zoom=0, shift=0.2))
+    small, large = (draw_epoch(shifts, 1, ROWS, side)[1][..., [2, 5]] for side in (14, 28))
+    np.testing.assert_allclose(2 * small, large, rtol=1e-5)
+    assert 2.7 < np.abs(small).max() <= 2.8
+
+
 def test_the_last_epochs_are_clean_and_distortion_does_not_change_the_rows(spec):
     plain = replace(spec, augment=AugmentConfig())
     ends = replace(spec, augment=AugmentConfig(elastic=2, shear=10, clean_epochs=2))
-    identity = draw_transforms(UNDISTORTED, 1, np.random.default_rng(0))[0]
+    identity = np.array([1, 0, 0, 0, 1, 0, *np.zeros(DRAWS_PER_IMAGE - 6)])
     for epoch, clean in ((1, False), (2, True), (3, True)):  # of the spec's 3
         rows, transforms = draw_epoch(ends, epoch, ROWS, 28)
         assert (rows == draw_epoch(plain, epoch, ROWS, 28)[0]).all()

@@ -32,7 +32,7 @@ def test_warm_up_may_end_between_two_steps():
 
 
 def test_plateau_is_kerass_reduce_lr_on_plateau():
-    accuracies = [0.5, 0.6, 0.6, 0.59, 0.6, 0.7, 0.70005, 0.7, 0.7, 0.7, 0.7, 0.7, 0.71, *[0.71] * 30]
+    accuracies = [0.5, 0.6, 0.6, 0.59, 0.6, 0.7, 0.70005, 0.7, 0.7, 0.7005, 0.7, 0.7, 0.71, *[0.71] * 30]
     config = TrainConfig(schedule="plateau", learning_rate=2e-3, patience=2, min_learning_rate=3e-5)  # no defaults
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(optimizer=keras.optimizers.SGD(2e-3))

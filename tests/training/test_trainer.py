@@ -116,6 +116,7 @@ def test_every_precision_learns(digits, policy):
     t.reset(0)
     before = weights(t)
     first, _ = t.run(*steps(1))
+    assert 2 < first < 4  # about log(10), not the scaled loss
     # Adam's first step moves a weight by the learning rate, unless a gradient is too small for the precision.
     moved = [np.abs(a - b).mean() for a, b in zip(before, weights(t), strict=True)]
     np.testing.assert_allclose(moved, 1e-3, rtol=0.05)
