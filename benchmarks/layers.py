@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -31,9 +32,9 @@ def measure(pause: Pause, index: int, spec: MemberSpec) -> None:
     policy = resolve_precision(spec.train.precision)
     network = ARCHITECTURES[spec.architecture](spec.activation, spec.seed, policy, spec.width, spec.dropout)
     kinds: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for layer in network.layers:
-        shape = (spec.train.batch_size, *layer.input.shape[1:])
-        seconds = _step_seconds(tf, layer, shape)
+    for layer in network.layers[1:]:  # the first is the input
+        shapes = [(spec.train.batch_size, *x.shape[1:]) for x in keras.tree.flatten(layer.input)]
+        seconds = _step_seconds(tf, layer, shapes)
         kind = kinds[type(layer).__name__]
         kind[0] += seconds / spec.train.batch_size * 1e6
         kind[1] += _flops(layer)
@@ -44,18 +45,18 @@ def measure(pause: Pause, index: int, spec: MemberSpec) -> None:
     pause((2 * PRODUCT**3 / product, policy, times))
 
 
-def _step_seconds(tf: Any, layer: keras.layers.Layer, shape: tuple[int, ...]) -> float:
-    """Seconds of one layer's forward and backward pass on a batch."""
+def _step_seconds(tf: Any, layer: keras.layers.Layer, shapes: Sequence[tuple[int, ...]]) -> float:
+    """Seconds of one layer's forward and backward pass on a batch; a layer that adds has several inputs."""
     generator = np.random.default_rng(0)
-    x = tf.cast(generator.normal(size=shape).astype(np.float32), layer.compute_dtype)
+    xs = [tf.cast(generator.normal(size=shape).astype(np.float32), layer.compute_dtype) for shape in shapes]
 
     @tf.function(autograph=False)
     def step() -> Any:
         with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x, training=True)
-        # A weight's gradient and the input's; the output itself stands in for the gradient from above.
-        return tape.gradient(y, [x, *layer.trainable_variables], output_gradients=y)
+            tape.watch(xs)
+            y = layer(xs if len(xs) > 1 else xs[0], training=True)
+        # A weight's gradient and the inputs'; the output itself stands in for the gradient from above.
+        return tape.gradient(y, [*xs, *layer.trainable_variables], output_gradients=y)
 
     return _median_seconds(step)
 

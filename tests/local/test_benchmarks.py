@@ -126,6 +126,20 @@ def test_the_layers_of_a_network_are_timed_by_kind(csv_source):
     assert policy in ("float32", "mixed_bfloat16")
 
 
+def test_a_residual_networks_layers_can_be_timed_too(monkeypatch):
+    import keras
+    import tensorflow as tf
+
+    from benchmarks import layers
+    from pipeline.network.architectures import residual
+
+    monkeypatch.setattr(layers, "REPETITIONS", 1)
+    network = residual("relu", 0)
+    assert sum(map(layers._flops, network.layers[1:])) == pytest.approx(498e6, rel=0.01)
+    adding = next(layer for layer in network.layers if isinstance(layer, keras.layers.Add))
+    assert layers._step_seconds(tf, adding, [(4, 28, 28, 64)] * 2) > 0
+
+
 @pytest.mark.parametrize("architecture", ["ghouzam", "deotte"])
 def test_pytorchs_networks_are_the_same(architecture):
     torch = pytest.importorskip("torch", reason="PyTorch is a requirement of the benchmarks only")
