@@ -48,6 +48,7 @@ def test_all_problems_are_reported_at_once(tiny):
         ({"dropout": -0.1}, "dropout"),
         ({"dropout": 2.0}, "dropout"),
         ({"architecture": "residual", "dropout": 0.5}, "dropout must be 1 with residual"),
+        ({"augment": AugmentConfig(zoom=0.6)}, "augment.zoom must be in [0, 0.5]"),
         ({"augment": AugmentConfig(shift=0.6)}, "augment.shift must be in [0, 0.5] of the side"),
         ({"augment": AugmentConfig(shear=46)}, "augment.shear must be in [0, 45] degrees"),
         ({"augment": AugmentConfig(shear=-1)}, "augment.shear"),
@@ -62,7 +63,7 @@ def test_each_rule_names_its_field(tiny, change, problem):
 
 
 def test_the_limits_themselves_are_sound(tiny):
-    edge = AugmentConfig(rotation=180, shift=0.5, shear=45, elastic=2, clean_epochs=3)
+    edge = AugmentConfig(rotation=180, zoom=0.5, shift=0.5, shear=45, elastic=2, clean_epochs=3)
     assert problems(replace(tiny, width=3, dropout=1.9, augment=edge)) == []
     assert problems(replace(tiny, architecture="residual", width=1)) == []
 
