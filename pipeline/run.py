@@ -65,6 +65,6 @@ def main(config: RunConfig, labels: Path | None = None) -> RunFolder:
         write_outcome(folder, len(members), len(specs))
     show_outcome(console, config, folder, digits, comparison, time.perf_counter() - started)
     show_shares(console, predictions, digits)
-    show_score(console, config, predictions, digits)
+    show_score(console, predictions, digits)
     show_next(console, [config], comparison, folder)
     return folder

@@ -34,7 +34,7 @@ class Study:
 
     configs: list[RunConfig]
     digits: Digits
-    """Without images; without test rows where their digits are not known."""
+    """Without images."""
     members: list[Member]
 
 
@@ -53,7 +53,7 @@ def write_study(folder: RunFolder, configs: Sequence[RunConfig], digits: Digits,
         members: Their finished members.
     """
     judged = digits.held_back_labels is not None
-    arrays: dict[str, Any] = {"labels": digits.labels}
+    arrays: dict[str, Any] = {"labels": digits.labels, "image_ids": digits.image_ids}
     if judged:
         arrays["held_back_labels"] = digits.held_back_labels
     written = []
@@ -127,11 +127,9 @@ def _member(
 
 
 def _digits(source: str, arrays: Mapping[str, Any]) -> Digits:
+    where = f"{source}, from a study's record, without images"
     held_back = arrays.get("held_back_labels")
-    ids = np.arange(1, 1 + (0 if held_back is None else len(held_back)))
-    return Digits(
-        f"{source}, from a study's record, without images", NO_IMAGES, arrays["labels"], NO_IMAGES, ids, held_back
-    )
+    return Digits(where, NO_IMAGES, arrays["labels"], NO_IMAGES, arrays["image_ids"], held_back)
 
 
 def _spec(config: RunConfig, own: Mapping[str, Any]) -> MemberSpec:

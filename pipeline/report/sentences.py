@@ -1,6 +1,5 @@
 """The outcome of a comparison in sentences, the headline first."""
 
-from pipeline.data.archives import GET_THE_DATA
 from pipeline.evidence.comparison import Comparison
 from pipeline.evidence.epochs import EpochSpan
 from pipeline.evidence.fairness import REQUIRED, Fairness, Shared, Unequal
@@ -9,7 +8,6 @@ from pipeline.evidence.mcnemar import McNemar
 from pipeline.evidence.same_size import SameSize
 from pipeline.evidence.selections import Selection
 from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired, Verdict
-from pipeline.records.scores import Score
 
 SHARED = {
     Shared.ROWS: "the training and validation rows",
@@ -168,19 +166,6 @@ def selection_line(result: Selection) -> str:
         f"{result.method.capitalize()} instead of equal votes: {result.gain:+z.3f} points (95% interval "
         f"{_range(result.interval)}, on {' and '.join(images)} images that the weights were not fitted on): {outcome}"
     )
-
-
-def submission_score(score: Score) -> str:
-    """What a submission would score."""
-    return (
-        f"this submission would score {score.accuracy:.5f} on the held-back images: {score.errors:,} errors of "
-        f"{score.images:,}"
-    )
-
-
-def sample_only() -> str:
-    """What to do next, after a run on the sample."""
-    return f"The sample is 5,000 digits, not the competition. {GET_THE_DATA} Then: python -m pipeline run leaderboard"
 
 
 def half_finished(missing: int, total: int) -> str:

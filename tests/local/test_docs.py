@@ -1,0 +1,157 @@
+"""docs/study.md against the records that it is taken from."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom, binomtest
+
+from pipeline.evidence.epochs import differences_by_epoch, late_difference
+from pipeline.evidence.sign_flip import fewest_pairs, holm, sign_flip
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs/study.md").read_text()
+PROSE = " ".join(TEXT.split())
+PLACES = ("30-epochs", "6-epochs", "3-epochs", "float32")
+IMAGES = 8400  # of a fold
+
+
+def record(place):
+    return json.loads((ROOT / "docs/study" / place / "comparison.json").read_text())
+
+
+def metrics(place):
+    return pd.read_csv(ROOT / "docs/study" / place / "metrics.csv")
+
+
+def curves(place, first, second):
+    """Per pair, the difference in validation accuracy by epoch, in percentage points."""
+    table = metrics(place).pivot_table(index=["seed", "fold"], columns=["arm", "epoch"], values="validation_accuracy")
+    return list((100 * (table[first] - table[second])).dropna().to_numpy())
+
+
+def row(place, first, second, epochs, span, pairs, p_values=("", "")):
+    who = "swish, float32 - bfloat16" if place == "float32" else f"{first} - {second}"
+    low, high = span.interval
+    cells = [
+        who, epochs, pairs, f"{span.difference:+z.3f}", f"{low:+z.3f} to {high:+z.3f}",
+        f"{span.first_ahead}, {span.second_ahead}", *p_values,
+    ]  # fmt: skip
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_differences_are_those_of_the_record(place):
+    arms = [(result["first"], result["second"]) for result in record(place)["paired"]]
+    pairs = {couple: curves(place, *couple) for couple in arms}
+    nets = {couple: [round(curve[-1] * IMAGES / 100) for curve in found] for couple, found in pairs.items()}
+    raw = [sign_flip(net) for net in nets.values()]
+    for (couple, found), p, adjusted in zip(pairs.items(), raw, holm(raw), strict=True):
+        last = differences_by_epoch(found)[-1]
+        p_values = f"{p:.2g}", f"{adjusted:.2g}"
+        assert row(place, *couple, last.last_epoch, last, len(found), p_values) in TEXT, couple
+        if place == "30-epochs":
+            late = late_difference(found)
+            told = row(place, *couple, f"{late.first_epoch} to {late.last_epoch}", late, len(found)).replace(
+                "|  |", "| |"
+            )
+            assert told.replace("|  |", "| |") in TEXT, couple
+
+
+def test_swish_is_below_relu_in_each_late_epoch():
+    spans = differences_by_epoch(curves("30-epochs", "swish", "relu"))
+    assert all(span.difference < 0 for span in spans[20:])
+    assert "Swish is below ReLU after each of the epochs 21 to 30" in PROSE
+
+
+@pytest.mark.parametrize("place", ["30-epochs", "6-epochs"])
+def test_arms_are_those_of_the_record(place):
+    table, comparison = metrics(place), record(place)
+    epochs = int(table["epoch"].max())
+    errors = {ensemble["name"]: ensemble["validation"]["errors"] for ensemble in comparison["ensembles"]}
+    for arm, group in table[table["epoch"] == epochs].groupby("arm"):
+        accuracy = group["validation_accuracy"]
+        spread = f"{accuracy.mean():.4f} ± {accuracy.std():.4f}"
+        assert f"| {arm} | {epochs} | {len(group)} | {spread} | {errors[arm]} |" in TEXT
+    assert {round(votes) for votes in np.array([10, 10, 5]) / 5} == {1, 2}
+    assert "two networks on each image where n is 10, a single one where n is 5" in PROSE
+
+
+def test_ensembles_of_two_are_those_of_the_record():
+    for found in record("30-epochs")["same_size"]:
+        words = (
+            found["composition"].replace("1 relu + 1", "one relu and one").replace("1 swish + 1", "one swish and one")
+        )
+        errors = f"{found['mean_errors']:.1f}".removesuffix(".0")
+        assert any(f"{words} {verb}{errors}" in PROSE for verb in ("make ", "")), words
+
+
+def test_the_plateau_gave_no_pair_the_same_learning_rates():
+    rates = metrics("30-epochs").pivot_table(index=["seed", "fold"], columns=["arm", "epoch"], values="learning_rate")
+    for other in ("swish", "swish_beta"):
+        assert (rates["relu"] != rates[other]).any(axis=1).all()
+    short = metrics("6-epochs").pivot_table(index=["seed", "fold"], columns=["arm", "epoch"], values="learning_rate")
+    assert (short["relu"] == short["swish"]).all(axis=None)
+
+
+def test_the_posts_claim_is_one_pair():
+    images = 7000
+    swish, relu = (round(images * (1 - accuracy)) for accuracy in (0.99671, 0.99457))
+    assert f"is {swish} errors against {relu}" in PROSE
+    p_values = [binomtest(swish - shared, swish + relu - 2 * shared).pvalue for shared in range(swish + 1)]
+    assert f"between {min(p_values):.5f}" in PROSE
+    assert f"and {max(p_values):.2f} (no error in common)" in PROSE
+    last = metrics("30-epochs").query("epoch == 30 and arm == 'swish'")["validation_accuracy"]
+    rate = 1 - last.mean()
+    assert f"{images * rate:.0f} errors are expected" in PROSE
+    assert f"have a probability of {binom.cdf(swish, images, rate):.0%}" in PROSE
+
+
+def test_five_pairs_could_not_have_shown_anything():
+    assert (fewest_pairs(1), fewest_pairs(3)) == (6, 7)
+    assert sign_flip([1] * 5) == 2 / 2**5
+    assert f"never falls below {2 / 2**5:.2f}" in PROSE
+    assert "it takes 6 pairs, or 7 with three arms" in PROSE
+
+
+def test_old_intervals_are_marked():
+    for place in PLACES:
+        assert "earlier method" in record(place)["note"]
+        page = ROOT / "docs/study" / place / "report.html"
+        assert not page.exists() or "earlier method" in page.read_text()
+
+
+def coverage_rows():
+    """The rows of the coverage table, from the record: two tastes in one row."""
+    rows = json.loads((ROOT / "docs/benchmarks/coverage.json").read_text())["rows"]
+    by_design = {}
+    for found in rows:
+        by_design.setdefault((found["folds"], found["seeds"], found["seed_sd"]), []).append(found)
+    for (folds, seeds, sd), pair in by_design.items():
+        cells = [f"{folds * seeds}: {folds} × {seeds}", f"{sd:.2f}"]
+        for key in ("coverage", "half_width", "false_difference", "false_equivalence", "power_0.03", "power_0.05"):
+            digits = ".3f" if key == "half_width" else ".1%"
+            cells.append(
+                ", ".join(f"{found[key]:{digits}}" for found in sorted(pair, key=lambda found: found["taste"]))
+            )
+        yield "| " + " | ".join(cells) + " |"
+
+
+def test_coverage_is_that_of_the_record():
+    for line in coverage_rows():
+        assert line in TEXT
+
+
+def test_what_is_said_of_coverage_and_power_is_so():
+    rows = json.loads((ROOT / "docs/benchmarks/coverage.json").read_text())["rows"]
+    noise = 3 * np.sqrt(0.05 * 0.95 / 1000)
+    for found in rows:
+        if found["folds"] * found["seeds"] >= 5:
+            assert 0.93 - noise < found["coverage"] < 0.97 + noise
+        assert max(found["false_difference"], found["false_equivalence"]) < 0.05 + noise
+    ten = [found for found in rows if (found["folds"], found["seeds"]) == (5, 2) and found["seed_sd"] <= 0.03]
+    assert all(0.28 < found["power_0.05"] < 0.4 and 0.12 < found["power_0.03"] < 0.17 for found in ten)
+    more = [found for found in rows if (found["folds"], found["seeds"]) == (5, 5) and found["seed_sd"] <= 0.03]
+    assert all(0.68 < found["power_0.05"] < 0.9 for found in more)
