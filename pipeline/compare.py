@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.errors import UserError
-from pipeline.config.places import make_folder, runs_folder
+from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
 from pipeline.evidence.comparison import compare
 from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, arm_labels, check_unique, joint_name, load_data, open_run, read_run
@@ -46,7 +46,7 @@ def compare_runs(
     check_unique(finished)
     comparison = compare(finished, digits, {})
     note = f"Half-finished: {len(missing)} of {len(missing) + len(finished)} members are missing." if missing else ""
-    target = RunFolder(make_folder(out or runs_folder() / f"compare-{joint_name(runs)}"))
+    target = RunFolder(make_folder(out or runs_folder() / f"compare-{joint_name(runs)}", CHOOSE_ANOTHER))
     write_report(target, [run.config for run in runs], digits, finished, comparison, note)
     console = new_console()
     if note:

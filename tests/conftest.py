@@ -26,8 +26,7 @@ from kaggle_server import KaggleServer
 from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import PIXELS, Digits, embedded_sample
 from pipeline.evidence.comparison import compare
-from pipeline.kaggle import client as kaggle_api
-from pipeline.kaggle import push, submit, watch
+from pipeline.kaggle import client, connection, push, score, submit, watch
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import METADATA
 from pipeline.report.scored_images import ScoredImages
@@ -203,13 +202,14 @@ def account(server, tmp_path, monkeypatch):
     home.mkdir()
     for name, value in server.environment(home).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(kaggle_api, "TIMEOUT", (2, 2))
-    monkeypatch.setattr(kaggle_api, "RETRIES", 2)
-    monkeypatch.setattr(kaggle_api, "BACKOFF", 0.01)
+    monkeypatch.setattr(connection, "TIMEOUT", (1, 1))
+    monkeypatch.setattr(connection, "RETRIES", 2)
+    monkeypatch.setattr(connection, "BACKOFF", 0.01)
+    monkeypatch.setattr(client, "DOWNLOAD_PAUSES", (0.1, 0.1))
     monkeypatch.setattr(submit, "ARRIVAL_DELAYS", (0, 0.1))
-    monkeypatch.setattr(submit, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(score, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(watch, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(push, "ARRIVAL_DELAYS", (0, 3))
+    monkeypatch.setattr(push, "ARRIVAL_DELAYS", (0, 1.5))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return Kaggle()

@@ -8,6 +8,7 @@ from pipeline.config.schema import RunConfig, recipe
 
 COMPETITION = "digit-recognizer"
 KAGGLE_INPUT = Path("/kaggle/input")
+CHOOSE_ANOTHER = "Choose another with --out."  # for the commands that have it
 
 
 def on_kaggle() -> bool:
@@ -41,8 +42,12 @@ def submissions_folder() -> Path:
     return Path("submissions")
 
 
-def make_folder(folder: Path) -> Path:
+def make_folder(folder: Path, remedy: str = "Give the command in a folder that you can write to.") -> Path:
     """The folder, made with its parents where missing.
+
+    Args:
+        folder: What to make.
+        remedy: What to do if it cannot be made; a command that lets the user choose the folder says how.
 
     Raises:
         UserError: it cannot be made or written to.
@@ -53,5 +58,5 @@ def make_folder(folder: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UserError(f"cannot write to the folder {folder}: {error.strerror}. Choose another with --out.") from None
+        raise UserError(f"cannot write to the folder {folder}: {error.strerror}. {remedy}") from None
     return folder

@@ -19,6 +19,7 @@ from pipeline.kaggle.refusals import NoAnswerError, explained
 
 T = TypeVar("T")
 
+DOWNLOAD_CHUNK = 1 << 16  # bytes; of a chunk that breaks off, nothing is kept
 DOWNLOAD_PAUSES = (1.0, 4.0, 16.0)  # seconds before each new try of a transfer that broke off
 
 
@@ -107,8 +108,8 @@ def _log_in() -> Any:
                 return client
 
             def download_file(self, *args: Any, **options: Any) -> None:
-                """Without the client's own retries: it takes a full disk for a broken connection, and waits a minute."""
-                super().download_file(*args, **options, max_retries=0)
+                """Without the client's own retries: it takes a full disk for a broken connection, and waits."""
+                super().download_file(*args, **options, max_retries=0, chunk_size=DOWNLOAD_CHUNK)
 
         _accept_new_words()
         api = PatientApi()

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.places import make_folder, runs_folder
+from pipeline.config.places import make_folder
 from pipeline.kaggle.calls import OutputFile, download_outputs, kernel_output
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.push import FETCH, Push
@@ -92,7 +92,7 @@ def _is_inside(name: str) -> bool:
 @contextmanager
 def _downloading(pushed: Push, folder: RunFolder) -> Iterator[Path]:
     """An empty folder beside the run's, for this command alone; removed afterwards."""
-    download = runs_folder() / f".fetch-{pushed.run_id}"
+    download = folder.path.with_name(f".fetch-{pushed.run_id}")
     try:
         with FileLock(make_folder(folder.path) / folder.lock.name, timeout=0):
             shutil.rmtree(download, ignore_errors=True)  # of a command that was killed

@@ -55,6 +55,11 @@ class Push:
     arrived: bool = True
     """Whether Kaggle has confirmed it."""
 
+    @property
+    def mark(self) -> str:
+        """What tells its source and its log from all others."""
+        return f"'run_id': '{self.run_id}'"
+
 
 def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
     """Bundle a config, push it, and print the kernel's address.
@@ -103,7 +108,9 @@ def find_push(path: Path | None) -> tuple[Push, RunFolder]:
             except UserError as error:
                 print(f"WARNING: {error}", file=sys.stderr, flush=True)
     if not found:
-        raise UserError(f"nothing was pushed from here: no {RunFolder(runs_folder() / '*').push}. Use the command push.")
+        raise UserError(
+            f"nothing was pushed from here: no {RunFolder(runs_folder() / '*').push}. Use the command push."
+        )
     return max(found, key=lambda each: each[0].time)
 
 
@@ -144,7 +151,7 @@ def _send(kaggle: Kaggle, pushed: Push) -> Push:
     if not pushed.version:
         with suppress(UserError, RunError):  # the number is for people only
             source, version = kernel_source(kaggle, kernel)
-            if _mark(pushed) in source:
+            if pushed.mark in source:
                 pushed = replace(pushed, version=version)
     return pushed
 
@@ -166,18 +173,13 @@ def _address(kernel: str) -> str:
     return f"https://www.kaggle.com/code/{kernel}"
 
 
-def _mark(pushed: Push) -> str:
-    """What tells a push's bundle, and its log, from all others."""
-    return f"'run_id': '{pushed.run_id}'"
-
-
 def _arrived_version(kaggle: Kaggle, pushed: Push) -> int | None:
     """The version of a kernel that is this push; None if none turns up within some seconds."""
     for seconds in ARRIVAL_DELAYS:
         time.sleep(seconds)
         with suppress(UserError):  # Kaggle refuses a kernel that was never pushed before as if it were another's
             source, version = kernel_source(kaggle, pushed.kernel)
-            if _mark(pushed) in source:
+            if pushed.mark in source:
                 return version
     return None
 

@@ -58,8 +58,10 @@ def explained(what: str, remedies: Mapping[int, str]) -> Iterator[None]:
         ) from None
     except requests.RequestException as error:
         raise _broken_connection(what, error) from None
-    except OSError:
-        raise  # a full disk, or a file: it names itself
+    except OSError as error:
+        if error.errno is None:  # such as a REQUESTS_CA_BUNDLE that is no file
+            raise UserError(f"{what}: {redacted(str(error))[:500]}") from None
+        raise  # a full disk: it names itself
     except ValueError as error:  # how the client says that it does not like its input
         raise UserError(f"{what}: {redacted(str(error))[:500]}") from None
     except Exception as error:
