@@ -209,6 +209,7 @@ def account(server, tmp_path, monkeypatch):
     monkeypatch.setattr(submit, "ARRIVAL_DELAYS", (0, 0.1))
     monkeypatch.setattr(score, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(watch, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(watch, "LONGEST_PAUSE", 0.5)
     monkeypatch.setattr(push, "ARRIVAL_DELAYS", (0, 1.5))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

@@ -1,6 +1,7 @@
 """Where a run reads and writes; the only module that knows about Kaggle's folders."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from pipeline.config.errors import UserError
@@ -54,9 +55,8 @@ def make_folder(folder: Path, remedy: str = "Give the command in a folder that y
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise UserError(f"cannot write to the folder {folder}: {error.strerror}. {remedy}") from None
     return folder

@@ -27,14 +27,13 @@ from pipeline.kaggle.calls import (
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.refusals import NoAnswerError
-from pipeline.kaggle.score import find_submission, wait_for_score
+from pipeline.kaggle.score import ALL_PAGES, find_submission, wait_for_score
 from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, one_at_a_time, read_log, record
 from pipeline.records.atomic import file_sha256
 from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import SUBMISSION, RunFolder
 
 ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a submission that may have arrived
-ALL_PAGES = 50  # of 100 submissions: years of five a day
 
 
 def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again: bool = False) -> Entry:
