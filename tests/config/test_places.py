@@ -48,8 +48,10 @@ def test_written_aside_keeps_the_old_when_writing_fails(tmp_path):
 
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot write to the folder .*file/run.*--out"):
+    with pytest.raises(UserError, match=r"cannot write to the folder .*file/run: Not a directory. Give the command in"):
         make_folder(tmp_path / "file" / "run")
+    with pytest.raises(UserError, match=r"cannot write to the folder .*file/run: Not a directory. Choose .* --out"):
+        make_folder(tmp_path / "file" / "run", CHOOSE_ANOTHER)
 
 
 @pytest.mark.parametrize("layout", ["competitions/digit-recognizer", "digit-recognizer"])

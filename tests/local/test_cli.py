@@ -151,7 +151,7 @@ def test_without_a_name_submit_takes_the_run_that_finished_last(server, mine, ti
 def test_push_then_fetch_then_fetch_again(server, account, tiny, capsys):
     server.runs_kernels = False
     shutil.copy(ROOT / METADATA, METADATA)
-    main(["push", "original", "--config.train.epochs", "2"])
+    main(["push", "original", "--train.epochs", "2"])
     assert "when it is complete: python -m pipeline fetch" in capsys.readouterr().out
     pushed, folder = find_push(None)
     assert folder.read_config().train.epochs == 2
