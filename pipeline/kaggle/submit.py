@@ -63,7 +63,7 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
         sha256=sha256,
         run=str(folder.path) if config else None,
         config_digest=digest(config) if config else None,
-        message=message or (f"{config.name} {digest(config)[:8]}" if config else submission.stem),
+        message=message or _usual_message(submission, config),
     )
     return _submit(
         kaggle,
@@ -126,6 +126,13 @@ def _checked_config(folder: RunFolder, sha256: str) -> RunConfig:
     if outcome and outcome.is_partial:
         print(f"{folder.path} is not complete: {outcome.voters} of {outcome.members} members voted", flush=True)
     return folder.read_config(complete=False)
+
+
+def _usual_message(submission: Path, config: RunConfig | None) -> str:
+    """The run and its config's digest, or the name of the file, or of its folder where the file's says nothing."""
+    if config:
+        return f"{config.name} {digest(config)[:8]}"
+    return submission.stem if submission.name != SUBMISSION else submission.absolute().parent.name
 
 
 def _submit(kaggle: Kaggle, entry: Entry, send: Callable[[], None], command: str, again: bool) -> Entry:

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import places as paths
 from pipeline.config.errors import UserError
-from pipeline.config.places import default_run_folder, make_folder
+from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_folder
 from pipeline.data.digits import load
 from pipeline.records.atomic import atomic_replace
 
