@@ -7,7 +7,14 @@ import pytest
 from keras import ops
 
 from pipeline.config.schema import OWN_ACTIVATIONS
-from pipeline.network.activations import OWN_BUILDERS, SwishBeta, _swish_beta, activation_layer, recorded_curves, swish
+from pipeline.network.activations import (
+    OWN_BUILDERS,
+    SwishBeta,
+    _swish_beta,
+    activation_layer,
+    recorded_curves,
+    swish,
+)
 
 X = np.concatenate([np.linspace(-12, 12, 241), [-80.0, 80.0, 0.0]]).reshape(4, 61)
 W = np.random.default_rng(0).normal(0, 2, X.shape)  # not 1: a gradient must pass on what it is given
