@@ -109,10 +109,10 @@ def _run(arguments: list[str]) -> None:
     folder = run(config)
     try:
         copy = keep_copy(folder.submission, config.name)
-    except OSError as error:
+    except (OSError, RunError) as error:
         raise RunError(
-            f"the run is finished, but its submission, {folder.submission}, could not be copied to "
-            f"{submissions_folder()}/: {error.strerror}. Give the same command again: it trains nothing."
+            f"the run is finished, and {folder.submission} is whole. But it could not be copied to "
+            f"{submissions_folder()}/: {error}"
         ) from None
     print(f"copy of the submission: {copy}")
 

@@ -28,6 +28,7 @@ def download_data() -> None:
     """
     folder = make_folder(data_folder())
     if _is_whole(folder):
+        shutil.rmtree(folder / PARTIAL, ignore_errors=True)  # of a command that was killed at its end
         print(f"{folder}/ has the data already: {', '.join(FILES)}", flush=True)
         return
     partial, kaggle = make_folder(folder / PARTIAL), Kaggle()

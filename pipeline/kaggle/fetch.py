@@ -41,16 +41,17 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
         RunError: the output is another run's or not whole; the folder is as it was.
     """
     files, log = _listed(kaggle, pushed)
-    with _downloading(pushed, folder) as download:
-        download_outputs([file for file in files if file.name == RECEIPT], download)
-        receipt = _checked_receipt(download / RECEIPT, pushed)
-        expected: dict[str, str] = receipt["sha256"]
-        download_outputs([file for file in files if file.name in expected], download)
-        _check_whole(download, expected, files)
-        _move_into(download / receipt["folder"], folder.path)
-        _write_log(folder, log)
-        atomic_write_json(folder.push, asdict(pushed))
-        (download / RECEIPT).replace(folder.receipt)  # last: it says that all is here
+    with _locked(folder):
+        with _downloading(pushed, folder) as download:
+            download_outputs([file for file in files if file.name == RECEIPT], download)
+            receipt = _checked_receipt(download / RECEIPT, pushed)
+            expected: dict[str, str] = receipt["sha256"]
+            download_outputs([file for file in files if file.name in expected], download)
+            _check_whole(download, expected, files)
+            _move_into(download / receipt["folder"], folder.path)
+            _write_log(folder, log)
+            atomic_write_json(folder.push, asdict(pushed))
+        atomic_write_json(folder.receipt, receipt)  # last: it says that all is here
     print(f"fetched {len(expected)} files to {folder.path}", flush=True)
 
 
@@ -66,7 +67,7 @@ def _fetch_after_failure(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> str
         if any(file.name == RECEIPT for file in files):  # it broke after its last step, or says itself what is missing
             fetch(kaggle, pushed, folder)
             return f"All that it wrote is in {folder.path}."
-        with _downloading(pushed, folder) as download:
+        with _locked(folder), _downloading(pushed, folder) as download:
             told = salvage(files, log, pushed, folder, download)
         _write_log(folder, log)
     except (UserError, RunError) as error:
@@ -93,13 +94,19 @@ def _is_inside(name: str) -> bool:
 def _downloading(pushed: Push, folder: RunFolder) -> Iterator[Path]:
     """An empty folder beside the run's, for this command alone; removed afterwards."""
     download = folder.path.with_name(f".fetch-{pushed.run_id}")
+    shutil.rmtree(download, ignore_errors=True)  # of a command that was killed
+    try:
+        yield make_folder(download)
+    finally:
+        shutil.rmtree(download, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: RunFolder) -> Iterator[None]:
+    """Keep other commands out of a run's folder within the block."""
     try:
         with FileLock(make_folder(folder.path) / folder.lock.name, timeout=0):
-            shutil.rmtree(download, ignore_errors=True)  # of a command that was killed
-            try:
-                yield make_folder(download)
-            finally:
-                shutil.rmtree(download, ignore_errors=True)
+            yield
     except Timeout:
         raise UserError(f"another command is at work in {folder.path}. Let it finish.") from None
 
