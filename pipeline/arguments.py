@@ -1,10 +1,9 @@
 """What each command takes: flags derived by tyro from dataclasses, a preset's fields among them."""
 
-import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import tyro
 
@@ -105,32 +104,6 @@ def parse_preset(
         default=default,
         args=arguments[1:] if named else arguments,
     )
-
-
-def run_command(config: RunConfig, out: Path) -> str:
-    """The command that carries out a config here: the nearest preset with the flags that make up the difference."""
-    wanted = _flags(replace(config, out=str(out)))
-    base, flags = min(
-        ((name, {key: text for key, text in wanted.items() if _flags(usual).get(key) != text})
-         for name, (_, usual) in PRESETS.items()),
-        key=lambda each: (len(each[1]), each[0]),
-    )  # fmt: skip
-    return shlex.join(["python", "-m", "pipeline", "run", base, *(word for text in flags.values() for word in text)])
-
-
-def _flags(content: Any, prefix: str = "--") -> dict[str, list[str]]:
-    """The words on the command line that set each field of a config to what it is; by field."""
-    flags: dict[str, list[str]] = {}
-    for each in fields(content):
-        value, name = getattr(content, each.name), each.name.replace("_", "-")
-        if is_dataclass(value):
-            flags |= _flags(value, f"{prefix}{name}.")
-        elif isinstance(value, bool):
-            flags[prefix + name] = [f"{prefix}{name if value else f'no-{name}'}"]
-        elif value is not None:
-            values = value if isinstance(value, tuple) else (value,)
-            flags[prefix + name] = [prefix + name, *map(str, values)]
-    return flags
 
 
 def no_arguments(command: str, description: str, arguments: list[str]) -> None:

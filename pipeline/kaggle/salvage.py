@@ -4,13 +4,13 @@ import json
 import shutil
 from pathlib import Path, PurePosixPath
 
-from pipeline.arguments import run_command
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import MemberSpec, member_specs
 from pipeline.ensemble.submission import check_submission
 from pipeline.kaggle.calls import OutputFile, download_outputs
 from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.push import Push
+from pipeline.kaggle.run_command import run_command
 from pipeline.kaggle.watch import log_lines
 from pipeline.records.atomic import file_sha256
 from pipeline.records.members import MANIFEST, invalid_reason

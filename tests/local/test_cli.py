@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from factories import constants
 
-from pipeline.arguments import parse_run, run_command
+from pipeline.arguments import parse_run
 from pipeline.cli import main
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import PRESETS, preset
@@ -20,6 +20,7 @@ from pipeline.kaggle import watch
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA, PLACEHOLDER
 from pipeline.kaggle.push import find_push
+from pipeline.kaggle.run_command import run_command
 from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
 
