@@ -11,7 +11,8 @@ from pipeline.config.config_json import from_json
 from pipeline.config.errors import UserError
 from pipeline.config.presets import preset
 from pipeline.kaggle.bundle import HASH_PLACEHOLDER, LARGEST, bundle, check_config
-from pipeline.kaggle.bundle_rules import in_order, needed_modules, order_breaches, parse_module
+from pipeline.kaggle.bundle_modules import in_order, needed_modules, parse_module
+from pipeline.kaggle.bundle_rules import order_breaches
 
 ROOT = Path(__file__).parents[2]
 
