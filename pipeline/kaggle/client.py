@@ -35,7 +35,7 @@ class Kaggle:
         check_credentials()
         with explained("logging in", {}):
             self._api = _log_in()
-        self.user: str = self._api.config_values["username"]
+        self.user: str = self._api.config_values.get("username") or ""
 
     def ask(
         self, what: str, call: Callable[[Any], T], remedies: Mapping[int, str] | None = None, *, repeat: bool = True

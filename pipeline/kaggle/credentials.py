@@ -24,32 +24,31 @@ SHORTEST_SECRET = 6  # characters; shorter ones would be found in any text
 
 
 def check_credentials() -> None:
-    """Check the first credentials that the client would find, and warn if other users can read them.
+    """Check the first credentials that the client would find, and warn of files that other users can read.
 
     Raises:
         UserError: there are none, or the client could not use them.
     """
+    for path in (*_token_files(), legacy_file(), _login_file()):
+        _warn_if_readable(path)
     token = os.environ.get("KAGGLE_API_TOKEN", "")
     if token and not _names_file(token):
         _check_token(token, "KAGGLE_API_TOKEN")
         return
     for path in _token_files():
         if path.is_file():
-            _warn_if_readable(path)
             _check_token(_text(path).strip(), str(path))
             return
     if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
         _check_key(os.environ["KAGGLE_USERNAME"], os.environ["KAGGLE_KEY"], "KAGGLE_USERNAME and KAGGLE_KEY")
         return
     if (path := legacy_file()).is_file():
-        _warn_if_readable(path)
         content = _object(path)
         user = os.environ.get("KAGGLE_USERNAME") or content.get("username")
         key = os.environ.get("KAGGLE_KEY") or content.get("key")
         _check_key(user, key, str(path))
         return
     if (path := _login_file()).is_file():
-        _warn_if_readable(path)
         if not isinstance(_object(path).get("refresh_token"), str):
             raise _unusable(str(path), "it holds no refresh_token")
         return
@@ -78,10 +77,11 @@ def legacy_config() -> dict[str, str]:
 
 def redacted(text: str) -> str:
     """A text without any credential, in the forms in which one could be in it."""
-    for secret in _secrets():
-        for form in {secret, *secret.split(), repr(secret)[1:-1], ascii(secret)[1:-1]}:
-            if len(form) >= SHORTEST_SECRET:
-                text = text.replace(form, "***")
+    pieces = {piece for secret in _secrets() for piece in (secret, *secret.split())}
+    forms = {form for piece in pieces for form in (piece, repr(piece)[1:-1], ascii(piece)[1:-1])}
+    for form in sorted(forms, key=len, reverse=True):
+        if len(form) >= SHORTEST_SECRET:
+            text = text.replace(form, "***")
     return text
 
 
@@ -158,7 +158,7 @@ def _unusable(where: str, reason: str) -> UserError:
 
 
 def _warn_if_readable(path: Path) -> None:
-    if os.name != "nt" and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+    if os.name != "nt" and path.is_file() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         print(
             f"WARNING: other users of this machine can read {path}. Close it with: chmod 600 {path}",
             file=sys.stderr,

@@ -85,9 +85,12 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
     except (UserError, RunError):
         shutil.rmtree(folder.path)
         raise
-    _record(pushed, folder)
     version = f"version {pushed.version} of " if pushed.version else ""
     print(f"pushed {version}{pushed.kernel}: {pushed.url}", flush=True)
+    try:
+        _record(pushed, folder)
+    except (OSError, RunError) as error:  # it is recorded as sent, and can be followed
+        raise RunError(f"{error} The kernel runs: {pushed.url}. To follow it: {FETCH}") from None
     return pushed, folder
 
 
@@ -145,6 +148,8 @@ def _send(kaggle: Kaggle, pushed: Push) -> Push:
         if version is None:
             raise RunError(f"{error} Kaggle does not have this version; push again.") from None
         return replace(pushed, version=version, arrived=True)
+    except RunError as error:
+        raise RunError(f"{error} {_remedy(str(error))}".rstrip()) from None
     named = KERNEL_ADDRESS.fullmatch(response.ref or "") or KERNEL_ADDRESS.fullmatch(response.url or "")
     kernel = named[1] if named else pushed.kernel
     pushed = replace(pushed, kernel=kernel, url=_address(kernel), version=response.version_number or 0, arrived=True)
@@ -184,11 +189,15 @@ def _arrived_version(kaggle: Kaggle, pushed: Push) -> int | None:
     return None
 
 
+def _remedy(refusal: str) -> str:
+    """What to do about a refusal, by the words in it; empty if it speaks of nothing known."""
+    return next((remedy for word, remedy in REFUSALS.items() if word in refusal.lower()), "")
+
+
 def _check_accepted(response: object) -> None:
     """Raise what the client does not: it reports a refused push as if it had worked."""
     if error := getattr(response, "error", None):
-        remedy = next((remedy for word, remedy in REFUSALS.items() if word in error.lower()), "")
-        raise RunError(f"Kaggle refused the kernel: {error.rstrip('.')}. {remedy}".rstrip())
+        raise RunError(f"Kaggle refused the kernel: {error.rstrip('.')}.")
     for kind in ("competition", "dataset", "kernel", "model"):
         if invalid := getattr(response, f"invalid_{kind}_sources", None):
             raise RunError(

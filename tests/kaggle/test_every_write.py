@@ -4,18 +4,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import write_short_bundle
 from faults import FAILED, FINISHED, KILLED, run_with_fault
 
-from pipeline.config.places import make_folder
 from pipeline.kaggle import push as push_module
-from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.download import FILES, download_data
 from pipeline.kaggle.fetch import fetch, is_fetched
 from pipeline.kaggle.metadata import METADATA, read_metadata
 from pipeline.kaggle.push import confirmed, find_push, push
 from pipeline.kaggle.submission_log import read_log
 from pipeline.kaggle.submit import submit_file
-from pipeline.records.atomic import atomic_replace
 
 MOST = 200  # operations of a command
 
@@ -42,12 +40,6 @@ def each_fault(prepare, command, check, kills):
 @pytest.mark.parametrize("kills", [False, True])
 def test_push(kills, account, server, tiny, monkeypatch):
     server.runs_kernels = False
-
-    def write_short_bundle(_, run_id):
-        """As the real one, which takes a second."""
-        with atomic_replace(make_folder(BUNDLE.parent) / BUNDLE.name) as temporary:
-            temporary.write_text(f"IDENTITY = {{'run_id': '{run_id}'}}")
-        return "0" * 64
 
     monkeypatch.setattr(push_module, "write_bundle", write_short_bundle)
 

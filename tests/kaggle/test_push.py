@@ -43,6 +43,7 @@ def test_bundle_then_the_clients_own_push(server, tmp_path):
         (401, UserError, "credentials are not valid"),
         (429, RunError, "Too many requests"),
         (refusal(400, "text is too long"), RunError, "text is too long"),
+        (refusal(409, "Maximum batch CPU session count reached"), RunError, "answered 409.*stop one"),
         (503, RunError, "does not have this version; push again"),
     ],
 )
