@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.config.errors import UserError
-from pipeline.config.places import make_folder, runs_folder
+from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
 from pipeline.config.schema import Vote
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import predicted_labels
@@ -49,7 +49,7 @@ def blend_runs(
     if vote != "equal":
         _check_weighable(vote, groups, digits)
     labels = predicted_labels(cast_votes(vote, members, digits))
-    target = RunFolder(make_folder(out or runs_folder() / f"blend-{joint_name(runs, vote)}"))
+    target = RunFolder(make_folder(out or runs_folder() / f"blend-{joint_name(runs, vote)}", CHOOSE_ANOTHER))
     write_submission(target.submission, digits.image_ids, labels)
     blend, voters = judge_blend(groups, digits), voters_of(members, digits)
     selections = judge_selections(voters, digits.held_back_labels) if voters else []

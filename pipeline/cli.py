@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import tyro
 
@@ -18,6 +19,7 @@ from pipeline.arguments import (
 from pipeline.config.errors import RunError, UserError, suggest
 from pipeline.config.presets import PRESETS
 from pipeline.config.schema import RunConfig
+from pipeline.streams import tolerant_output
 
 FAILED = 1
 USER_ERROR = 2
@@ -51,19 +53,37 @@ reasons.
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 failed, 2 a mistake of the user, 130 interrupted."""
+    """Run a command and exit: 0 done, 1 failed, 2 a mistake of the user, 130 interrupted.
+
+    Output that nobody takes does not count, unless the command does nothing but print.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with tolerant_output() as (stdout, _):
+        code = _exit_code(arguments)
+    failure = stdout.failure
+    if failure and not isinstance(failure, BrokenPipeError):
+        only_prints = arguments[:1] in ([], ["-h"], ["--help"], ["runs"])
+        code = code or (FAILED if only_prints else 0)
+        with suppress(OSError):
+            print(f"the output is not complete: it could not be written ({failure.strerror})", file=sys.stderr)
+    if code:
+        sys.exit(code)
+
+
+def _exit_code(arguments: list[str]) -> int:
+    """Run a command, and say on stderr why it failed, if it did."""
     try:
         _dispatch(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        return USER_ERROR
     except (RunError, OSError) as error:  # an OSError, such as a full disk, names its file
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(FAILED)
+        return FAILED
     except KeyboardInterrupt:
         print("\ninterrupted; nothing that was finished is lost", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
+    return 0
 
 
 def _dispatch(arguments: list[str]) -> None:
@@ -87,7 +107,14 @@ def _run(arguments: list[str]) -> None:
 
     make_folder(submissions_folder())  # before hours of training, not after
     folder = run(wanted.config, wanted.labels)
-    print(f"copy of the submission: {keep_copy(folder.submission, wanted.config.name)}")
+    try:
+        copy = keep_copy(folder.submission, wanted.config.name)
+    except (OSError, RunError) as error:
+        raise RunError(
+            f"the run is finished, and {folder.submission} is whole. But it could not be copied to "
+            f"{submissions_folder()}/: {error}"
+        ) from None
+    print(f"copy of the submission: {copy}")
 
 
 def _bundle(arguments: list[str]) -> None:
@@ -111,16 +138,14 @@ def _bundle(arguments: list[str]) -> None:
 def _push(arguments: list[str]) -> None:
     wanted = parse_preset("push", arguments, "leaderboard", PushArguments, PushArguments)
     from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.fetch import fetch
+    from pipeline.kaggle.fetch import follow
     from pipeline.kaggle.push import FETCH, push
     from pipeline.kaggle.submit import submit_file
-    from pipeline.kaggle.watch import watch
 
     kaggle = Kaggle()
     pushed, folder = push(kaggle, wanted.config)
     if wanted.watch or wanted.submit:
-        watch(kaggle, pushed)
-        fetch(kaggle, pushed, folder)
+        follow(kaggle, pushed, folder)
     else:
         print(f"when it is complete: {FETCH}")
     if wanted.submit:
@@ -130,17 +155,15 @@ def _push(arguments: list[str]) -> None:
 def _fetch(arguments: list[str]) -> None:
     wanted = tyro.cli(FetchArguments, prog="python -m pipeline fetch", args=arguments)
     from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.fetch import fetch, is_fetched
-    from pipeline.kaggle.push import find_push
-    from pipeline.kaggle.watch import watch
+    from pipeline.kaggle.fetch import follow, is_fetched
+    from pipeline.kaggle.push import confirmed, find_push
 
     pushed, folder = find_push(wanted.run)
     if is_fetched(folder):
         print(f"{folder.path} has its output already")
         return
     kaggle = Kaggle()
-    watch(kaggle, pushed)
-    fetch(kaggle, pushed, folder)
+    follow(kaggle, confirmed(kaggle, pushed, folder), folder)
 
 
 def _submit(arguments: list[str]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.errors import UserError
-from pipeline.config.places import make_folder, runs_folder
+from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
 from pipeline.ensemble.submission import with_labels
 from pipeline.evidence.comparison import compare
 from pipeline.records.members import Member
@@ -48,7 +48,7 @@ def compare_runs(
     else:
         study, note, name = _read_runs(folders, data, arms, labels)
     comparison = compare(study.members, study.digits, {})
-    target = RunFolder(make_folder(out or runs_folder() / f"compare-{name}"))
+    target = RunFolder(make_folder(out or runs_folder() / f"compare-{name}", CHOOSE_ANOTHER))
     write_report(target, study.configs, study.digits, study.members, comparison, note)
     write_study(target, study.configs, study.digits, study.members)
     console = new_console()

@@ -1,6 +1,7 @@
 """The table of the runs and submissions that are on this machine, newest first."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.config.places import runs_folder
 from pipeline.config.schema import member_specs
 from pipeline.kaggle.submission_log import Entry, read_log
 from pipeline.records.atomic import file_sha256
+from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import RunFolder
 
 
@@ -103,13 +105,21 @@ def _outcome(entry: Entry) -> str:
 
 
 def latest_finished() -> Path:
-    """The folder of the run that was finished last.
+    """The folder of the run that was finished last, by what the runs recorded.
 
     Raises:
         UserError: there is none.
     """
-    submissions = [RunFolder(folder).submission for folder in runs_folder().glob("*")]
-    finished = sorted((path for path in submissions if path.exists()), key=lambda path: path.stat().st_mtime)
+    folders = [RunFolder(path) for path in runs_folder().glob("*")]
+    finished = [folder for folder in folders if folder.submission.exists()]
     if not finished:
         raise UserError(f"no finished run under {runs_folder()}/. Name a CSV, or a run's folder.")
-    return finished[-1].parent
+    return max(finished, key=_finished_at).path
+
+
+def _finished_at(folder: RunFolder) -> datetime:
+    """When a run wrote its submission; of runs of earlier versions, which did not record it, the file's time."""
+    with suppress(UserError, ValueError):
+        if outcome := read_outcome(folder):
+            return datetime.fromisoformat(outcome.finished)
+    return datetime.fromtimestamp(folder.submission.stat().st_mtime, UTC)

@@ -10,6 +10,7 @@ os.environ["KAGGLE_API_ENVIRONMENT"] = "LOCALHOST"
 os.environ["http_proxy"] = os.environ["https_proxy"] = "http://127.0.0.1:9"
 os.environ["no_proxy"] = os.environ["NO_PROXY"] = ""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -23,13 +24,15 @@ from factories import make_member
 from filelock import FileLock
 from kaggle_server import KaggleServer
 
+from pipeline.config.places import make_folder
 from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import PIXELS, Digits, embedded_sample
 from pipeline.evidence.comparison import compare
-from pipeline.kaggle import client as kaggle_api
-from pipeline.kaggle import push, submit, watch
+from pipeline.kaggle import client, connection, push, score, submit, watch
+from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import METADATA
+from pipeline.records.atomic import atomic_replace
 from pipeline.report.scored_images import ScoredImages
 
 TINY = RunConfig(
@@ -203,21 +206,31 @@ def account(server, tmp_path, monkeypatch):
     home.mkdir()
     for name, value in server.environment(home).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(kaggle_api, "TIMEOUT", (2, 2))
-    monkeypatch.setattr(kaggle_api, "RETRIES", 2)
-    monkeypatch.setattr(kaggle_api, "BACKOFF", 0.01)
+    monkeypatch.setattr(connection, "TIMEOUT", (1, 1))
+    monkeypatch.setattr(connection, "RETRIES", 2)
+    monkeypatch.setattr(connection, "BACKOFF", 0.01)
+    monkeypatch.setattr(client, "DOWNLOAD_PAUSES", (0.1, 0.1))
     monkeypatch.setattr(submit, "ARRIVAL_DELAYS", (0, 0.1))
-    monkeypatch.setattr(submit, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(score, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(watch, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(push, "ARRIVAL_DELAYS", (0, 3))
+    monkeypatch.setattr(watch, "LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr(push, "ARRIVAL_DELAYS", (0, 1.5))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return Kaggle()
 
 
+def write_short_bundle(_, run_id):
+    """Write a bundle that only says which it is: the whole one takes a second, and is tested by itself."""
+    with atomic_replace(make_folder(BUNDLE.parent) / BUNDLE.name) as temporary:
+        temporary.write_text(f"IDENTITY = {{'run_id': '{run_id}'}}")
+    return hashlib.sha256(run_id.encode()).hexdigest()
+
+
 @pytest.fixture
-def pushed(account, server, tiny):
+def pushed(account, server, tiny, monkeypatch):
     """A kernel that was pushed, and its folder here; the server does not run it."""
     server.runs_kernels = False
+    monkeypatch.setattr(push, "write_bundle", write_short_bundle)
     shutil.copy(ROOT / METADATA, METADATA)
     return push.push(account, tiny)

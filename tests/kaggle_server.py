@@ -4,6 +4,7 @@ The client is sent here by KAGGLE_API_ENVIRONMENT=LOCALHOST and http_proxy: what
 this server.
 """
 
+import hashlib
 import io
 import json
 import os
@@ -21,7 +22,7 @@ import pandas as pd
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-USER, KEY = "ada", "c0ffee-not-to-be-seen"
+USER, KEY, TOKEN = "ada", "c0ffee-not-to-be-seen", "KGAT_c0ffee-not-to-be-seen-either"
 KERNEL = f"{USER}/digit-recognizer-relu-vs-swish"
 MODIFIED = "Tue, 03 Feb 2026 10:00:00 GMT"
 
@@ -31,13 +32,18 @@ class After(int):
 
 
 class KaggleServer:
-    """State and RPCs. `faults` holds, by RPC, the answers that come before the sound one."""
+    """State and RPCs.
+
+    `faults` holds, by RPC, what comes before the sound answers: a response, a status, "slow", or a function that
+    changes the sound response after the request was carried out.
+    """
 
     def __init__(self, folder: Path, data: Path, truth):
         self.folder, self.truth = folder, list(truth)
         self.faults = defaultdict(list)
         self.calls = []
         self.requests = []
+        self.ranges = []  # of files, that were asked for
         self.runs_kernels = True
         self.kernel = None  # the latest SaveKernel request
         self.version = 0
@@ -89,14 +95,18 @@ class KaggleServer:
         if isinstance(fault, Response):
             return fault
         if fault == "slow":
-            time.sleep(3)
+            time.sleep(1.5)
         if isinstance(fault, int) and not isinstance(fault, After):
             return refusal(fault)
-        if request.method == "POST":
-            expected = "Basic " + b64encode(f"{USER}:{KEY}".encode()).decode()
-            if request.headers.get("Authorization") != expected:
+        if request.method == "POST" and name != "IntrospectToken":
+            accepted = ("Basic " + b64encode(f"{USER}:{KEY}".encode()).decode(), f"Bearer {TOKEN}")
+            if request.headers.get("Authorization") not in accepted:
                 return refusal(401, "Unauthenticated")
+        elif name in ("File", "Upload") and "Authorization" in request.headers:
+            return refusal(400, "the credentials went to an address that is not Kaggle's")
         response = getattr(self, name)(request)
+        if callable(fault):
+            return fault(response)
         return refusal(fault) if isinstance(fault, After) else response
 
     def name_of(self, request):
@@ -105,6 +115,9 @@ class KaggleServer:
         if request.path.startswith("/files/"):
             return "File"
         return "Upload" if request.method == "PUT" else request.path.rsplit("/", 1)[1]
+
+    def IntrospectToken(self, request):  # noqa: N802
+        return reply({"active": True, "username": USER} if request.get_json()["token"] == TOKEN else {})
 
     # Kernels
 
@@ -147,6 +160,16 @@ class KaggleServer:
                 self.outputs[path.relative_to(working).as_posix()] = path.read_bytes()
         self.status = "COMPLETE" if process.returncode == 0 else "ERROR"
 
+    def leave_output(self, pushed, names="abcdefghijk", **changes):
+        """Have the output of that push, complete; `changes` are to its receipt."""
+        files = {f"runs/tiny/{name}": f"content of {name}\n".encode() * 50 for name in names}
+        files["runs/tiny/comparison.json"] = b"{}"
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        ids = {"run_id": pushed.run_id, "bundle_sha256": pushed.bundle_sha256}
+        receipt = ids | {"folder": "runs/tiny", "sha256": hashes} | changes
+        self.outputs = files | {"kernel.json": json.dumps(receipt).encode(), "other.txt": b"not ours"}
+        self.status, self.log = "COMPLETE", "epoch 1\nepoch 2\n"
+
     def GetKernelSessionStatus(self, request):  # noqa: N802
         status = self.status or ("RUNNING" if self.process else "QUEUED")
         return reply({"status": status} | ({"failureMessage": "it broke"} if status == "ERROR" else {}))
@@ -188,6 +211,7 @@ class KaggleServer:
         content = self.archive if name == "digit-recognizer.zip" else self.outputs[name]
         headers = {"Accept-Ranges": "bytes", "Last-Modified": MODIFIED, "ETag": '"1"'}
         if asked := request.headers.get("Range"):
+            self.ranges.append(asked)
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             return Response(content[start:], status=206, headers=headers)
@@ -229,8 +253,10 @@ class KaggleServer:
         self.submissions.insert(0, entry)
         return reply({"message": "Successfully submitted", "ref": entry["ref"]})
 
-    def ListSubmissions(self, _):  # noqa: N802
-        return reply({"submissions": self.submissions})
+    def ListSubmissions(self, request):  # noqa: N802
+        start = int(request.get_json().get("pageToken") or 0)
+        more = {"nextPageToken": str(start + 7)} if start + 7 < len(self.submissions) else {}
+        return reply({"submissions": self.submissions[start : start + 7]} | more)
 
     def GetCompetition(self, _):  # noqa: N802
         return reply({"userRank": 12, "teamCount": 1500})

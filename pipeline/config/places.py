@@ -1,6 +1,7 @@
 """Where a run reads and writes; the only module that knows about Kaggle's folders."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from pipeline.config.errors import UserError
@@ -8,6 +9,7 @@ from pipeline.config.schema import RunConfig, recipe
 
 COMPETITION = "digit-recognizer"
 KAGGLE_INPUT = Path("/kaggle/input")
+CHOOSE_ANOTHER = "Choose another with --out."  # for the commands that have it
 
 
 def on_kaggle() -> bool:
@@ -41,17 +43,20 @@ def submissions_folder() -> Path:
     return Path("submissions")
 
 
-def make_folder(folder: Path) -> Path:
+def make_folder(folder: Path, remedy: str = "Give the command in a folder that you can write to.") -> Path:
     """The folder, made with its parents where missing.
+
+    Args:
+        folder: What to make.
+        remedy: What to do if it cannot be made; a command that lets the user choose the folder says how.
 
     Raises:
         UserError: it cannot be made or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise UserError(f"cannot write to the folder {folder}: {error.strerror}. Choose another with --out.") from None
+        raise UserError(f"cannot write to the folder {folder}: {error.strerror}. {remedy}") from None
     return folder

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
+from pipeline.config.places import make_folder
 from pipeline.config.rules import validate
 from pipeline.config.schema import RunConfig, member_specs
-from pipeline.kaggle.bundle_rules import Module, breaches, in_order, is_own, needed_modules
+from pipeline.kaggle.bundle_modules import Module, in_order, is_own, needed_modules
+from pipeline.kaggle.bundle_rules import breaches
 from pipeline.records.atomic import atomic_replace
 
 PACKAGE = Path(__file__).parents[1]
@@ -35,7 +37,7 @@ def write_bundle(config: RunConfig, run_id: str = "") -> str:
         RunError: the package breaks a rule of bundling.
     """
     text, identity = bundle(config, run_id)
-    BUNDLE.parent.mkdir(exist_ok=True)
+    make_folder(BUNDLE.parent)
     with atomic_replace(BUNDLE) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return identity

@@ -1,15 +1,20 @@
 """The calls to Kaggle that the commands make, one function each: what is asked, and what to do when it is refused.
 
-The client's request classes are imported in the functions: their package loads the whole client.
+What an answer holds is read inside `Kaggle.ask`, so that an odd answer is explained like a broken one. The client's
+request classes are imported in the functions: their package loads the whole client.
 """
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import COMPETITION
-from pipeline.kaggle.client import CHUNK, Kaggle, NoAnswerError, fetch_file, transfer
+from pipeline.kaggle.client import Kaggle
+from pipeline.kaggle.connection import CHUNK, fetch_file, transfer
+from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.records.run_folder import SUBMISSION
 
 COMPETITION_REMEDIES = {
@@ -31,36 +36,38 @@ class OutputFile:
 
 
 def kernel_status(kaggle: Kaggle, kernel: str) -> tuple[str, str]:
-    """The status of a kernel's latest session, such as RUNNING, and Kaggle's word on why it failed, if it did."""
+    """The status of a kernel's latest session, such as RUNNING, and Kaggle's reason for a failure, if it gives one."""
     from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
 
     request = ApiGetKernelSessionStatusRequest()
     request.user_name, request.kernel_slug = split_kernel(kernel)
-    response = kaggle.ask(
-        f"the status of {kernel}",
-        lambda client: client.kernels.kernels_api_client.get_kernel_session_status(request),
-        KERNEL_REMEDIES,
-    )
-    return response.status.name, response.failure_message or ""
+
+    def read(client: Any) -> tuple[str, str]:
+        response = client.kernels.kernels_api_client.get_kernel_session_status(request)
+        return response.status.name, response.failure_message or ""
+
+    return kaggle.ask(f"the status of {kernel}", read, KERNEL_REMEDIES)
 
 
 def kernel_output(kaggle: Kaggle, kernel: str) -> tuple[list[OutputFile], str]:
     """The files that a kernel's latest session wrote, and its log."""
     from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
 
-    files, log, token = [], "", ""
+    files: list[OutputFile] = []
+    log = ""
+    request = ApiListKernelSessionOutputRequest()
+    request.user_name, request.kernel_slug = split_kernel(kernel)
+    request.page_size = PAGE
+
+    def read(client: Any) -> tuple[list[OutputFile], str, str]:
+        response = client.kernels.kernels_api_client.list_kernel_session_output(request)
+        page = [OutputFile(file.file_name, file.url) for file in response.files or []]
+        return page, response.log or "", response.next_page_token or ""
+
     while True:
-        request = ApiListKernelSessionOutputRequest()
-        request.user_name, request.kernel_slug = split_kernel(kernel)
-        request.page_size, request.page_token = PAGE, token
-        response = kaggle.ask(
-            f"the output of {kernel}",
-            lambda client: client.kernels.kernels_api_client.list_kernel_session_output(request),  # noqa: B023
-            KERNEL_REMEDIES,
-        )
-        files += [OutputFile(file.file_name, file.url) for file in response.files]
-        log, token = log or response.log or "", response.next_page_token or ""
-        if not token:
+        page, told, request.page_token = kaggle.ask(f"the output of {kernel}", read, KERNEL_REMEDIES)
+        files, log = files + page, log or told
+        if not request.page_token:
             return files, log
 
 
@@ -77,17 +84,17 @@ def download_outputs(files: list[OutputFile], folder: Path) -> None:
 
 
 def kernel_source(kaggle: Kaggle, kernel: str) -> tuple[str, int]:
-    """The text of a kernel's latest version, and that version's number."""
+    """The text of a kernel's latest version, and that version's number, 0 if Kaggle does not tell it."""
     from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
 
     request = ApiGetKernelRequest()
     request.user_name, request.kernel_slug = split_kernel(kernel)
-    response = kaggle.ask(
-        f"the source of {kernel}",
-        lambda client: client.kernels.kernels_api_client.get_kernel(request),
-        KERNEL_REMEDIES,
-    )
-    return response.blob.source or "", response.metadata.current_version_number or 0
+
+    def read(client: Any) -> tuple[str, int]:
+        response = client.kernels.kernels_api_client.get_kernel(request)
+        return response.blob.source or "", response.metadata.current_version_number or 0
+
+    return kaggle.ask(f"the source of {kernel}", read, KERNEL_REMEDIES)
 
 
 def download_submission_of(kaggle: Kaggle, kernel: str, version: int, target: Path) -> None:
@@ -114,19 +121,19 @@ def submissions_left(kaggle: Kaggle) -> tuple[int, int]:
 
     request = ApiGetSubmissionLimitsRequest()
     request.competition_name = COMPETITION
-    limits = kaggle.ask(
-        "the limit of submissions",
-        lambda client: client.competitions.competition_api_client.get_submission_limits(request),
-        COMPETITION_REMEDIES,
-    )
-    return limits.num_allowed_now, limits.num_today
+
+    def read(client: Any) -> tuple[int, int]:
+        limits = client.competitions.competition_api_client.get_submission_limits(request)
+        return limits.num_allowed_now, limits.num_today
+
+    return kaggle.ask("the limit of submissions", read, COMPETITION_REMEDIES)
 
 
-def submit_upload(kaggle: Kaggle, path: Path, description: str) -> None:
-    """Upload a file and submit it.
+def submit_upload(kaggle: Kaggle, name: str, content: bytes, description: str) -> None:
+    """Upload a file's content and submit it.
 
     Raises:
-        NoAnswerError: whether it was submitted cannot be told; for any other error it was not.
+        NoAnswerError: nobody can tell whether it was submitted; for any other error it was not.
     """
     from kagglesdk.competitions.types.competition_api_service import (
         ApiCreateSubmissionRequest,
@@ -134,8 +141,8 @@ def submit_upload(kaggle: Kaggle, path: Path, description: str) -> None:
     )
 
     start = ApiStartSubmissionUploadRequest()
-    start.competition_name, start.file_name = COMPETITION, path.name
-    start.content_length, start.last_modified_epoch_seconds = path.stat().st_size, int(path.stat().st_mtime)
+    start.competition_name, start.file_name = COMPETITION, name
+    start.content_length, start.last_modified_epoch_seconds = len(content), int(time.time())
     try:
         upload = kaggle.ask(
             "starting the upload",
@@ -144,7 +151,7 @@ def submit_upload(kaggle: Kaggle, path: Path, description: str) -> None:
         )
         transfer(
             "uploading the submission",
-            lambda session: session.put(upload.create_url, data=path.read_bytes()).raise_for_status(),
+            lambda session: session.put(upload.create_url, data=content).raise_for_status(),
         )
     except NoAnswerError as error:
         raise RunError(f"{error} Nothing was submitted.") from None
@@ -163,7 +170,7 @@ def submit_kernel_output(kaggle: Kaggle, kernel: str, version: int, description:
     """Have Kaggle submit what a version of a kernel wrote.
 
     Raises:
-        NoAnswerError: whether it was submitted cannot be told; for any other error it was not.
+        NoAnswerError: nobody can tell whether it was submitted; for any other error it was not.
     """
     from kagglesdk.competitions.types.competition_api_service import ApiCreateCodeSubmissionRequest
 
@@ -179,18 +186,22 @@ def submit_kernel_output(kaggle: Kaggle, kernel: str, version: int, description:
     )
 
 
-def latest_submissions(kaggle: Kaggle) -> list[Any]:
-    """The account's latest submissions to the competition, newest first, as the client's `ApiSubmission`."""
+def submissions(kaggle: Kaggle, pages: int) -> Iterator[Any]:
+    """The account's submissions to the competition, newest first, as the client's `ApiSubmission`, 100 a page."""
     from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
 
     request = ApiListSubmissionsRequest()
     request.competition_name, request.page_size = COMPETITION, PAGE
-    response = kaggle.ask(
-        "the list of submissions",
-        lambda client: client.competitions.competition_api_client.list_submissions(request),
-        COMPETITION_REMEDIES,
-    )
-    return list(response.submissions)
+
+    def read(client: Any) -> tuple[list[Any], str]:
+        response = client.competitions.competition_api_client.list_submissions(request)
+        return list(response.submissions or []), response.next_page_token or ""
+
+    for _ in range(pages):
+        page, request.page_token = kaggle.ask("the list of submissions", read, COMPETITION_REMEDIES)
+        yield from page
+        if not request.page_token:
+            return
 
 
 def rank(kaggle: Kaggle) -> tuple[int, int]:
@@ -199,12 +210,12 @@ def rank(kaggle: Kaggle) -> tuple[int, int]:
 
     request = ApiGetCompetitionRequest()
     request.competition_name = COMPETITION
-    competition = kaggle.ask(
-        "the rank",
-        lambda client: client.competitions.competition_api_client.get_competition(request),
-        COMPETITION_REMEDIES,
-    )
-    return competition.user_rank or 0, competition.team_count
+
+    def read(client: Any) -> tuple[int, int]:
+        competition = client.competitions.competition_api_client.get_competition(request)
+        return competition.user_rank or 0, competition.team_count or 0
+
+    return kaggle.ask("the rank", read, COMPETITION_REMEDIES)
 
 
 def split_kernel(kernel: str) -> tuple[str, str]:

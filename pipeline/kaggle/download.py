@@ -1,16 +1,18 @@
-"""Fetch the competition's data into data/: resumed where it broke off, unpacked atomically, skipped when whole."""
+"""Fetch the competition's data into data/: resumed where it broke off, read before it counts, skipped when whole."""
 
 import json
 import shutil
-import zipfile
-import zlib
+from contextlib import ExitStack
 from pathlib import Path
 
-from pipeline.config.errors import RunError
+from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import COMPETITION, data_folder, make_folder
+from pipeline.data.archives import named_damage, open_file
+from pipeline.data.digits import load
 from pipeline.kaggle.calls import COMPETITION_REMEDIES
 from pipeline.kaggle.client import Kaggle
-from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
+from pipeline.kaggle.connection import CHUNK
+from pipeline.records.atomic import atomic_write_json, file_sha256
 
 FILES = ("train.csv", "test.csv", "sample_submission.csv")
 RECORD = "download.json"
@@ -22,46 +24,65 @@ def download_data() -> None:
 
     Raises:
         UserError: no credentials, or the competition's rules are not accepted.
-        RunError: Kaggle failed, or what came is not the competition's data.
+        RunError: Kaggle failed, the disk is full, or what came is not the competition's data.
     """
     folder = make_folder(data_folder())
     if _is_whole(folder):
+        shutil.rmtree(folder / PARTIAL, ignore_errors=True)  # of a command that was killed at its end
         print(f"{folder}/ has the data already: {', '.join(FILES)}", flush=True)
         return
-    partial = make_folder(folder / PARTIAL)
-    archive = partial / f"{COMPETITION}.zip"
-    Kaggle().download_competition(COMPETITION, partial, COMPETITION_REMEDIES)
+    partial, kaggle = make_folder(folder / PARTIAL), Kaggle()
     try:
-        _unpack(archive, folder)
-    except RunError:
-        archive.unlink()  # or the next try would find it there, complete
-        raise
-    atomic_write_json(folder / RECORD, {name: file_sha256(folder / name) for name in FILES})
-    shutil.rmtree(partial)
+        kaggle.download_competition(COMPETITION, partial, COMPETITION_REMEDIES)
+        unpacked = _unpack(partial)
+        for name in FILES:
+            (unpacked / name).replace(folder / name)
+        atomic_write_json(folder / RECORD, {name: file_sha256(folder / name) for name in FILES})
+        shutil.rmtree(partial)
+    except OSError as error:
+        raise RunError(
+            f"{error.filename or partial}: cannot be written ({error.strerror or error}). What has arrived is kept in "
+            f"{partial}. Then give the same command again: it goes on from there."
+        ) from None
     print(f"{folder}/ has {', '.join(FILES)}", flush=True)
 
 
 def _is_whole(folder: Path) -> bool:
     """Whether the files are what was downloaded."""
     try:
-        hashes = json.loads((folder / RECORD).read_text())
+        hashes = json.loads((folder / RECORD).read_bytes())
         return all(file_sha256(folder / name) == hashes[name] for name in FILES)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    """Take the three files out of the zip, by name: nothing else in it can end up anywhere."""
+def _unpack(partial: Path) -> Path:
+    """Take the three files out of the zip that arrived, by name, and read them once; returns their folder.
+
+    Raises:
+        RunError: they are not there, damaged, or not the competition's data; the zip is removed.
+    """
+    archive, folder = partial / f"{COMPETITION}.zip", make_folder(partial / "unpacked")
     try:
-        with zipfile.ZipFile(archive) as content:
-            if missing := sorted(set(FILES) - set(content.namelist())):
-                raise RunError(f"the download lacks {', '.join(missing)}: it is not the competition's data.")
-            for name in FILES:
-                with (
-                    atomic_replace(folder / name) as temporary,
-                    content.open(name) as source,
-                    temporary.open("wb") as target,
-                ):
-                    shutil.copyfileobj(source, target)
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-        raise RunError(f"the download arrived damaged ({error}). Give the same command again.") from None
+        for name in FILES:
+            _unpack_file(archive, name, folder / name)
+        load(str(folder))
+    except UserError as error:
+        archive.unlink(missing_ok=True)  # or the next try would find it there, complete
+        raise RunError(f"what arrived cannot be used: {error} Give the same command again.") from None
+    return folder
+
+
+def _unpack_file(archive: Path, name: str, target: Path) -> None:
+    with ExitStack() as opened:
+        with named_damage(str(archive)):
+            stream = opened.enter_context(open_file(archive, name))
+        if stream is None:
+            raise UserError(f"{archive} has no {name}: it is not the competition's data.")
+        copy = opened.enter_context(target.open("wb"))
+        while True:
+            with named_damage(str(archive)):
+                block = stream.read(CHUNK)
+            if not block:
+                return
+            copy.write(block)

@@ -1,52 +1,129 @@
-"""Fetch a kernel's output, whole or not at all, and only if it is of the push that it is taken for."""
+"""Fetch a kernel's output: whole if the kernel ended well, else its finished members; only what is of that push."""
 
 import json
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.config.errors import RunError
-from pipeline.config.places import make_folder, runs_folder
+from filelock import FileLock, Timeout
+
+from pipeline.config.errors import RunError, UserError
+from pipeline.config.places import make_folder
 from pipeline.kaggle.calls import OutputFile, download_outputs, kernel_output
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.push import FETCH, Push
-from pipeline.kaggle.watch import log_lines
+from pipeline.kaggle.salvage import salvage
+from pipeline.kaggle.watch import KernelFailedError, log_lines, watch
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.run_folder import RECEIPT, RunFolder
 
 
+def follow(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
+    """Watch a kernel to its end, and fetch what it left.
+
+    Raises:
+        RunError: it did not end well, even if some of its members were fetched; or the output is not whole.
+    """
+    try:
+        watch(kaggle, pushed)
+    except KernelFailedError as error:
+        raise RunError(f"{error}\n{_fetch_after_failure(kaggle, pushed, folder)}") from None
+    fetch(kaggle, pushed, folder)
+
+
 def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
-    """Download a complete kernel's output and make it the run's folder, once it is all there and of that push.
+    """Download a complete kernel's output into the run's folder, once it is all there and of that push.
 
     Raises:
         RunError: the output is another run's or not whole; the folder is as it was.
     """
-    files, log = kernel_output(kaggle, pushed.kernel)
-    for file in files:
-        if PurePosixPath(file.name).is_absolute() or ".." in PurePosixPath(file.name).parts:
-            raise RunError(f"the output of {pushed.kernel} has a file outside of its folder: {file.name!r}")
-    with tempfile.TemporaryDirectory(dir=make_folder(runs_folder()), prefix=".fetch-") as name:
-        download = Path(name)
-        receipts = [file for file in files if file.name == RECEIPT]
-        download_outputs(receipts, download)
-        receipt = _checked_receipt(download / RECEIPT, pushed)
-        listed: dict[str, str] = receipt["sha256"]
-        download_outputs([file for file in files if file.name in listed], download)
-        _check_whole(download, listed, files)
-        with atomic_replace(folder.path) as temporary:
-            shutil.copytree(download / receipt["folder"], temporary)
-            fetched = RunFolder(temporary)
-            shutil.copyfile(download / RECEIPT, fetched.receipt)
-            fetched.kernel_log.write_text("".join(log_lines(log)), encoding="utf-8")
-            atomic_write_json(fetched.push, asdict(pushed))
-    print(f"fetched {len(listed)} files to {folder.path}", flush=True)
+    files, log = _listed(kaggle, pushed)
+    with _locked(folder):
+        with _downloading(pushed, folder) as download:
+            download_outputs([file for file in files if file.name == RECEIPT], download)
+            receipt = _checked_receipt(download / RECEIPT, pushed)
+            expected: dict[str, str] = receipt["sha256"]
+            download_outputs([file for file in files if file.name in expected], download)
+            _check_whole(download, expected, files)
+            _move_into(download / receipt["folder"], folder.path)
+            _write_log(folder, log)
+            atomic_write_json(folder.push, asdict(pushed))
+        atomic_write_json(folder.receipt, receipt)  # last: it says that all is here
+    print(f"fetched {len(expected)} files to {folder.path}", flush=True)
 
 
 def is_fetched(folder: RunFolder) -> bool:
     """Whether a pushed run's output is here."""
-    return folder.comparison.exists()
+    return folder.receipt.exists()
+
+
+def _fetch_after_failure(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> str:
+    """Take what a kernel left that did not end well; what came of it, in words."""
+    try:
+        files, log = _listed(kaggle, pushed)
+        if any(file.name == RECEIPT for file in files):  # it broke after its last step, or says itself what is missing
+            fetch(kaggle, pushed, folder)
+            return f"All that it wrote is in {folder.path}."
+        with _locked(folder), _downloading(pushed, folder) as download:
+            told = salvage(files, log, pushed, folder, download)
+        _write_log(folder, log)
+    except (UserError, RunError) as error:
+        return f"Nothing of it could be fetched: {error}"
+    return told
+
+
+def _listed(kaggle: Kaggle, pushed: Push) -> tuple[list[OutputFile], str]:
+    """The files in a kernel's output, all within its folder, and its log."""
+    files, log = kernel_output(kaggle, pushed.kernel)
+    for file in files:
+        if not _is_inside(file.name):
+            raise RunError(f"the output of {pushed.kernel} has a file outside of its folder: {file.name!r}")
+    return files, log
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a file's name stays within the folder that it is relative to, on any system."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return bool(name) and not path.is_absolute() and ".." not in path.parts and ":" not in name
+
+
+@contextmanager
+def _downloading(pushed: Push, folder: RunFolder) -> Iterator[Path]:
+    """An empty folder beside the run's, for this command alone; removed afterwards."""
+    download = folder.path.with_name(f".fetch-{pushed.run_id}")
+    shutil.rmtree(download, ignore_errors=True)  # of a command that was killed
+    try:
+        yield make_folder(download)
+    finally:
+        shutil.rmtree(download, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: RunFolder) -> Iterator[None]:
+    """Keep other commands out of a run's folder within the block."""
+    try:
+        with FileLock(make_folder(folder.path) / folder.lock.name, timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"another command is at work in {folder.path}. Let it finish.") from None
+
+
+def _move_into(source: Path, target: Path) -> None:
+    """Move all that is in a folder into another one of the same disk; folders there are replaced, others kept."""
+    for path in sorted(source.iterdir()):
+        there = target / path.name
+        if path.is_dir() and there.is_dir():
+            _move_into(path, there)
+        else:
+            path.replace(there)
+
+
+def _write_log(folder: RunFolder, log: str) -> None:
+    with atomic_replace(folder.kernel_log) as temporary:
+        temporary.write_text("".join(log_lines(log)), encoding="utf-8", errors="backslashreplace")
 
 
 def _checked_receipt(path: Path, pushed: Push) -> dict[str, Any]:
@@ -54,29 +131,29 @@ def _checked_receipt(path: Path, pushed: Push) -> dict[str, Any]:
     theirs = f"the output of {pushed.kernel}"
     if not path.exists():
         raise RunError(f"{theirs} has no {RECEIPT}: it is another run's, or it did not end well. See {pushed.url}")
+    damaged = RunError(f"{theirs} has a damaged {RECEIPT}. Nothing was replaced. Try again: {FETCH}")
     try:
-        receipt = json.loads(path.read_text())
-        ours = (receipt["run_id"], receipt["bundle_sha256"]) == (pushed.run_id, pushed.bundle_sha256)
-        where = PurePosixPath(receipt["folder"])
-        sound = isinstance(receipt["sha256"], dict) and not where.is_absolute() and ".." not in where.parts
-    except (ValueError, KeyError, TypeError):
-        ours = sound = False
-        receipt = {}
-    if not ours:
+        receipt = json.loads(path.read_bytes())
+        ids = receipt["run_id"], receipt["bundle_sha256"]
+        inside = all(map(_is_inside, (receipt["folder"], *receipt["sha256"])))
+        hashes = list(receipt["sha256"].values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise damaged from None
+    if ids != (pushed.run_id, pushed.bundle_sha256):
         raise RunError(
-            f"{theirs} is of another run ({receipt.get('run_id') or 'unknown'}, not {pushed.run_id}): the kernel was "
-            f"pushed again since. Nothing was replaced. Its versions: {pushed.url}"
+            f"{theirs} is of another run ({ids[0] or 'unknown'}, not {pushed.run_id}): the kernel was pushed again "
+            f"since. Nothing was replaced. Its versions: {pushed.url}"
         )
-    if not sound:
-        raise RunError(f"{theirs} has a damaged {RECEIPT}. Try again: {FETCH}")
+    if not inside or not all(isinstance(sha256, str) for sha256 in hashes):
+        raise damaged
     return receipt
 
 
-def _check_whole(download: Path, listed: dict[str, str], files: list[OutputFile]) -> None:
+def _check_whole(download: Path, expected: dict[str, str], files: list[OutputFile]) -> None:
     """Raise a RunError unless every file of the receipt is there with its hash."""
-    missing = sorted(set(listed) - {file.name for file in files})
+    missing = sorted(set(expected) - {file.name for file in files})
     damaged = [
-        name for name, sha256 in listed.items() if name not in missing and file_sha256(download / name) != sha256
+        name for name, sha256 in expected.items() if name not in missing and file_sha256(download / name) != sha256
     ]
     if missing or damaged:
         raise RunError(

@@ -1,4 +1,4 @@
-"""kernel-metadata.json: read and checked against what Kaggle and its client accept; the owner filled in."""
+"""kernel-metadata.json: read, checked against what Kaggle and its client accept, and given its owner."""
 
 import json
 import re
@@ -18,19 +18,23 @@ from pipeline.records.atomic import atomic_replace
 METADATA = Path("kernel-metadata.json")
 PLACEHOLDER = "INSERT_USERNAME"
 SHORTEST = 5  # characters of a title and of a slug
+USER = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
 class KernelMetadata:
-    """The fields of kernel-metadata.json, all required: the client's defaults differ from its documentation."""
+    """The fields of kernel-metadata.json.
 
-    # The client ignores unknown keys silently, so a misspelt one would do nothing.
+    Those without a default here are required: the client's own defaults differ from its documentation.
+    """
+
+    # The client ignores unknown keys, so a misspelt one would do nothing.
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
     id: str
     """owner/slug."""
     title: str
-    """Kaggle makes the slug from it: the two have to agree."""
+    """Kaggle makes the slug from it, so the two must agree."""
     code_file: str
     language: Literal["python"]
     kernel_type: Literal["script"]
@@ -45,21 +49,27 @@ class KernelMetadata:
     kernel_sources: list[str]
     model_sources: list[str]
     keywords: list[str]
+    id_no: int | None = None
+    """Kaggle's own number of the kernel, as `kaggle kernels pull -m` writes it."""
+    docker_image: str | None = None
+    """The image that the kernel runs in; Kaggle's latest by default."""
+    docker_image_pinning_type: Literal["original", "latest"] | None = None
+    """Whether later versions keep that image."""
 
     @property
     def has_owner(self) -> bool:
-        """Whether the placeholder has given way to a user's name."""
+        """Whether a user's name stands in place of the placeholder."""
         return not self.id.startswith(f"{PLACEHOLDER}/")
 
 
 def read_metadata() -> KernelMetadata:
-    """The working directory's kernel-metadata.json.
+    """Read the working directory's kernel-metadata.json.
 
     Raises:
         UserError: there is none, or Kaggle would not take it; every problem is listed.
     """
     try:
-        metadata = TypeAdapter(KernelMetadata).validate_json(METADATA.read_text(encoding="utf-8"), strict=True)
+        metadata = TypeAdapter(KernelMetadata).validate_json(_read_text(), strict=True)
     except FileNotFoundError:
         raise UserError(
             f"no {METADATA} in {Path.cwd()}. Give this command in the folder of the clone that has it."
@@ -73,11 +83,33 @@ def read_metadata() -> KernelMetadata:
     raise UserError(f"{METADATA} cannot be pushed:\n" + "\n".join(f"  - {line}" for line in problems))
 
 
+def _read_text() -> str:
+    content = METADATA.read_bytes()
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UserError(f"{METADATA} is UTF-16, as Windows writes it. Save it as UTF-8.")
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise UserError(f"{METADATA} begins with a byte order mark, at which the client stops. Save it without BOM.")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{METADATA} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8.") from None
+
+
 def fill_owner(metadata: KernelMetadata, user: str) -> KernelMetadata:
-    """Write the user's name in place of the placeholder, and return what the file says then."""
+    """Write the user's name in place of the placeholder, and return what the file says then.
+
+    Raises:
+        UserError: that is no user's name; the file is as it was.
+    """
     if metadata.has_owner:
         return metadata
-    text = METADATA.read_text(encoding="utf-8").replace(f'"{PLACEHOLDER}/', f'"{user}/')
+    if not USER.fullmatch(user):
+        raise UserError(
+            f"{user!r} is not a Kaggle user name{', but an e-mail address' if '@' in user else ''}. Your user name is "
+            "the last part of the address of your profile, https://www.kaggle.com/USERNAME. Correct it in kaggle.json "
+            f"or KAGGLE_USERNAME, or write it into {METADATA} in place of {PLACEHOLDER}."
+        )
+    text = _read_text().replace(f'"{PLACEHOLDER}/', f'"{user}/')
     with atomic_replace(METADATA) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return read_metadata()
@@ -85,7 +117,7 @@ def fill_owner(metadata: KernelMetadata, user: str) -> KernelMetadata:
 
 def _problems(metadata: KernelMetadata) -> list[str]:
     found = []
-    owner_and_slug = re.fullmatch(r"([\w-]+)/([\w-]+)", metadata.id)
+    owner_and_slug = re.fullmatch(rf"({USER.pattern})/([\w-]+)", metadata.id)
     if not owner_and_slug:
         found.append(f"id must be owner/slug. Received: {json.dumps(metadata.id)}")
     else:

@@ -1,6 +1,12 @@
-"""Push a run to Kaggle as a kernel, once, and remember what was pushed."""
+"""Push a run to Kaggle as a kernel, once, and remember what was pushed.
 
+The record is written before the push: a kernel that runs at Kaggle is never unknown here.
+"""
+
+import re
 import secrets
+import shutil
+import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -10,17 +16,19 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.places import COMPETITION, default_run_folder, make_folder, runs_folder
+from pipeline.config.places import COMPETITION, make_folder, runs_folder
 from pipeline.config.schema import RunConfig
 from pipeline.kaggle.bundle import write_bundle
 from pipeline.kaggle.calls import kernel_source
-from pipeline.kaggle.client import Kaggle, NoAnswerError
+from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import fill_owner, read_metadata
+from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.records.atomic import atomic_write_json
 from pipeline.records.run_folder import RunFolder
 
 ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a push that may have arrived
 FETCH = "python -m pipeline fetch"  # what follows a push
+KERNEL_ADDRESS = re.compile(r"(?:https?://[^/]+)?/?(?:code/)?([\w-]+/[\w-]+)/?")
 
 # What Kaggle's refusals speak of -> what to do.
 REFUSALS = {
@@ -38,11 +46,19 @@ class Push:
     kernel: str
     """owner/slug."""
     version: int
+    """0 if Kaggle did not tell it."""
     url: str
     run_id: str
     bundle_sha256: str
     time: str
     """ISO 8601, UTC."""
+    arrived: bool = True
+    """Whether Kaggle has confirmed it."""
+
+    @property
+    def mark(self) -> str:
+        """What tells its source and its log from all others."""
+        return f"'run_id': '{self.run_id}'"
 
 
 def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
@@ -52,29 +68,29 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
         What was pushed, and the folder that the run will have here.
 
     Raises:
-        UserError: config, metadata or account are not in order.
+        UserError: something is wrong with the config, the metadata or the account.
         RunError: Kaggle refused or failed.
     """
     metadata = fill_owner(read_metadata(), kaggle.user)
     run_id = secrets.token_hex(4)
     bundle_hash = write_bundle(config, run_id)
-    try:
-        response = kaggle.save_kernel(Path())
-        _check_accepted(response)
-        version, url = response.version_number or 0, response.url
-    except NoAnswerError as error:
-        # A second push would start a second session, so look first.
-        print(f"{error}\nlooking whether it arrived all the same", flush=True)
-        version = _arrived_version(kaggle, metadata.id, run_id)
-        if version is None:
-            raise RunError(f"{error} Kaggle does not have this version; push again.") from None
-        url = f"https://www.kaggle.com/code/{metadata.id}"
-    url = f"https://www.kaggle.com{url}" if url.startswith("/") else url
-    pushed = Push(metadata.id, version, url, run_id, bundle_hash, datetime.now(UTC).isoformat(timespec="seconds"))
-    folder = RunFolder(make_folder(_folder_of(config, run_id)))
-    atomic_write_json(folder.push, asdict(pushed))
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    pushed = Push(metadata.id, 0, _address(metadata.id), run_id, bundle_hash, now, arrived=False)
+    usual = RunFolder.of(config).path
+    folder = RunFolder(make_folder(usual.with_name(f"{usual.name}-{run_id}")))
     folder.write_config(replace(config, out=None))
-    print(f"pushed version {version} of {pushed.kernel}: {url}", flush=True)
+    _record(pushed, folder)
+    try:
+        pushed = _send(kaggle, pushed)
+    except (UserError, RunError):
+        shutil.rmtree(folder.path)
+        raise
+    version = f"version {pushed.version} of " if pushed.version else ""
+    print(f"pushed {version}{pushed.kernel}: {pushed.url}", flush=True)
+    try:
+        _record(pushed, folder)
+    except (OSError, RunError) as error:  # it is recorded as sent, and can be followed
+        raise RunError(f"{error} The kernel runs: {pushed.url}. To follow it: {FETCH}") from None
     return pushed, folder
 
 
@@ -84,42 +100,104 @@ def find_push(path: Path | None) -> tuple[Push, RunFolder]:
     Raises:
         UserError: there is none, or its record is damaged.
     """
-    if path is None:
-        pushes = [RunFolder(folder).push for folder in runs_folder().glob("*")]
-        found = sorted((push for push in pushes if push.exists()), key=lambda push: push.stat().st_mtime)
-        if not found:
-            raise UserError(f"nothing was pushed from here: no run under {runs_folder()}/ was. Use the command push.")
-        path = found[-1].parent
-    folder = RunFolder(path)
+    if path is not None:
+        folder = RunFolder(path)
+        return _read(folder), folder
+    found = []
+    for folder in sorted((RunFolder(each) for each in runs_folder().glob("*/")), key=lambda each: each.path):
+        if folder.push.exists():
+            try:
+                found.append((_read(folder), folder))
+            except UserError as error:
+                print(f"WARNING: {error}", file=sys.stderr, flush=True)
+    if not found:
+        raise UserError(
+            f"nothing was pushed from here: no {RunFolder(runs_folder() / '*').push}. Use the command push."
+        )
+    return max(found, key=lambda each: each[0].time)
+
+
+def confirmed(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> Push:
+    """A push of which Kaggle has said that it arrived; looked up if the command that pushed it was cut off.
+
+    Raises:
+        UserError: Kaggle does not have it.
+    """
+    if pushed.arrived:
+        return pushed
+    version = _arrived_version(kaggle, pushed)
+    if version is None:
+        raise UserError(
+            f"Kaggle does not have the push that {folder.push} records: it was cut off, or the kernel was pushed again "
+            "since. Push again, and remove that folder."
+        )
+    pushed = replace(pushed, version=version, arrived=True)
+    _record(pushed, folder)
+    return pushed
+
+
+def _send(kaggle: Kaggle, pushed: Push) -> Push:
+    """Push once; what Kaggle calls it wins over what we asked for."""
     try:
-        return TypeAdapter(Push).validate_json(folder.push.read_text()), folder
+        response = kaggle.save_kernel(Path())
+        _check_accepted(response)
+    except NoAnswerError as error:
+        # A second push would start a second session, so look first.
+        print(f"{error}\nlooking whether it arrived all the same", flush=True)
+        version = _arrived_version(kaggle, pushed)
+        if version is None:
+            raise RunError(f"{error} Kaggle does not have this version; push again.") from None
+        return replace(pushed, version=version, arrived=True)
+    except RunError as error:
+        raise RunError(f"{error} {_remedy(str(error))}".rstrip()) from None
+    named = KERNEL_ADDRESS.fullmatch(response.ref or "") or KERNEL_ADDRESS.fullmatch(response.url or "")
+    kernel = named[1] if named else pushed.kernel
+    pushed = replace(pushed, kernel=kernel, url=_address(kernel), version=response.version_number or 0, arrived=True)
+    if not pushed.version:
+        with suppress(UserError, RunError):  # the number is for people only
+            source, version = kernel_source(kaggle, kernel)
+            if pushed.mark in source:
+                pushed = replace(pushed, version=version)
+    return pushed
+
+
+def _record(pushed: Push, folder: RunFolder) -> None:
+    atomic_write_json(folder.push, asdict(pushed))
+
+
+def _read(folder: RunFolder) -> Push:
+    try:
+        return TypeAdapter(Push).validate_json(folder.push.read_bytes())
     except FileNotFoundError:
-        raise UserError(f"{path} was not pushed: it has no {folder.push.name}.") from None
+        raise UserError(f"{folder.path} was not pushed: it has no {folder.push.name}.") from None
     except ValidationError as error:
         raise UserError(f"{folder.push} is damaged: {error.errors()[0]['msg']}") from None
 
 
-def _folder_of(config: RunConfig, run_id: str) -> Path:
-    folder = default_run_folder(config)
-    return folder.with_name(f"{folder.name}-{run_id}")
+def _address(kernel: str) -> str:
+    return f"https://www.kaggle.com/code/{kernel}"
 
 
-def _arrived_version(kaggle: Kaggle, kernel: str, run_id: str) -> int | None:
-    """The version of a kernel that has that run id; None if none turns up within some seconds."""
+def _arrived_version(kaggle: Kaggle, pushed: Push) -> int | None:
+    """The version of a kernel that is this push; None if none turns up within some seconds."""
     for seconds in ARRIVAL_DELAYS:
         time.sleep(seconds)
-        with suppress(UserError):  # a kernel that was never pushed before is refused as if it were another's
-            source, version = kernel_source(kaggle, kernel)
-            if f"'run_id': '{run_id}'" in source:
+        with suppress(UserError):  # Kaggle refuses a kernel that was never pushed before as if it were another's
+            source, version = kernel_source(kaggle, pushed.kernel)
+            if pushed.mark in source:
                 return version
     return None
 
 
+def _remedy(refusal: str) -> str:
+    """What to do about a refusal, by the words in it; empty if it speaks of nothing known."""
+    return next((remedy for word, remedy in REFUSALS.items() if word in refusal.lower()), "")
+
+
 def _check_accepted(response: object) -> None:
-    """The client reports a refused push as if it had worked."""
+    """Raise what the client does not: it reports a refused push as if it had worked."""
     if error := getattr(response, "error", None):
-        remedy = next((remedy for word, remedy in REFUSALS.items() if word in error.lower()), "")
-        raise RunError(f"Kaggle refused the kernel: {error.rstrip('.')}. {remedy}".rstrip())
+        raise RunError(f"Kaggle refused the kernel: {error.rstrip('.')}.")
     for kind in ("competition", "dataset", "kernel", "model"):
         if invalid := getattr(response, f"invalid_{kind}_sources", None):
             raise RunError(

@@ -1,10 +1,14 @@
 """submissions/: a copy of each run's submission, and the log of what was sent to Kaggle and what it scored."""
 
 import json
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.errors import UserError
@@ -12,8 +16,10 @@ from pipeline.config.places import make_folder, submissions_folder
 from pipeline.records.atomic import atomic_replace, file_sha256
 
 LOG = "log.jsonl"
-# sending: not known to have arrived. pending: arrived, no score yet. lost: never arrived.
+# sending: nobody knows yet whether it arrived. pending: arrived, no score yet. lost: never arrived.
 OPEN, ENDED = ("sending", "pending"), ("complete", "error", "lost")
+HASH_LENGTH = 12  # hexadecimal digits of the file's hash that a description carries
+MARK = re.compile(r"\[(?:([0-9a-f]{12})-)?([0-9a-f]{8})\]\s*$")  # the first versions marked with the id alone
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,16 @@ class Entry:
     error: str | None = None
     """What Kaggle says of a submission that it could not score."""
 
+    @property
+    def description(self) -> str:
+        """What it is called at Kaggle: the message, then a mark of which predictions and which submission it is."""
+        return f"{self.message} [{self.sha256[:HASH_LENGTH]}-{self.id}]"
+
+    def is_described_by(self, description: str | None) -> bool:
+        """Whether a description at Kaggle is this submission's."""
+        mark = MARK.search(description or "")
+        return mark is not None and mark[2] == self.id
+
 
 def keep_copy(submission: Path, name: str) -> Path:
     """Copy a submission into submissions/ as NAME-HASH.csv, and return the copy's path."""
@@ -47,6 +63,19 @@ def keep_copy(submission: Path, name: str) -> Path:
     with atomic_replace(target) as temporary:
         shutil.copyfile(submission, temporary)
     return target
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Keep other commands on this machine from sending within the block."""
+    lock = FileLock(make_folder(submissions_folder()) / ".sending.lock")
+    try:
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        print("another command is sending a submission; waiting for it", flush=True)
+        held = lock.acquire()
+    with held:
+        yield
 
 
 def read_log() -> list[Entry]:
@@ -59,7 +88,7 @@ def read_log() -> list[Entry]:
     if not path.exists():
         return []
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             entries.append(TypeAdapter(Entry).validate_json(line))
         except ValidationError as error:
@@ -71,8 +100,9 @@ def read_log() -> list[Entry]:
 
 def record(entry: Entry) -> Entry:
     """Add an entry to the log, or replace the one with its id; returns it."""
-    entries = {known.id: known for known in read_log()} | {entry.id: entry}
-    path = make_folder(submissions_folder()) / LOG
-    with atomic_replace(path) as temporary:
-        temporary.write_text("".join(json.dumps(asdict(e)) + "\n" for e in entries.values()), encoding="utf-8")
+    folder = make_folder(submissions_folder())
+    with FileLock(folder / ".log.lock"):
+        entries = {known.id: known for known in read_log()} | {entry.id: entry}
+        with atomic_replace(folder / LOG) as temporary:
+            temporary.write_text("".join(json.dumps(asdict(e)) + "\n" for e in entries.values()), encoding="utf-8")
     return entry

@@ -1,42 +1,39 @@
-"""Send a submission, once, and wait for its score.
+"""Send a submission, once.
 
-A submission costs one of a few a day, so it is never sent a second time on a guess: its description carries a mark, and
-after a failure Kaggle's list of submissions tells whether it arrived.
+A submission costs one of a few a day, so none is ever sent a second time on a guess: its description carries a mark of
+the predictions and of the submission, and Kaggle's list of submissions tells whether it arrived.
 """
 
+import hashlib
 import secrets
+import shlex
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.places import data_candidates
-from pipeline.config.schema import digest
-from pipeline.data.archives import find_archive
-from pipeline.data.csv_files import read_csv
-from pipeline.data.digits import TEST_IMAGES
-from pipeline.ensemble.submission import SUBMISSION_COLUMNS, check_submission
+from pipeline.config.schema import RunConfig, digest
+from pipeline.ensemble.submission import check_submission
 from pipeline.kaggle.calls import (
     download_submission_of,
-    latest_submissions,
-    rank,
+    submissions,
     submissions_left,
     submit_kernel_output,
     submit_upload,
 )
-from pipeline.kaggle.client import Kaggle, NoAnswerError
-from pipeline.kaggle.submission_log import OPEN, Entry, read_log, record
+from pipeline.kaggle.client import Kaggle
+from pipeline.kaggle.ids import competition_ids
+from pipeline.kaggle.refusals import NoAnswerError
+from pipeline.kaggle.score import ALL_PAGES, find_submission, wait_for_score
+from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, one_at_a_time, read_log, record
 from pipeline.records.atomic import file_sha256
+from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import SUBMISSION, RunFolder
 
 ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a submission that may have arrived
-FIRST_PAUSE, LONGEST_PAUSE, PATIENCE = 1.0, 30.0, 1800.0  # seconds
 
 
 def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again: bool = False) -> Entry:
@@ -55,19 +52,26 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
     submission = path / SUBMISSION if path.is_dir() else path
     if not submission.is_file():
         raise UserError(f"there is no {submission}. Name a CSV, or the folder of a finished run.")
-    check_submission(submission, competition_ids())
-    run = RunFolder(submission.parent)
-    config = run.read_config(complete=False) if run.config.exists() else None
+    content = check_submission(submission, competition_ids())
+    sha256 = hashlib.sha256(content).hexdigest()
+    folder = RunFolder(submission.parent)
+    config = _checked_config(folder, sha256) if submission == folder.submission and folder.config.exists() else None
     entry = Entry(
         id=secrets.token_hex(4),
         time=_now(),
         source=str(submission),
-        sha256=file_sha256(submission),
-        run=str(submission.parent) if config else None,
+        sha256=sha256,
+        run=str(folder.path) if config else None,
         config_digest=digest(config) if config else None,
-        message=message or (f"{config.name} {digest(config)[:8]}" if config else submission.stem),
+        message=message or _usual_message(submission, config),
     )
-    return _submit(kaggle, entry, lambda description: submit_upload(kaggle, submission, description), again)
+    return _submit(
+        kaggle,
+        entry,
+        lambda: submit_upload(kaggle, submission.name, content, entry.description),
+        _command([str(path)], message, again),
+        again,
+    )
 
 
 def submit_kernel(
@@ -90,31 +94,65 @@ def submit_kernel(
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / SUBMISSION
         download_submission_of(kaggle, kernel, version, output)
-        check_submission(output, competition_ids())
-        sha256 = file_sha256(output)
+        sha256 = hashlib.sha256(check_submission(output, competition_ids())).hexdigest()
     entry = Entry(secrets.token_hex(4), _now(), source, sha256, None, None, message or source)
-    return _submit(kaggle, entry, lambda description: submit_kernel_output(kaggle, kernel, version, description), again)
+    return _submit(
+        kaggle,
+        entry,
+        lambda: submit_kernel_output(kaggle, kernel, version, entry.description),
+        _command(["-k", kernel, "-v", str(version)], message, again),
+        again,
+    )
 
 
-def competition_ids() -> Any:
-    """The ids that a submission must have, in order: the local data's, or 1 to 28,000; int64, shape (m,)."""
-    for folder in data_candidates():
-        if folder.is_dir() and find_archive(folder, "sample_submission.csv"):
-            table = read_csv(folder, "sample_submission.csv", SUBMISSION_COLUMNS, required=False)
-            if table is not None:
-                return table[:, 0]
-    return np.arange(1, TEST_IMAGES + 1)
+def _checked_config(folder: RunFolder, sha256: str) -> RunConfig:
+    """The config of a run, if it is the one that its submission was written under.
+
+    Raises:
+        UserError: the submission or the config was changed since.
+    """
+    outcome = read_outcome(folder)
+    if outcome and outcome.submission_sha256 != sha256:
+        raise UserError(
+            f"{folder.submission} is not what the run wrote: it was changed since. Give the run's command again, which "
+            "writes it anew and trains nothing that is finished. Or copy it elsewhere, and submit the copy."
+        )
+    if outcome and outcome.config_sha256 != file_sha256(folder.config):
+        raise UserError(
+            f"{folder.config} was changed since {folder.submission} was written: the run that it names now is not "
+            "finished, and the predictions are not its. Give the run's command again to finish it. The earlier "
+            "predictions are in submissions/, and can be submitted from there."
+        )
+    if outcome and outcome.is_partial:
+        print(f"{folder.path} is not complete: {outcome.voters} of {outcome.members} members voted", flush=True)
+    return folder.read_config(complete=False)
 
 
-def _submit(kaggle: Kaggle, entry: Entry, send: Callable[[str], None], again: bool) -> Entry:
-    """Send what `entry` describes, unless it was sent before; then wait."""
-    if not again and (earlier := _sent_before(kaggle, entry)):
-        print(f"already sent on {earlier.time}; waiting for its score", flush=True)
-        return _wait(kaggle, earlier)
-    _check_limit(kaggle)
-    record(entry)
+def _usual_message(submission: Path, config: RunConfig | None) -> str:
+    """The run and its config's digest, or the name of the file, or of its folder where the file's says nothing."""
+    if config:
+        return f"{config.name} {digest(config)[:8]}"
+    return submission.stem if submission.name != SUBMISSION else submission.absolute().parent.name
+
+
+def _submit(kaggle: Kaggle, entry: Entry, send: Callable[[], None], command: str, again: bool) -> Entry:
+    """Send what `entry` describes, unless it was sent before; then wait. `command` is what the user gave."""
+    with one_at_a_time():
+        earlier = None if again else _sent_before(kaggle, entry)
+        if earlier:
+            print(f"already sent on {earlier.time}; waiting for its score", flush=True)
+        else:
+            _check_limit(kaggle, command)
+            _send(kaggle, record(entry), send)
+            earlier = record(replace(entry, status="pending"))
+            print(f"sent {entry.source} as {entry.description!r}", flush=True)
+    return wait_for_score(kaggle, earlier, command.removesuffix(" --again"))
+
+
+def _send(kaggle: Kaggle, entry: Entry, send: Callable[[], None]) -> None:
+    """Send once. Returns if it arrived; an entry that surely did not is recorded as lost."""
     try:
-        send(_description(entry))
+        send()
     except NoAnswerError as error:
         print(f"{error}\nlooking whether it arrived all the same", flush=True)
         if not _arrived(kaggle, entry):
@@ -125,8 +163,6 @@ def _submit(kaggle: Kaggle, entry: Entry, send: Callable[[str], None], again: bo
     except (UserError, RunError):
         record(replace(entry, status="lost"))
         raise
-    print(f"sent {entry.source} as {_description(entry)!r}", flush=True)
-    return _wait(kaggle, record(replace(entry, status="pending")))
 
 
 def _sent_before(kaggle: Kaggle, entry: Entry) -> Entry | None:
@@ -138,27 +174,36 @@ def _sent_before(kaggle: Kaggle, entry: Entry) -> Entry | None:
     for earlier in reversed(read_log()):
         if earlier.sha256 != entry.sha256 or earlier.status == "lost":
             continue
-        if earlier.status not in OPEN:
-            outcome = f"scored {earlier.score}" if earlier.status == "complete" else f"failed: {earlier.error}"
-            raise UserError(
-                f"the same predictions were submitted on {earlier.time} ({earlier.source}) and {outcome}. "
-                "To spend another submission on them, add --again."
-            )
-        if _find(kaggle, earlier):
+        _refuse_if_ended(earlier)
+        if earlier.status == "pending" or _arrived(kaggle, earlier):
             return earlier
         record(replace(earlier, status="lost"))
+    for found in submissions(kaggle, ALL_PAGES):  # the log may be another machine's, or gone
+        mark = MARK.search(found.description or "")
+        if mark and mark[1] == entry.sha256[:HASH_LENGTH]:
+            message = found.description[: mark.start()].rstrip()
+            return record(replace(entry, id=mark[2], message=message, time=_time_of(found.date), status="pending"))
     return None
 
 
-def _check_limit(kaggle: Kaggle) -> None:
+def _refuse_if_ended(earlier: Entry) -> None:
+    if earlier.status in ("complete", "error"):
+        outcome = f"scored {earlier.score}" if earlier.status == "complete" else f"failed: {earlier.error}"
+        raise UserError(
+            f"the same predictions were submitted on {earlier.time} ({earlier.source}) and {outcome}. "
+            "To spend another submission on them, add --again."
+        )
+
+
+def _check_limit(kaggle: Kaggle, command: str) -> None:
     """Say how many submissions are left today; raise a UserError if there are none."""
     left, made = submissions_left(kaggle)
     if left < 1:
         now = datetime.now(UTC)
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         raise UserError(
-            f"no submission is left today ({made} were made). The next one is possible after midnight UTC, in "
-            f"{(midnight - now).total_seconds() / 3600:.1f} hours. Nothing was sent."
+            f"no submission is left today ({made} were made), and nothing was sent. The next one is possible after "
+            f"midnight UTC, in {(midnight - now).total_seconds() / 3600:.1f} hours: {command}"
         )
     print(f"submissions left today: {left}", flush=True)
 
@@ -167,50 +212,19 @@ def _arrived(kaggle: Kaggle, entry: Entry) -> bool:
     """Whether a submission turns up in Kaggle's list within some seconds."""
     for seconds in ARRIVAL_DELAYS:
         time.sleep(seconds)
-        if _find(kaggle, entry):
+        if find_submission(kaggle, entry):
             return True
     return False
 
 
-def _wait(kaggle: Kaggle, entry: Entry) -> Entry:
-    """Wait until a submission is scored; records and prints the outcome."""
-    pause, end = FIRST_PAUSE, time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = _find(kaggle, entry)
-        status = found.status.name if found else "PENDING"
-        if status == "COMPLETE" and found.public_score:
-            entry = record(replace(entry, status="complete", score=float(found.public_score)))
-            print(f"score: {found.public_score}; {_rank(kaggle)}", flush=True)
-            return entry
-        if status == "ERROR":
-            reason = found.error_description or "no reason given"
-            record(replace(entry, status="error", error=reason))
-            raise RunError(f"Kaggle could not score {entry.source}: {reason}")
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
-    raise RunError(
-        f"{entry.source} is sent, but has no score after {PATIENCE / 60:.0f} minutes. Give the same command again to "
-        "go on waiting: it sends nothing."
-    )
+def _command(what: list[str], message: str | None, again: bool) -> str:
+    """The command line that submits the same again."""
+    words = ["python", "-m", "pipeline", "submit", *what, *(["-m", message] if message else [])]
+    return shlex.join(words + ["--again"] * again)
 
 
-def _find(kaggle: Kaggle, entry: Entry) -> Any:
-    """The submission at Kaggle that carries the entry's mark; None if there is none."""
-    mark = f"[{entry.id}]"
-    return next((s for s in latest_submissions(kaggle) if (s.description or "").endswith(mark)), None)
-
-
-def _rank(kaggle: Kaggle) -> str:
-    """The account's rank in words; the score counts without it, so a failure is told and not raised."""
-    try:
-        place, teams = rank(kaggle)
-    except (UserError, RunError) as error:
-        return f"the rank is not known ({error})"
-    return f"your best is at rank {place:,} of {teams:,}" if place else "the leaderboard does not tell your rank"
-
-
-def _description(entry: Entry) -> str:
-    return f"{entry.message} [{entry.id}]"
+def _time_of(date: datetime | None) -> str:
+    return (date or datetime.now(UTC)).replace(tzinfo=UTC).isoformat(timespec="seconds")
 
 
 def _now() -> str:

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
-from pipeline.config.places import default_run_folder, make_folder
+from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_folder
 from pipeline.config.schema import NOT_IN_RECIPE, MemberSpec, RunConfig, recipe
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import atomic_replace, atomic_write_json
@@ -134,7 +134,7 @@ class RunFolder:
         is_run = self.lock.exists() or self.config.exists()
         if self.path.is_dir() and any(self.path.iterdir()) and not is_run:
             raise UserError(f"the folder {self.path} is not empty and holds no run. Choose another with --out.")
-        make_folder(self.path)
+        make_folder(self.path, CHOOSE_ANOTHER)
         try:
             with FileLock(self.lock, timeout=0):
                 self._check_recipe(config)

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.config import places as paths
 from pipeline.config.errors import UserError
-from pipeline.config.places import default_run_folder, make_folder, on_kaggle, submissions_folder
+from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_folder, on_kaggle, submissions_folder
 from pipeline.config.schema import recipe
 from pipeline.data.digits import load
 
@@ -36,8 +36,10 @@ def test_kaggle_is_known_by_its_variable(monkeypatch):
 
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"cannot write to the folder .*file/run.*--out"):
+    with pytest.raises(UserError, match=r"cannot write to the folder .*file/run: Not a directory. Give the command in"):
         make_folder(tmp_path / "file" / "run")
+    with pytest.raises(UserError, match=r"cannot write to the folder .*file/run: Not a directory. Choose .* --out"):
+        make_folder(tmp_path / "file" / "run", CHOOSE_ANOTHER)
 
 
 @pytest.mark.parametrize("layout", ["competitions/digit-recognizer", "digit-recognizer"])

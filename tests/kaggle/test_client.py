@@ -1,7 +1,11 @@
 """The real client against a loopback server: credentials, retries, time-outs, refusals."""
 
+import socketserver
+import ssl
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,9 +13,10 @@ from kaggle_server import KEY, USER, After, refusal
 from werkzeug import Response
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.kaggle import client as kaggle_api
-from pipeline.kaggle.calls import kernel_status, submissions_left, submit_kernel_output
-from pipeline.kaggle.client import Kaggle, NoAnswerError
+from pipeline.kaggle.calls import kernel_status, submissions, submissions_left, submit_kernel_output
+from pipeline.kaggle.client import Kaggle
+from pipeline.kaggle.connection import transfer
+from pipeline.kaggle.refusals import NoAnswerError
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,10 +84,10 @@ def test_a_server_that_stays_down(server, account):
 
 def test_no_answer_and_no_connection(server, account, monkeypatch):
     server.faults["GetSubmissionLimits"] = ["slow"] * 3
-    with pytest.raises(NoAnswerError, match="no answer from Kaggle within"):
+    with pytest.raises(NoAnswerError, match="no answer from Kaggle"):
         submissions_left(account)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    with pytest.raises(NoAnswerError, match="the connection to Kaggle failed"):
+    with pytest.raises(NoAnswerError, match="the proxy does not let us through"):
         submissions_left(account)
 
 
@@ -94,39 +99,37 @@ def test_what_arrived_before_a_fault_is_not_sent_again(server, account):
     assert len(server.submissions) == 1
 
 
-def ask_limits(environment, folder):
-    code = (
-        "import sys\nfrom pipeline.cli import main\nfrom pipeline.kaggle_calls import submissions_left\n"
-        "import pipeline.kaggle.download\nfrom pipeline.kaggle.client import Kaggle\n"
-        "pipeline.download.download_data = lambda: print(submissions_left(Kaggle()))\nmain(['download'])"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+@pytest.mark.parametrize("answer", ["null", '{"submissions": 7}', '{"submissions": [7]}'])
+def test_odd_answers_are_told(answer, server, account):
+    server.faults["ListSubmissions"] = [Response(answer, content_type="application/json")]
+    with pytest.raises(NoAnswerError, match="the list of submissions: the client does not understand Kaggle's answer"):
+        list(submissions(account, 1))
 
 
-def test_without_credentials(server, tmp_path):
-    environment = server.environment(tmp_path)
-    del environment["KAGGLE_USERNAME"], environment["KAGGLE_KEY"]
-    done = ask_limits(environment, tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: no Kaggle credentials were found")
-    assert "https://www.kaggle.com/settings/api" in done.stderr
-    assert done.stdout == ""
-    assert server.calls == []
+def test_words_that_are_newer_than_the_client(server, account):
+    server.status = "HIBERNATING"
+    assert kernel_status(account, "ada/kernel") == ("HIBERNATING", "")
+    server.status = "CANCEL_ACKNOWLEDGED"
+    assert kernel_status(account, "ada/kernel") == ("CANCEL_ACKNOWLEDGED", "")
 
 
 def test_wrong_credentials_and_keys_are_never_shown(server, tmp_path):
-    done = ask_limits(server.environment(tmp_path) | {"KAGGLE_KEY": "wrong", "VERBOSE": "1"}, tmp_path)
-    assert done.returncode == 2
-    assert "The credentials are not valid" in done.stderr
-    done = ask_limits(server.environment(tmp_path) | {"VERBOSE": "1"}, tmp_path)
-    assert done.stdout == "(5, 0)\n"
+    """In a process of its own: VERBOSE is read when the client is imported."""
+    code = (
+        "import os\nfrom pipeline.kaggle.client import Kaggle\nfrom pipeline.kaggle.calls import submissions_left\n"
+        "print(submissions_left(Kaggle()))\nos.environ['KAGGLE_KEY'] = 'wrong'\n"
+        "try: submissions_left(Kaggle())\nexcept Exception as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=server.environment(tmp_path) | {"PYTHONPATH": str(ROOT), "VERBOSE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.stdout.startswith("(5, 0)\nthe limit of submissions: Kaggle answered 401")
+    assert "The credentials are not valid" in done.stdout
     assert "Basic" not in done.stdout + done.stderr
     assert KEY not in done.stdout + done.stderr
 
@@ -134,4 +137,69 @@ def test_wrong_credentials_and_keys_are_never_shown(server, tmp_path):
 def test_the_account_knows_its_user(account):
     assert account.user == USER
     assert isinstance(account, Kaggle)
-    assert kaggle_api.TIMEOUT[1] == 2  # the fixture's, so that these tests are quick
+
+
+@pytest.fixture
+def proxy(tmp_path, account, monkeypatch):
+    """A proxy that reads along in TLS, with a certificate of its own; counts the connections."""
+    certificate = tmp_path / "proxy.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=files.test", "-addext", "subjectAltName=DNS:files.test"]
+    subprocess.run(
+        [*make, *names, "-keyout", certificate, "-out", tmp_path / "root.pem"], check=True, capture_output=True
+    )
+    certificate.write_bytes(certificate.read_bytes() + (tmp_path / "root.pem").read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    connections = []
+
+    class Proxy(socketserver.BaseRequestHandler):
+        def handle(self):
+            connections.append(self.request.recv(4096))
+            self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            with suppress(OSError), context.wrap_socket(self.request, server_side=True) as secured:
+                secured.recv(4096)
+                secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nhere")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.server_address[1]}")
+        yield connections, tmp_path / "root.pem"
+        server.shutdown()
+
+
+def ask_file(session):
+    return session.get("https://files.test/data.zip").text
+
+
+def test_a_proxy_that_inspects_tls_is_named_at_once_and_its_certificate_helps(proxy, monkeypatch):
+    connections, root = proxy
+    with pytest.raises(UserError, match="downloading: .*inspect TLS.* set REQUESTS_CA_BUNDLE"):
+        transfer("downloading", ask_file)
+    assert len(connections) == 1
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(root))
+    assert transfer("downloading", ask_file) == "here"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "nowhere.pem")
+    with pytest.raises(UserError, match="downloading: .*invalid path: nowhere.pem"):
+        transfer("downloading", ask_file)
+
+
+@pytest.mark.parametrize(
+    ("proxy_address", "kind", "message"),
+    [
+        ("socks5h://me:s3cret-word@127.0.0.1:9", UserError, r"SOCKS proxy.*pip install 'requests\[socks\]'"),
+        ("http://me:s3cret-word@127.0.0.1:9", RunError, "the proxy does not let us through|connection .* failed"),
+        ("http://", UserError, "is not the address of a proxy"),
+    ],
+)
+def test_proxies_that_cannot_work_are_told_without_their_password(proxy_address, kind, message, account, monkeypatch):
+    monkeypatch.setenv("http_proxy", proxy_address)
+    with pytest.raises(kind, match=message) as caught:
+        submissions_left(account)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_no_credentials_of_netrc_go_to_the_addresses_that_kaggle_hands_out(server, account):
+    Path("~/.netrc").expanduser().write_text("machine files.test login ada password s3cret-word\n")
+    server.outputs["x"] = b"here"
+    assert transfer("downloading", lambda session: session.get("http://files.test/files/x").text) == "here"

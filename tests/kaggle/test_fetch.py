@@ -1,31 +1,31 @@
-"""Fetching an output: whole, of this push, or not at all."""
+"""Fetching an output: whole, or what a kernel finished before it failed; of this push, or not at all."""
 
-import hashlib
-import json
+import shlex
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import ROOT
+from filelock import FileLock
 from kaggle_server import cut_short
 
+from pipeline.arguments import parse_run
 from pipeline.config.errors import RunError, UserError
-from pipeline.kaggle.fetch import fetch, is_fetched
-from pipeline.kaggle.push import find_push
-from pipeline.records.run_folder import RECEIPT
-
-
-def serve(server, pushed, **changes):
-    """Let the server have the output of that push, complete."""
-    files = {f"runs/tiny/{name}": f"content of {name}\n".encode() * 50 for name in "abcdefghijk"}
-    files["runs/tiny/comparison.json"] = b"{}"
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    receipt = {"run_id": pushed.run_id, "bundle_sha256": pushed.bundle_sha256, "folder": "runs/tiny", "sha256": hashes}
-    server.outputs = files | {RECEIPT: json.dumps(receipt | changes).encode(), "other.txt": b"not ours"}
-    server.status, server.log = "COMPLETE", "epoch 1\nepoch 2\n"
+from pipeline.config.schema import member_specs
+from pipeline.ensemble.submission import write_submission
+from pipeline.kaggle.fetch import fetch, follow, is_fetched
+from pipeline.kaggle.metadata import METADATA
+from pipeline.kaggle.push import find_push, push
+from pipeline.records.members import commit, invalid_reason
+from pipeline.records.outcome import read_outcome, write_outcome
+from pipeline.records.run_folder import RECEIPT, RunFolder
 
 
 def test_fetch_brings_the_runs_folder(server, account, pushed):
     before, folder = pushed
-    serve(server, before)
+    server.leave_output(before)
     server.faults["File"] = [503]  # asked again
     fetch(account, before, folder)
     assert (folder.path / "k").read_bytes() == server.outputs["runs/tiny/k"]
@@ -42,6 +42,10 @@ def test_fetch_brings_the_runs_folder(server, account, pushed):
         ({"run_id": "another"}, r"is of another run \(another, not .*Nothing was replaced"),
         ({"bundle_sha256": "0" * 64}, "is of another run"),
         ({"folder": "../elsewhere"}, "damaged kernel.json"),
+        ({"sha256": {"../../.bashrc": "0"}}, "damaged kernel.json"),
+        ({"sha256": {"runs/tiny/a": 7}}, "damaged kernel.json"),
+        ({"sha256": ["runs/tiny/a"]}, "damaged kernel.json"),
+        ({"folder": None}, "damaged kernel.json"),
         ({"sha256": {"runs/tiny/z": "0"}}, "1 files missing, 0 damaged, such as runs/tiny/z"),
         ({"sha256": {"runs/tiny/a": "0"}}, "0 files missing, 1 damaged, such as runs/tiny/a"),
     ],
@@ -49,10 +53,10 @@ def test_fetch_brings_the_runs_folder(server, account, pushed):
 def test_what_is_not_this_pushs_output_is_not_taken(changes, message, server, account, pushed):
     before, folder = pushed
     kept = sorted(p.name for p in folder.path.iterdir())
-    serve(server, before, **changes)
+    server.leave_output(before, **changes)
     with pytest.raises(RunError, match=message):
         fetch(account, before, folder)
-    assert sorted(p.name for p in folder.path.iterdir()) == kept
+    assert sorted(p.name for p in folder.path.iterdir() if p != folder.lock) == kept
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,7 @@ def test_what_is_not_this_pushs_output_is_not_taken(changes, message, server, ac
 )
 def test_a_broken_fetch_leaves_nothing_half(rpc, fault, message, server, account, pushed):
     before, folder = pushed
-    serve(server, before)
+    server.leave_output(before)
     server.faults[rpc] = [fault]
     if message is None:
         fetch(account, before, folder)
@@ -79,12 +83,140 @@ def test_a_broken_fetch_leaves_nothing_half(rpc, fault, message, server, account
     assert is_fetched(folder)
 
 
-def test_an_output_without_receipt_or_with_a_path_out_of_its_folder(server, account, pushed):
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe{", b"[" * 100_000, b'{"run_id": "x"}'])
+def test_a_damaged_receipt_is_not_called_another_runs(content, server, account, pushed):
+    before, folder = pushed
+    server.leave_output(before)
+    server.outputs[RECEIPT] = content
+    with pytest.raises(RunError, match="has a damaged kernel.json. Nothing was replaced. Try again"):
+        fetch(account, before, folder)
+
+
+@pytest.mark.parametrize("name", ["../../.bashrc", "/etc/passwd", "..\\..\\evil", "C:\\evil", ""])
+def test_an_output_with_a_path_out_of_its_folder(name, server, account, pushed):
+    before, folder = pushed
+    server.outputs = {name: b"evil"}
+    with pytest.raises(RunError, match="a file outside of its folder"):
+        fetch(account, before, folder)
+
+
+def test_an_output_without_receipt(server, account, pushed):
     before, folder = pushed
     server.status = "COMPLETE"
     server.outputs = {"submission.csv": b""}
     with pytest.raises(RunError, match="has no kernel.json"):
         fetch(account, before, folder)
-    server.outputs = {"../../.bashrc": b"evil"}
-    with pytest.raises(RunError, match=r"a file outside of its folder: '../../.bashrc'"):
+
+
+def test_two_commands_do_not_fetch_at_once(server, account, pushed):
+    before, folder = pushed
+    server.leave_output(before)
+    with FileLock(folder.lock), pytest.raises(UserError, match="another command is at work in"):
         fetch(account, before, folder)
+
+
+def test_a_kernel_that_really_runs_and_breaks(server, account, tiny):
+    shutil.copy(ROOT / METADATA, METADATA)
+    (server.input / "competitions" / "digit-recognizer").unlink()
+    before, folder = push(account, tiny)
+    with pytest.raises(
+        RunError, match=r"(?s)failed \(it broke\).*Traceback.*Attach the competition to the kernel"
+    ) as caught:
+        follow(account, before, folder)
+    assert "Nothing of it could be fetched: it had not begun the run" in str(caught.value)
+    assert not is_fetched(folder)
+
+
+@pytest.fixture
+def broken_off(server, pushed, outcome, digits, tiny, tmp_path):
+    """What a kernel leaves that is stopped at its time limit, with one member of two; as a folder to change."""
+    _, _, members, _ = outcome()
+    there = RunFolder(tmp_path / "working" / "runs" / "tiny-1234")
+    there.path.mkdir(parents=True)
+    there.claim(tiny, digits)
+    specs = member_specs(tiny)
+    for spec in specs:
+        member = replace(members[0], spec=spec)
+        commit(there.member(spec), member, digits.digest(), lambda path: path.write_bytes(b"a network"))
+    (there.member(specs[1]) / "model.keras").write_bytes(b"half a netw")
+    (there.path / "checkpoints").mkdir()
+    (there.path / "checkpoints" / "epoch-0001.npz").write_bytes(b"x")
+    before, _ = pushed
+    server.status, server.log = "CANCEL_ACKNOWLEDGED", f"bundle: {{'commit': 'abc', {before.mark}}}\nepoch 1\n"
+    return there
+
+
+def serve_folder(server, working):
+    server.outputs = {
+        path.relative_to(working).as_posix(): path.read_bytes() for path in working.rglob("*") if path.is_file()
+    }
+
+
+def test_the_finished_members_of_a_kernel_that_was_stopped_are_taken(server, account, pushed, broken_off, digits, tiny):
+    before, folder = pushed
+    serve_folder(server, broken_off.path.parents[1])
+    with pytest.raises(RunError, match="(?s)was cancelled.*1 of 2 members were finished") as caught:
+        follow(account, before, folder)
+    first, second = member_specs(tiny)
+    assert invalid_reason(folder.member(first), first, digits.digest()) is None
+    assert not folder.member(second).exists()
+    assert folder.read_data_digest() == digits.digest()
+    assert folder.read_config() == tiny
+    assert "epoch 1" in folder.kernel_log.read_text()
+    assert not is_fetched(folder)  # a second fetch looks again, and a run goes on from what is here
+    command = shlex.split(str(caught.value).rpartition("To train the rest here: ")[2])
+    assert command[:4] == ["python", "-m", "pipeline", "run"]
+    assert parse_run(command[4:]) == replace(tiny, out=str(folder.path))
+    downloads = server.calls.count("File")
+    with pytest.raises(RunError, match="1 of 2 members were finished"):
+        follow(account, before, folder)
+    assert server.calls.count("File") - downloads < 8  # what is here and whole is not downloaded again
+
+
+def test_a_provisional_submission_comes_along(server, account, pushed, broken_off):
+    before, folder = pushed
+    write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
+    write_outcome(broken_off, 1, 2)
+    serve_folder(server, broken_off.path.parents[1])
+    with pytest.raises(RunError, match="So is a submission of what was finished"):
+        follow(account, before, folder)
+    assert folder.submission.read_bytes() == broken_off.submission.read_bytes()
+    assert read_outcome(folder).is_partial
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda there: shutil.rmtree(there.members), "it had not finished a member"),
+        (lambda there: there.data.unlink(), "it had not finished a member"),
+        (lambda there: there.config.unlink(), "it had not begun the run"),
+        (lambda there: there.data.write_text("{"), "data.json is damaged"),
+        (lambda there: there.data.write_text('{"sha256": "other", "source": "x"}'), "it had not finished a member"),
+        (lambda there: [(p / "member.json").write_text("[") for p in there.members.iterdir()], "not finished a member"),
+        (lambda there: [(p / "history.csv").unlink() for p in there.members.iterdir()], "not finished a member"),
+    ],
+)
+def test_members_that_cannot_be_verified_are_left(harm, message, server, account, pushed, broken_off):
+    before, folder = pushed
+    harm(broken_off)
+    serve_folder(server, broken_off.path.parents[1])
+    with pytest.raises(RunError, match=f"(?s)was cancelled.*Nothing of it could be fetched: .*{message}"):
+        follow(account, before, folder)
+    assert not folder.members.exists()
+
+
+def test_another_pushs_members_are_left(server, account, pushed, broken_off):
+    before, folder = pushed
+    serve_folder(server, broken_off.path.parents[1])
+    server.log = server.log.replace(before.run_id, "0" * 8)
+    with pytest.raises(RunError, match=f"its log does not say that it ran the push {before.run_id}"):
+        follow(account, before, folder)
+
+
+def test_a_kernel_that_fails_after_its_receipt_is_fetched_whole(server, account, pushed):
+    before, folder = pushed
+    server.leave_output(before)
+    server.status = "ERROR"
+    with pytest.raises(RunError, match=f"(?s)failed.*All that it wrote is in {folder.path}"):
+        follow(account, before, folder)
+    assert is_fetched(folder)

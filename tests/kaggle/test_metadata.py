@@ -62,6 +62,40 @@ def test_what_kaggle_would_not_take(fields, message, change):
         read_metadata()
 
 
+def test_what_the_client_itself_writes_is_taken(change):
+    """`kaggle kernels pull -m` adds the number and the image."""
+    change(id_no=12345, docker_image="gcr.io/kaggle-gpu-images/python@sha256:0", docker_image_pinning_type="original")
+    metadata = read_metadata()
+    assert (metadata.id_no, metadata.docker_image_pinning_type) == (12345, "original")
+    change(docker_image=None)
+    read_metadata()
+    change(docker_image_pinning_type="sometimes")
+    with pytest.raises(UserError, match="docker_image_pinning_type: Input should be 'original' or 'latest'"):
+        read_metadata()
+
+
+@pytest.mark.parametrize(
+    ("encode", "message"),
+    [
+        (lambda text: b"\xef\xbb\xbf" + text.encode(), "begins with a byte order mark, at which the client stops"),
+        (lambda text: text.encode("utf-16"), "is UTF-16"),
+        (lambda text: text.encode() + b"\xe9", "is not UTF-8 text .byte"),
+    ],
+)
+def test_encodings_that_the_client_cannot_read(encode, message, change):
+    METADATA.write_bytes(encode(METADATA.read_text()))
+    with pytest.raises(UserError, match=f"{METADATA} {message}"):
+        read_metadata()
+
+
+@pytest.mark.parametrize("user", ["ada@lovelace.org", "", "ada lovelace", 'ada"', "ada/x", "\u00e4da"])
+def test_a_user_name_that_is_none_is_refused_before_the_file_is_written(user, change):
+    before = METADATA.read_bytes()
+    with pytest.raises(UserError, match="is not a Kaggle user name.*the last part of the address of your profile"):
+        fill_owner(read_metadata(), user)
+    assert METADATA.read_bytes() == before
+
+
 def test_all_problems_are_told_at_once(change):
     change(title="Other words", code_file="x.py")
     with pytest.raises(UserError, match=r"(?s)title.*code_file"):

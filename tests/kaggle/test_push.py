@@ -1,5 +1,6 @@
 """Pushing: what Kaggle refuses, what arrives though its answer does not, and the client's own push."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,10 @@ from conftest import ROOT, command_at
 from kaggle_server import KERNEL, After, refusal, reply
 
 from pipeline.config.errors import RunError, UserError
+from pipeline.kaggle import push as module
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA
-from pipeline.kaggle.push import find_push, push
+from pipeline.kaggle.push import confirmed, find_push, push
 
 
 def test_bundle_then_the_clients_own_push(server, tmp_path):
@@ -41,6 +43,7 @@ def test_bundle_then_the_clients_own_push(server, tmp_path):
         (401, UserError, "credentials are not valid"),
         (429, RunError, "Too many requests"),
         (refusal(400, "text is too long"), RunError, "text is too long"),
+        (refusal(409, "Maximum batch CPU session count reached"), RunError, "answered 409.*stop one"),
         (503, RunError, "does not have this version; push again"),
     ],
 )
@@ -49,7 +52,8 @@ def test_a_push_that_kaggle_refuses(fault, kind, message, server, account, pushe
     with pytest.raises(kind, match=message):
         push(account, tiny)
     assert server.version == 1
-    assert find_push(None) == pushed  # no record of what was not pushed
+    assert find_push(None) == pushed
+    assert [path.name for path in Path("runs").iterdir()] == [pushed[1].path.name]  # no record of what was not pushed
 
 
 def test_a_first_push_that_never_arrived(server, account, tiny):
@@ -66,6 +70,64 @@ def test_a_push_that_arrived_though_the_answer_did_not(fault, server, account, p
     again, _ = push(account, tiny)
     assert (again.version, again.run_id != pushed[0].run_id) == (2, True)
     assert server.calls.count("SaveKernel") == 2
+
+
+def without(*names):
+    """A change to an answer: some of its fields are gone."""
+
+    def change(response):
+        return reply({name: value for name, value in response.get_json().items() if name not in names})
+
+    return change
+
+
+def test_an_answer_without_a_version_is_completed_by_asking(server, account, pushed, tiny, capsys):
+    server.faults["SaveKernel"] = [without("versionNumber", "url", "ref")]
+    again, folder = push(account, tiny)
+    assert (again.version, again.kernel) == (2, KERNEL)
+    assert find_push(None) == (again, folder)
+    server.faults["SaveKernel"] = [without("versionNumber")]
+    server.faults["GetKernel"] = [403]
+    again, _ = push(account, tiny)
+    assert again.version == 0
+    assert f"pushed {KERNEL}: https://www.kaggle.com/code/{KERNEL}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name", ["/code/ada/renamed-kernel", "ada/renamed-kernel", "https://www.kaggle.com/code/ada/renamed-kernel"]
+)
+def test_kaggles_name_for_the_kernel_wins_over_ours(name, server, account, pushed, tiny):
+    server.faults["SaveKernel"] = [lambda _: reply({"ref": name, "url": name, "versionNumber": 1})]
+    again, _ = push(account, tiny)
+    assert (again.kernel, again.url) == ("ada/renamed-kernel", "https://www.kaggle.com/code/ada/renamed-kernel")
+
+
+def test_a_push_that_was_cut_off_is_looked_up_before_it_is_followed(server, account, pushed, tiny, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_check_accepted", interrupted)  # right after Kaggle took it
+    with pytest.raises(KeyboardInterrupt):
+        push(account, tiny)
+    cut_off, folder = find_push(None)
+    assert (cut_off.arrived, cut_off.version, server.version) == (False, 0, 2)
+    found = confirmed(account, cut_off, folder)
+    assert (found.arrived, found.version) == (True, 2)
+    assert find_push(folder.path) == (found, folder)
+    server.kernel["text"] = "another's"
+    with pytest.raises(UserError, match="Kaggle does not have the push .* cut off, or the kernel was pushed again"):
+        confirmed(account, cut_off, folder)
+
+
+def test_the_latest_push_is_the_one_that_says_so_whatever_the_files_times(server, account, pushed, tiny, capsys):
+    latest = push(account, tiny)
+    os.utime(pushed[1].push, (4e9, 4e9))
+    assert find_push(None) == latest
+    damaged = Path("runs/damaged")
+    damaged.mkdir()
+    (damaged / "push.json").write_bytes(b"\xff\xfe")
+    assert find_push(None) == latest
+    assert "WARNING: runs/damaged/push.json is damaged" in capsys.readouterr().err
 
 
 def test_without_a_push_there_is_nothing_to_fetch(account, tmp_path):

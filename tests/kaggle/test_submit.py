@@ -1,7 +1,10 @@
 """Submissions against the loopback server: checked, counted, sent once, scored, logged."""
 
+import hashlib
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +15,16 @@ from kaggle_server import KEY, After, refusal, reply
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import digest
+from pipeline.kaggle import score
+from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.submission_log import read_log
-from pipeline.kaggle.submit import competition_ids, submit_file, submit_kernel
+from pipeline.kaggle.submit import submit_file, submit_kernel
+from pipeline.records.outcome import write_outcome
+from pipeline.records.run_folder import RunFolder
+from pipeline.runs import list_runs
 
 CSV = Path("mine.csv")
+LOG = Path("submissions/log.jsonl")
 
 
 @pytest.fixture
@@ -42,7 +51,8 @@ def test_a_file_is_sent_scored_and_logged(account, server, mine, capsys):
     entry = submit_file(account, mine, "first try")
     assert (entry.status, entry.score) == ("complete", 0.9)
     assert server.uploads["token0"] == mine.read_bytes()
-    assert server.submissions[0]["description"] == f"first try [{entry.id}]"
+    sha256 = hashlib.sha256(mine.read_bytes()).hexdigest()
+    assert server.submissions[0]["description"] == f"first try [{sha256[:12]}-{entry.id}]"
     printed = capsys.readouterr().out
     assert printed.index("submissions left today: 5") < printed.index(
         "score: 0.90000; your best is at rank 12 of 1,500"
@@ -59,7 +69,7 @@ def test_a_run_is_named_by_its_config(account, server, mine, tiny):
     Path("runs/x/config.json").write_text(to_json(tiny))
     entry = submit_file(account, Path("runs/x"))
     assert (entry.run, entry.config_digest) == ("runs/x", digest(tiny))
-    assert server.submissions[0]["description"] == f"tiny {digest(tiny)[:8]} [{entry.id}]"
+    assert server.submissions[0]["description"].startswith(f"tiny {digest(tiny)[:8]} [")
 
 
 def test_the_same_predictions_twice_ask_for_again(account, server, mine):
@@ -84,10 +94,141 @@ def test_what_is_no_submission_is_not_sent(account, server, mine):
 
 def test_when_none_is_left_today_nothing_is_sent(account, server, mine):
     server.left = 0
-    with pytest.raises(UserError, match=r"no submission is left today \(5 were made\).*hours"):
-        submit_file(account, mine)
+    message = r"no submission is left today \(5 were made\).*hours: python -m pipeline submit mine.csv -m 'my best'$"
+    with pytest.raises(UserError, match=message):
+        submit_file(account, mine, "my best")
+    server.version, server.outputs = 3, {"submission.csv": mine.read_bytes()}
+    with pytest.raises(UserError, match=r"python -m pipeline submit -k ada/my-kernel -v 3 --again$"):
+        submit_kernel(account, "ada/my-kernel", 3, again=True)
     assert sent(server) == 0
     assert read_log() == []
+
+
+@pytest.mark.parametrize("content", [b"1.0", b"07", b"\xef\xbb\xbf"])
+def test_what_a_tolerant_reader_would_take_is_not_sent(content, account, server, mine):
+    harmed = (
+        mine.read_bytes().replace(b"\n7,", b"\n" + content + b",")
+        if content[:1] in b"01"
+        else content + mine.read_bytes()
+    )
+    mine.write_bytes(harmed)
+    with pytest.raises(UserError, match=r"mine\.csv: (line 8|line 2|begins with)"):
+        submit_file(account, mine)
+    assert server.calls == []
+
+
+def test_the_bytes_that_were_checked_are_sent_though_the_file_changes_meanwhile(account, server, mine):
+    checked = mine.read_bytes()
+
+    def change_it(response):
+        mine.write_text("rubbish")
+        return response
+
+    server.faults["StartSubmissionUpload"] = [change_it]
+    submit_file(account, mine)
+    assert server.uploads["token0"] == checked
+
+
+def test_two_terminals_at_the_same_time_spend_one_submission(account, server, mine):
+    """The second waits for the first, then finds that there is nothing left to send."""
+    server.faults["StartSubmissionUpload"] = ["slow"]
+
+    def submit(_):
+        try:
+            return submit_file(account, mine).status
+        except UserError as error:  # the first has its score by now
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(submit, range(2)))
+    assert "complete" in outcomes
+    assert all(outcome == "complete" or "and scored 0.9" in outcome for outcome in outcomes)
+    assert len(server.submissions) == len(read_log()) == 1
+
+
+def test_a_deleted_log_does_not_forget_what_kaggle_knows(account, server, mine):
+    submit_file(account, mine)
+    for i in range(20):  # and it is not on the first page
+        server.submissions.insert(0, {"ref": 100 + i, "description": f"other {i}", "status": "PENDING"})
+    LOG.unlink()
+    other_name = Path(shutil.copy(mine, "other.csv"))
+    entry = submit_file(account, other_name)
+    assert (entry.status, entry.score, entry.message) == ("complete", 0.9, "mine")
+    assert sent(server) == 1
+    with pytest.raises(UserError, match="were submitted on 2026-11-23T10:00:00.* and scored 0.9"):
+        submit_file(account, mine)
+    assert list_runs()[0].score == "0.90000"
+
+
+def test_what_kaggle_took_is_never_sent_again_though_its_list_lags(account, server, mine, monkeypatch):
+    monkeypatch.setattr(score, "PATIENCE", 0.2)
+    server.faults["ListSubmissions"] = [reply({})] * 1000
+    with pytest.raises(RunError, match=r"no score after .* which costs nothing: python -m pipeline submit mine.csv$"):
+        submit_file(account, mine)
+    with pytest.raises(RunError, match="no score after"):
+        submit_file(account, mine)
+    server.faults["ListSubmissions"] = []
+    assert submit_file(account, mine).score == 0.9
+    assert sent(server) == 1
+
+
+@pytest.mark.parametrize("fault", [[500] * 3, [refusal(429, **{"Retry-After": "4000"})], [reply({"submissions": 7})]])
+def test_waiting_for_the_score_survives_what_following_a_kernel_does(fault, account, server, mine):
+    server.faults["ListSubmissions"] = [reply({}), *fault]
+    assert submit_file(account, mine).score == 0.9
+
+
+def test_a_status_that_is_new_is_waited_through(account, server, mine):
+    def renamed(response):
+        (found,) = response.get_json()["submissions"]
+        return reply({"submissions": [found | {"status": "RESCORING", "publicScore": ""}]})
+
+    server.faults["ListSubmissions"] = [reply({}), renamed, renamed]
+    assert submit_file(account, mine).score == 0.9
+
+
+def test_an_interrupted_wait_says_how_to_go_on(account, server, mine, monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    server.faults["ListSubmissions"] = [reply({}), reply({})]
+    monkeypatch.setattr(score.time, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        submit_file(account, mine)
+    assert (
+        "mine.csv is sent. To see its score, which costs nothing: python -m pipeline submit mine.csv"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.fixture
+def a_run(mine, tiny):
+    """A run that has recorded its outcome."""
+    folder = RunFolder(Path("runs/x"))
+    folder.path.mkdir(parents=True)
+    shutil.copy(mine, folder.submission)
+    folder.write_config(tiny)
+    write_outcome(folder, 2, 2)
+    return folder
+
+
+def test_a_run_whose_config_was_changed_since_is_not_sent_under_the_new_name(account, server, a_run, tiny, capsys):
+    a_run.write_config(replace(tiny, name="better", seeds=3))  # as a command does that is stopped before it finishes
+    with pytest.raises(UserError, match="config.json was changed since .*submission.csv was written"):
+        submit_file(account, a_run.path)
+    a_run.write_config(tiny)
+    changed = a_run.submission.read_bytes()
+    a_run.submission.write_bytes(changed[:-2] + (b"0" if changed[-2:-1] != b"0" else b"1") + b"\n")
+    with pytest.raises(UserError, match="submission.csv is not what the run wrote: it was changed since"):
+        submit_file(account, a_run.path)
+    a_run.submission.write_bytes(changed)
+    a_run.outcome.write_text("[")
+    with pytest.raises(UserError, match="outcome.json is damaged"):
+        submit_file(account, a_run.path)
+    assert server.calls == []
+    write_outcome(a_run, 1, 2)
+    assert submit_file(account, a_run.path).run == "runs/x"
+    assert "runs/x is not complete: 1 of 2 members voted" in capsys.readouterr().out
 
 
 def test_after_a_lost_answer_it_looks_before_it_believes_in_failure(account, server, mine, capsys):
@@ -158,18 +299,15 @@ def test_an_unscorable_file_is_told_with_kaggles_reason(account, server, mine):
     assert [(e.status, e.error) for e in read_log()] == [("error", "Submission must have 30 rows")]
 
 
-def test_a_score_that_comes_after_the_status_is_waited_for(account, server, mine):
-    mark = []
+@pytest.mark.parametrize("score", [{}, {"publicScore": ""}, {"publicScore": "None"}, {"publicScore": "nan"}])
+def test_a_score_that_comes_after_the_status_is_waited_for(score, account, server, mine):
+    def without_score(response):
+        (found,) = response.get_json()["submissions"]
+        return reply({"submissions": [{"description": found["description"], "status": "COMPLETE"} | score]})
 
-    class Late(list):
-        def pop(self, _):
-            description = server.submissions[0]["description"]
-            mark.append(super().pop(0))
-            return reply({"submissions": [{"ref": 1, "description": description, "status": "COMPLETE"}]})
-
-    server.faults["ListSubmissions"] = Late(["no score yet"])
+    server.faults["ListSubmissions"] = [reply({}), without_score]
     assert submit_file(account, mine).score == 0.9
-    assert mark == ["no score yet"]
+    assert server.faults["ListSubmissions"] == []
 
 
 def test_a_score_without_a_rank(account, server, mine, capsys):

@@ -1,11 +1,14 @@
 import json
+import resource
+import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import TINY_FLAGS
+from conftest import ROOT, TINY_FLAGS
 from factories import constants
 
 from pipeline.arguments import parse_run
@@ -14,8 +17,13 @@ from pipeline.config.config_json import from_json
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import TrainConfig
 from pipeline.evidence import comparison as compare
+from pipeline.kaggle import watch
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA, PLACEHOLDER
+from pipeline.kaggle.push import find_push
+from pipeline.kaggle.run_command import run_command
+from pipeline.records.outcome import write_outcome
+from pipeline.records.run_folder import RunFolder
 
 HEAVY = ("tensorflow", "keras", "pandas", "sklearn", "scipy", "matplotlib", "pydantic", "numpy")
 
@@ -127,3 +135,134 @@ def test_mistakes_are_told_with_exit_code_2(arguments, message, capsys, tmp_path
     captured = capsys.readouterr()
     assert message in captured.err + captured.out
     assert "Traceback" not in captured.err
+
+
+@pytest.fixture
+def mine(account, csv_source, server):
+    """Predictions in the working directory that are all right; the competition's small data beside them."""
+    shutil.copytree(csv_source, "data")
+    Path("mine.csv").write_text("ImageId,Label\n" + "".join(f"{i},{d}\n" for i, d in enumerate(server.truth, 1)))
+    return "mine.csv"
+
+
+def test_submit_passes_on_the_file_the_message_and_again(server, mine, capsys):
+    main(["submit", mine, "-m", "my words"])
+    assert server.submissions[0]["description"].startswith("my words [")
+    assert exit_code("submit", mine) == 2
+    assert "add --again" in capsys.readouterr().err
+    main(["submit", mine, "--again"])
+    assert len(server.submissions) == 2
+
+
+def test_submit_passes_on_the_kernel_its_version_and_again(server, mine):
+    server.version, server.outputs = 7, {"submission.csv": Path(mine).read_bytes()}
+    kernel = ["submit", "-k", "ada/my-kernel", "-v", "7"]
+    main(kernel)
+    assert exit_code(*kernel) == 2
+    main([*kernel, "--again", "-m", "twice"])
+    assert [entry["description"].partition(" [")[0] for entry in server.submissions] == [
+        "twice",
+        "ada/my-kernel version 7",
+    ]
+
+
+def test_without_a_name_submit_takes_the_run_that_finished_last(server, mine, tiny):
+    for name in ("later", "earlier"):
+        folder = RunFolder(Path("runs") / name)
+        folder.path.mkdir(parents=True)
+        shutil.copy(mine, folder.submission)
+        folder.write_config(replace(tiny, name=name))
+        write_outcome(folder, 1, 1)
+    record = json.loads(Path("runs/earlier/outcome.json").read_text()) | {
+        "finished": "2026-01-01T00:00:00.000000+00:00"
+    }
+    Path("runs/earlier/outcome.json").write_text(json.dumps(record))
+    main(["submit"])
+    assert server.submissions[0]["description"].startswith("later ")
+
+
+def test_push_then_fetch_then_fetch_again(server, account, tiny, capsys):
+    server.runs_kernels = False
+    shutil.copy(ROOT / METADATA, METADATA)
+    main(["push", "original", "--train.epochs", "2"])
+    assert "when it is complete: python -m pipeline fetch" in capsys.readouterr().out
+    pushed, folder = find_push(None)
+    assert folder.read_config().train.epochs == 2
+    server.leave_output(pushed)
+    main(["fetch"])
+    calls = len(server.calls)
+    main(["fetch", str(folder.path)])
+    assert len(server.calls) == calls
+    assert f"{folder.path} has its output already" in capsys.readouterr().out
+
+
+def test_an_interrupted_command_exits_with_130_and_says_how_to_go_on(server, account, pushed, monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    server.status = "RUNNING"
+    server.faults["Logs"] = [404]
+    monkeypatch.setattr(watch.time, "sleep", interrupted)
+    assert exit_code("fetch") == 130
+    captured = capsys.readouterr()
+    assert "The kernel goes on: " in captured.out
+    assert "interrupted; nothing that was finished is lost" in captured.err
+
+
+def test_download_and_runs(server, account, capsys):
+    main(["download"])
+    assert Path("data/train.csv").exists()
+    main(["runs"])
+    assert "no runs yet: python -m pipeline run" in capsys.readouterr().out
+
+
+def test_compare_passes_on_the_arms(account, tiny, digits, capsys):
+    folder = RunFolder(Path("runs/x"))
+    folder.path.mkdir(parents=True)
+    folder.claim(tiny, digits)
+    assert exit_code("compare", "runs/x", "--arms", "gelu") == 2
+    assert "--arms names gelu, but the arms of these runs are relu, swish" in capsys.readouterr().err
+    assert exit_code("compare") == 2
+    assert "compare needs at least one run's folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "in_the_way"),
+    [(["bundle"], "build"), (["download"], "data"), (["submit", "mine.csv"], "submissions")],
+)
+def test_a_folder_that_cannot_be_made_is_told_with_a_remedy_that_the_command_has(arguments, in_the_way, mine, capsys):
+    shutil.copy(ROOT / METADATA, METADATA)
+    shutil.rmtree(in_the_way, ignore_errors=True)
+    Path(in_the_way).touch()
+    assert exit_code(*arguments) == 2
+    told = capsys.readouterr().err
+    assert f"cannot write to the folder {in_the_way}" in told
+    assert "--out" not in told
+
+
+def test_a_full_disk_exits_with_1(account, capsys):
+    shutil.copy(ROOT / METADATA, METADATA)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        assert exit_code("bundle") == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "File too large" in capsys.readouterr().err
+    assert not BUNDLE.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"seeds": 3, "arms": ("elu", "swish_beta")}, {"name": "mine", "vote": "greedy", "data": "x y"}, {"folds": 4}],
+)
+def test_the_command_that_is_told_carries_out_the_same_config(change):
+    for name in PRESETS:
+        config = replace(preset(name), **change)
+        config = replace(
+            config, train=replace(config.train, epochs=7, fresh_statistics=not config.train.fresh_statistics)
+        )
+        words = shlex.split(run_command(config, Path("runs/some where")))
+        assert words[:4] == ["python", "-m", "pipeline", "run"]
+        assert parse_run(words[4:]) == replace(config, out="runs/some where")
+    assert run_command(preset("study"), Path("x")) == "python -m pipeline run study --out x"

@@ -85,3 +85,10 @@ def test_what_is_no_runs_folder_is_left_alone(tiny, tmp_path):
     with pytest.raises(UserError, match="is not empty and holds no run"), RunFolder(tmp_path).opened(tiny):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{", b"{\xe9}", b"\xef\xbb\xbf{}", b"", b"[1]", b"{"])
+def test_a_config_that_is_no_text_is_damaged(content, folder, tiny):
+    folder.config.write_bytes(content)
+    with pytest.raises(UserError, match="config.json"), folder.opened(tiny):
+        pass

@@ -1,0 +1,128 @@
+"""What can go wrong between here and Kaggle, as one message each that says what to do."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+from pipeline.config.errors import RunError, UserError
+from pipeline.kaggle.credentials import REMEDY, redacted
+
+
+class NoAnswerError(RunError):
+    """No answer, a broken one, or a fault of the server: nobody can tell whether the request arrived."""
+
+
+class BusyError(RunError):
+    """Kaggle asks to wait."""
+
+    def __init__(self, message: str, seconds: float | None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        """How long; None if Kaggle does not say."""
+
+
+class RefusedError(UserError):
+    """Kaggle refused, and the user can mend it."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+        """Of HTTP."""
+
+
+@contextmanager
+def explained(what: str, remedies: Mapping[int, str]) -> Iterator[None]:
+    """Turn the client's exceptions into one message each.
+
+    The messages leave out addresses, of which some carry a signature, and texts of foreign exceptions, of which some
+    carry the credentials; what is quoted goes through `redacted`.
+
+    Args:
+        what: Names the request.
+        remedies: What to do, by HTTP status.
+    """
+    try:
+        yield
+    except (UserError, RunError):
+        raise
+    except requests.HTTPError as error:
+        if error.response is None:
+            raise NoAnswerError(f"{what}: Kaggle's answer broke off. Try again later.") from None
+        raise _refusal(what, error.response, remedies) from None
+    except json.JSONDecodeError:
+        raise NoAnswerError(
+            f"{what}: the answer is not Kaggle's. Is there a proxy or a log-in page in between?"
+        ) from None
+    except requests.RequestException as error:
+        raise _broken_connection(what, error) from None
+    except OSError as error:
+        if error.errno is None:  # such as a REQUESTS_CA_BUNDLE that is no file
+            raise UserError(f"{what}: {redacted(str(error))[:500]}") from None
+        raise  # a full disk: it names itself
+    except ValueError as error:  # how the client says that it does not like its input
+        raise UserError(f"{what}: {redacted(str(error))[:500]}") from None
+    except Exception as error:
+        raise NoAnswerError(
+            f"{what}: the client does not understand Kaggle's answer ({type(error).__name__}). Is there a newer one? "
+            "python -m pip install --upgrade kaggle"
+        ) from None
+
+
+def _broken_connection(what: str, error: requests.RequestException) -> Exception:
+    if isinstance(error, requests.exceptions.SSLError):
+        return UserError(
+            f"{what}: the connection is not Kaggle's: its certificate is signed by nobody whom this machine trusts. "
+            "Does your network inspect TLS? Then save its root certificate as a PEM file and set REQUESTS_CA_BUNDLE to "
+            "that file."
+        )
+    if "SOCKS" in str(error):
+        return UserError(
+            f"{what}: the environment names a SOCKS proxy (https_proxy, all_proxy), which needs one more package: "
+            "python -m pip install 'requests[socks]'. Or unset the proxy."
+        )
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        return UserError(f"{what}: http_proxy, https_proxy or all_proxy is not the address of a proxy.")
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+        return NoAnswerError(f"{what}: no answer from Kaggle. Try again later.")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return NoAnswerError(f"{what}: the proxy does not let us through. Check http_proxy, https_proxy and all_proxy.")
+    return NoAnswerError(
+        f"{what}: the connection to Kaggle failed ({type(error).__name__}). Check the network, then give the same "
+        "command again."
+    )
+
+
+def _refusal(what: str, response: Any, remedies: Mapping[int, str]) -> Exception:
+    """The exception for an HTTP status of 400 or more."""
+    status, message = _told(response)
+    said = f"{what}: Kaggle answered {status}{message}"
+    if status in remedies:
+        return RefusedError(f"{said} {remedies[status]}", status)
+    if status == 401:
+        return RefusedError(f"{said} The credentials are not valid, or no longer. {REMEDY}", status)
+    if status == 403:
+        return RefusedError(f"{said} This account may not do that.", status)
+    if status == 404:
+        return RefusedError(f"{said} Kaggle knows nothing of that name.", status)
+    if status == 429:
+        after = response.headers.get("Retry-After", "")
+        when = f"in {after} s" if after.isdigit() else "in some minutes"
+        return BusyError(f"{said} Too many requests; try again {when}.", float(after) if after.isdigit() else None)
+    if status >= 500:
+        return NoAnswerError(f"{said} The fault is on Kaggle's side; try again later.")
+    return RunError(said)
+
+
+def _told(response: Any) -> tuple[int, str]:
+    """The status of a refusal, and what the server says of it, ready to follow the status in a sentence."""
+    try:
+        content = response.json()
+        text = redacted(str(content["message"]).strip())
+        # Some refusals come with status 200, the real one in the body.
+        status = max(response.status_code, int(content.get("code", 0)))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return response.status_code, "."
+    return status, f": {text[:300]}" + ("" if text.endswith(".") else ".")

@@ -1,0 +1,105 @@
+"""What a kernel finished before it failed or ran out of time: its members, each checked by its own manifest."""
+
+import json
+import shutil
+from pathlib import Path, PurePosixPath
+
+from pipeline.config.errors import RunError, UserError
+from pipeline.config.schema import MemberSpec, member_specs
+from pipeline.ensemble.submission import check_submission
+from pipeline.kaggle.calls import OutputFile, download_outputs
+from pipeline.kaggle.ids import competition_ids
+from pipeline.kaggle.push import Push
+from pipeline.kaggle.run_command import run_command
+from pipeline.kaggle.watch import log_lines
+from pipeline.records.atomic import file_sha256
+from pipeline.records.members import MANIFEST, invalid_reason
+from pipeline.records.outcome import read_outcome
+from pipeline.records.run_folder import RunFolder
+
+
+def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, download: Path) -> str:
+    """Bring the finished members of a kernel that did not end well into the run's folder here.
+
+    Args:
+        files: What the kernel wrote.
+        log: What it printed; its first line says which push it was.
+        pushed: The push that it must be of.
+        folder: The run's folder here, which has the run's config.
+        download: An empty folder for what has not been checked yet.
+
+    Returns:
+        What was fetched, and how to train the rest, for people.
+
+    Raises:
+        RunError: it is another push's kernel, or it finished no member.
+    """
+    if pushed.mark not in "".join(log_lines(log)):
+        raise RunError(f"its log does not say that it ran the push {pushed.run_id}. See {pushed.url}")
+    config = folder.read_config()
+    specs = member_specs(config)
+    root, content = _run_files(files)
+    there = RunFolder(download / root)
+    _download(content, [there.data.name, there.submission.name, there.outcome.name], there.path)
+    if not there.data.exists():
+        raise RunError("it had not finished a member.")
+    data_digest = there.read_data_digest()
+    taken = [spec for spec in specs if _take_member(spec, content, there, folder, data_digest)]
+    if not taken:
+        raise RunError("it had not finished a member.")
+    there.data.replace(folder.data)
+    told = f"{len(taken)} of {len(specs)} members were finished; they are in {folder.path}."
+    if _take_submission(there, folder):
+        told += f" So is a submission of what was finished: {folder.submission}."
+    return f"{told} To train the rest here: {run_command(config, folder.path)}"
+
+
+def _run_files(files: list[OutputFile]) -> tuple[str, dict[str, OutputFile]]:
+    """The run's folder in a kernel's output, and the files in it by their names in that folder."""
+    roots = [PurePosixPath(file.name).parent for file in files if PurePosixPath(file.name).name == "config.json"]
+    if not roots:
+        raise RunError("it had not begun the run.")
+    root = min(roots, key=lambda path: len(path.parts))
+    inside = [file for file in files if PurePosixPath(file.name).is_relative_to(root)]
+    return str(root), {PurePosixPath(file.name).relative_to(root).as_posix(): file for file in inside}
+
+
+def _download(content: dict[str, OutputFile], names: list[str], target: Path) -> None:
+    wanted = [OutputFile(name, content[name].url) for name in names if name in content]
+    if wanted:
+        download_outputs(wanted, target)
+
+
+def _take_member(
+    spec: MemberSpec, content: dict[str, OutputFile], there: RunFolder, folder: RunFolder, data_digest: str
+) -> bool:
+    """Fetch a member and move it to the run's folder here, if it is finished and whole; whether it is here then."""
+    if invalid_reason(folder.member(spec), spec, data_digest) is None:
+        return True
+    place = f"members/{spec.id}"
+    _download(content, [f"{place}/{MANIFEST}"], there.path)
+    member = there.member(spec)
+    try:
+        names = list(json.loads((member / MANIFEST).read_bytes())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+    _download(content, [f"{place}/{name}" for name in names], there.path)
+    if invalid_reason(member, spec, data_digest):
+        return False
+    folder.members.mkdir(exist_ok=True)
+    shutil.rmtree(folder.member(spec), ignore_errors=True)
+    member.replace(folder.member(spec))
+    return True
+
+
+def _take_submission(there: RunFolder, folder: RunFolder) -> bool:
+    """Move a provisional submission to the run's folder here, if it is whole."""
+    try:
+        check_submission(there.submission, competition_ids())
+        outcome = read_outcome(there)
+    except UserError:
+        return False
+    if outcome and outcome.submission_sha256 == file_sha256(there.submission):
+        there.outcome.replace(folder.outcome)
+    there.submission.replace(folder.submission)
+    return True

@@ -1,0 +1,89 @@
+"""Find a submission at Kaggle again, and wait for its score."""
+
+import math
+import time
+from dataclasses import replace
+from typing import Any
+
+from pipeline.config.errors import RunError, UserError
+from pipeline.kaggle.calls import rank, submissions
+from pipeline.kaggle.client import Kaggle
+from pipeline.kaggle.refusals import BusyError, NoAnswerError
+from pipeline.kaggle.submission_log import Entry, record
+
+FIRST_PAUSE, LONGEST_PAUSE, PATIENCE = 1.0, 30.0, 1800.0  # seconds
+ALL_PAGES = 50  # of 100 submissions: years of five a day
+
+
+def find_submission(kaggle: Kaggle, entry: Entry) -> Any:
+    """The submission at Kaggle that carries the entry's mark; None if there is none."""
+    return next((s for s in submissions(kaggle, ALL_PAGES) if entry.is_described_by(s.description)), None)
+
+
+def wait_for_score(kaggle: Kaggle, entry: Entry, command: str) -> Entry:
+    """Wait until a submission is scored; record and print the outcome.
+
+    Args:
+        kaggle: The account.
+        entry: The submission, which has been sent.
+        command: What to give to go on waiting, when something ends the waiting.
+
+    Raises:
+        RunError: Kaggle could not score it, or has not for long.
+        KeyboardInterrupt: as always.
+    """
+    goes_on = f"{entry.source} is sent. To see its score, which costs nothing: {command}"
+    pause, end = FIRST_PAUSE, time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < end:
+            if found := _look(kaggle, entry):
+                outcome = _outcome(entry, found)
+                if outcome.status != entry.status:
+                    return _told(kaggle, record(outcome), str(found.public_score))
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+    except KeyboardInterrupt:
+        print(f"\n{goes_on}", flush=True)
+        raise
+    except UserError as error:
+        raise UserError(f"{error} {goes_on}") from None
+    raise RunError(f"no score after {PATIENCE / 60:.0f} minutes. {goes_on}")
+
+
+def _look(kaggle: Kaggle, entry: Entry) -> Any:
+    """As `find_submission`; None also if Kaggle gives no answer, for it is asked again."""
+    try:
+        return find_submission(kaggle, entry)
+    except (NoAnswerError, BusyError) as error:
+        print(error, flush=True)
+        return None
+
+
+def _outcome(entry: Entry, found: Any) -> Entry:
+    """The entry with the score or the error that Kaggle gives it; as it was if there is neither yet."""
+    if found.status.name == "ERROR":
+        return replace(entry, status="error", error=found.error_description or "no reason given")
+    try:
+        score = float(found.public_score or math.nan)
+    except ValueError:
+        score = math.nan
+    if found.status.name == "COMPLETE" and math.isfinite(score):
+        return replace(entry, status="complete", score=score)
+    return entry
+
+
+def _told(kaggle: Kaggle, entry: Entry, score: str) -> Entry:
+    """Print the outcome of a submission, or raise it if it is an error."""
+    if entry.status == "error":
+        raise RunError(f"Kaggle could not score {entry.source}: {entry.error}")
+    print(f"score: {score}; {_rank(kaggle)}", flush=True)
+    return entry
+
+
+def _rank(kaggle: Kaggle) -> str:
+    """The account's rank in words; the score counts without it, so a failure is told and not raised."""
+    try:
+        place, teams = rank(kaggle)
+    except (UserError, RunError) as error:
+        return f"the rank is not known ({error})"
+    return f"your best is at rank {place:,} of {teams:,}" if place else "the leaderboard does not tell your rank"
