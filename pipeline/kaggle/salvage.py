@@ -2,15 +2,16 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from pipeline.config.command import run_command
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import MemberSpec, member_specs
 from pipeline.ensemble.submission import check_submission
 from pipeline.kaggle.calls import OutputFile, download_outputs
 from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.push import Push
-from pipeline.kaggle.run_command import run_command
 from pipeline.kaggle.watch import log_lines
 from pipeline.records.atomic import file_sha256
 from pipeline.records.members import MANIFEST, invalid_reason
@@ -51,7 +52,7 @@ def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, 
     told = f"{len(taken)} of {len(specs)} members were finished; they are in {folder.path}."
     if _take_submission(there, folder):
         told += f" So is a submission of what was finished: {folder.submission}."
-    return f"{told} To train the rest here: {run_command(config, folder.path)}"
+    return f"{told} To train the rest here: {run_command(replace(config, out=str(folder.path)))}"
 
 
 def _run_files(files: list[OutputFile]) -> tuple[str, dict[str, OutputFile]]:

@@ -149,7 +149,7 @@ class RunFolder:
         theirs = self.read_config()
         if recipe(theirs) == recipe(config):
             return
-        now, there = dict(flat(asdict(config))), dict(flat(asdict(theirs)))
+        now, there = dict(_flat(asdict(config))), dict(_flat(asdict(theirs)))
         differences = [
             f"  - {key}: {there[key]!r} there, {now[key]!r} now"
             for key in now
@@ -215,10 +215,10 @@ class RunFolder:
             temporary.write_text(to_json(config))
 
 
-def flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Keys and values of nested dicts, keys joined by dots."""
     for key, value in content.items():
         if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
+            yield from _flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value

@@ -13,6 +13,7 @@ from factories import constants
 
 from pipeline.arguments import parse_run
 from pipeline.cli import main
+from pipeline.config.command import run_command
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import TrainConfig
@@ -21,7 +22,6 @@ from pipeline.kaggle import watch
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA, PLACEHOLDER
 from pipeline.kaggle.push import find_push
-from pipeline.kaggle.run_command import run_command
 from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
 
@@ -262,7 +262,7 @@ def test_the_command_that_is_told_carries_out_the_same_config(change):
         config = replace(
             config, train=replace(config.train, epochs=7, fresh_statistics=not config.train.fresh_statistics)
         )
-        words = shlex.split(run_command(config, Path("runs/some where")))
+        words = shlex.split(run_command(replace(config, out="runs/some where")))
         assert words[:4] == ["python", "-m", "pipeline", "run"]
         assert parse_run(words[4:]) == replace(config, out="runs/some where")
-    assert run_command(preset("study"), Path("x")) == "python -m pipeline run study --out x"
+    assert run_command(replace(preset("study"), out="x")) == "python -m pipeline run study --out x"
