@@ -51,6 +51,8 @@ def next_steps(
             steps.append(Step(f"Let the votes count by {selection.method} weights (nothing is trained)", commands))
     if folder:
         steps.append(_submit(configs[0], folder))
+    elif not half_finished:
+        steps.append(Step("Train a submission with the strongest recipe", [f"{COMMAND} run leaderboard"]))
     return steps
 
 
