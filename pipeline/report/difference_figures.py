@@ -107,7 +107,10 @@ def _draw_epochs(axes: Axes, result: Paired) -> None:
         low, high = np.array([span.interval for span in result.by_epoch]).T
         axes.errorbar(epochs, means, (np.array(means) - low, high - means), color=INK, alpha=0.6, lw=1, ls="none")
     if late := result.late:
-        axes.plot([late.first_epoch - 0.3, late.last_epoch + 0.3], [late.difference] * 2, color=INK, lw=3)
+        ends = [late.first_epoch - 0.3, late.last_epoch + 0.3]
+        axes.plot(ends, [late.difference] * 2, color=INK, lw=3)
+        if late.interval:
+            axes.fill_between(ends, *late.interval, color=INK, alpha=0.25, lw=0)
     reach = _late_reach(result.by_epoch)
     axes.set(ylim=(-reach, reach), xlim=(0.4, len(epochs) + 0.6), ylabel="points")
     axes.set_title(f"↑ {result.first} better, ↓ {result.second} better", loc="left")
@@ -127,9 +130,9 @@ def _epochs_caption(shown: Sequence[Paired]) -> str:
     text += f". In the grey band, differences are below {MARGIN} points."
     if any(result.late for result in shown):
         text += (
-            " The thick line is the mean over the last third of the epochs. The weights of a single epoch are a "
-            "snapshot: where the last epoch is unlike those before it, trust the thick line. The first epochs may lie "
-            "outside the picture."
+            " The thick line is the mean over the last third of the epochs, the shade around it its interval. The weights of a "
+            "single epoch are a snapshot: where the last epoch is unlike those before it, trust the thick line. The "
+            "first epochs may lie outside the picture."
         )
     return text
 

@@ -50,6 +50,8 @@ def next_steps(
             steps.append(Step(f"Let the votes count by {selection.method} weights (nothing is trained)", commands))
     if folder:
         steps.append(_submit(configs[0], folder))
+    elif not half_finished:
+        steps.append(Step("Train a submission with the strongest recipe", [f"{COMMAND} run leaderboard"]))
     return steps
 
 
@@ -62,10 +64,11 @@ def _pairs_wanted(comparison: Comparison) -> int:
 
 
 def _wanted(result: Paired) -> int:
-    """The pairs that a verdict takes, and an 80% chance to show the largest of the differences looked for."""
-    needed = result.powers[-1].pairs_needed if result.powers else None
-    wanted = max(result.fewest_pairs, needed or 0)
-    return wanted if wanted > len(result.points) else 0
+    """The pairs that a verdict takes at all; after that, those that find the largest difference looked for (80% power)."""
+    if result.verdict is Verdict.TOO_FEW_PAIRS:
+        return result.fewest_pairs  # so few pairs tell little about how many it takes
+    needed = result.powers[-1].pairs_needed or 0
+    return needed if needed > len(result.points) else 0
 
 
 def _submit(config: RunConfig, folder: RunFolder) -> Step:

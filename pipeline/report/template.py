@@ -72,7 +72,10 @@ TEMPLATE = """\
 <section id="difference"><h2>Is there a difference?</h2>
 {{ draw(difference) }}
 {% for result in comparisons %}
-<p><b>{{ headline(result)[:1] | upper }}{{ headline(result)[1:] }}.</b> {{ details(result) }}</p>
+<details{{ " open" if comparisons | length == 1 }}>
+<summary>{{ headline(result)[:1] | upper }}{{ headline(result)[1:] }}</summary>
+<p>{{ details(result) }}</p>
+</details>
 {% endfor %}
 {{ lines(fairness) }}
 </section>

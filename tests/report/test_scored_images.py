@@ -66,8 +66,22 @@ def test_calibration_by_hand():
 
     truth = np.array([0, 1, 2, 3, 4])
     probabilities = np.array([sure(0, 0.95), sure(1, 0.91), sure(9, 0.95), sure(3, 0.55), sure(4, 1.0)])
-    found, error = calibration(truth, probabilities)
-    assert [n for _, _, n in found] == [1, 4]
-    assert found[0][:2] == pytest.approx((0.55, 1.0))
-    assert found[1][:2] == pytest.approx((0.9525, 0.75))
+    found, error = calibration(truth, probabilities, fewest=1)
+    assert [b.images for b in found] == [1, 4]
+    assert (found[0].confidence, found[0].accuracy) == pytest.approx((0.55, 1.0))
+    assert (found[1].confidence, found[1].accuracy) == pytest.approx((0.9525, 0.75))
     assert error == pytest.approx((0.45 * 1 + 0.2025 * 4) / 5)
+    assert (found[1].low, found[1].high) == pytest.approx((0.3006, 0.9544), abs=1e-4)  # Wilson, 3 of 4
+
+
+def test_bins_of_few_images_are_joined_and_the_error_stays():
+    confidence = np.repeat([0.35, 0.45, 0.55, 0.95, 1.0], [1, 3, 2, 1, 1])
+    probabilities = np.zeros((8, 10))
+    probabilities[:, 0] = confidence
+    probabilities[:, 1] = (1 - confidence) / 2.5
+    truth = np.array([1, 0, 0, 1, 0, 0, 0, 0])
+    bins, error = calibration(truth, probabilities, fewest=3)
+    assert [(b.images, round(b.accuracy, 4)) for b in bins] == [(4, 0.5), (4, 1.0)]
+    assert error == pytest.approx((0.35 + abs(3 * 0.45 - 2) + 2 * 0.45 + 0.05) / 8)
+    (everything,) = calibration(truth, probabilities, fewest=20)[0]
+    assert everything.images == 8

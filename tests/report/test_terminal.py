@@ -1,42 +1,68 @@
+"""What a run prints in the end: what matters most first, what to do last."""
+
 import io
-import math
+from dataclasses import replace
+from html import unescape
 
+import numpy as np
 from rich.console import Console
+from studies import study, with_held_back
 
-from pipeline.report.progress_view import ProgressView
-from pipeline.training.messages import Progress
+from pipeline.records.run_folder import RunFolder
+from pipeline.report.answer import answer
+from pipeline.report.page import render_report
+from pipeline.report.sentences import comparison_lines
+from pipeline.report.table import comparison_rows
+from pipeline.report.terminal import comparison_table, show_next, show_outcome, show_score
 
-STEP = Progress(epoch=1, step=2, steps=4, loss=0.5, accuracy=0.75)
-RECORD = {"epoch": 1, "seconds": 2.5, "validation_accuracy": 0.9}
-EPOCH = Progress(epoch=1, step=4, steps=4, loss=0.4, accuracy=0.8, record=RECORD)
 
-
-def shown(spec, terminal, *reports):
+def printed(show, *arguments):
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=terminal, width=150)
-    with ProgressView(console) as view:
-        view.begin(3, 8)
-        for report in reports:
-            view.watch(spec, report)
-        view.warn("look [here]")
+    show(Console(file=stream, width=400), *arguments)
     return stream.getvalue()
 
 
-def test_a_log_gets_plain_lines_once_per_epoch(spec):
-    assert shown(spec, False, STEP, STEP, EPOCH).splitlines() == [
-        "3 of 8 members are finished already",
-        "[4/8] swish-s0-f0: ghouzam, 3 epochs",
-        "  swish-s0-f0 epoch 1/3 loss 0.4000 accuracy 0.8000 validation 0.9000 2.5 s/epoch",
-        "WARNING: look [here]",
+def test_failures_then_the_answer_then_the_table_then_the_places(digits, tiny, tmp_path):
+    (config,), digits, _, comparison = study(digits, replace(tiny, seeds=2), failed=["swish-s1-f0"])
+    text = printed(show_outcome, config, RunFolder(tmp_path), digits, comparison, 12.3)
+    lines = text.splitlines()
+    assert lines[0] == "WARNING: swish-s1-f0 is left out: <worker> died"
+    assert lines[1] == f"{answer(comparison, 30).headline}."
+    assert "┃ who" in text
+    assert all(cell in text for row in comparison_rows(comparison) for cell in row)
+    assert all(line in lines for line in comparison_lines(comparison))
+    assert lines[-3:] == [
+        f"submission: {tmp_path}/submission.csv, 3 members with equal votes",
+        f"report: {tmp_path}/report.html",
+        "done in 12 s",
     ]
 
 
-def test_a_terminal_gets_a_bar_with_loss_accuracy_and_seconds(spec):
-    text = shown(spec, True, STEP, EPOCH)
-    for part in ("[4/8] swish-s0-f0", "━", "loss 0.4000", "accuracy 0.8000", "2.5 s/epoch"):
-        assert part in text
+def test_next_commands_stand_on_lines_of_their_own(digits, tiny, tmp_path):
+    configs, _, _, comparison = study(digits, tiny)
+    lines = printed(show_next, configs, comparison, RunFolder(tmp_path)).splitlines()
+    assert lines[0].startswith("next: To decide, train at least 6 pairs")
+    assert lines[1].startswith("  python -m pipeline run ")
+    assert " --seeds 6 " in lines[1]
+    assert lines[-1] == f"  python -m pipeline submit {tmp_path}"
 
 
-def test_a_members_warning_is_not_overlooked(spec):
-    warning = Progress(1, 0, 4, math.nan, math.nan, warning="checkpoint x is damaged")
-    assert "WARNING: swish-s0-f0: checkpoint x is damaged" in shown(spec, False, warning)
+def test_terminal_and_page_say_the_same(digits, tiny):
+    found = study(digits, replace(tiny, seeds=2))
+    told = answer(found[3], 30)
+    html = unescape(render_report(*found))
+    assert all(line in html for line in (told.headline, *told.remarks, *comparison_lines(found[3])[1:]))
+
+
+def test_the_score_is_told_where_it_is_known(digits):
+    known = with_held_back(digits)
+    labels = known.held_back_labels.astype(np.int64)
+    labels[:3] = (labels[:3] + 1) % 10
+    assert printed(show_score, labels, known) == "this submission would score 0.90000 on the held-back labels\n"
+    assert printed(show_score, labels, digits) == ""
+
+
+def test_columns_that_hold_nothing_are_left_out(digits, tiny):
+    comparison = study(digits, replace(tiny, folds=0, folds_used=0))[3]
+    heads = [column.header for column in comparison_table(comparison).columns]
+    assert heads == ["who", "n", "s/epoch", "ratio to relu"]

@@ -1,0 +1,100 @@
+"""The figures of the difference, by their CSV, by what they draw, and by what their captions claim."""
+
+import numpy as np
+import pytest
+from factories import pair, rows
+
+from pipeline.evidence.verdict import compare_pairs
+from pipeline.report.difference_figures import epoch_differences, paired_differences
+from pipeline.report.plots import INK, arm_styles
+
+STYLES = arm_styles(["relu", "swish", "elu"])
+PAIRS = [
+    pair(1, images=4, by_epoch=[1.0, 2.0, 3.0, -1.0, -2.0, -3.0]),
+    pair(0, 1, images=4, fold=1, seed=1, by_epoch=[3.0, 0.0, 1.0, -3.0, -4.0, -5.0]),
+    pair(1, images=4, fold=2, seed=2, by_epoch=[2.0, 1.0, 2.0, -2.0, -3.0, -4.0]),
+]
+
+
+def result(*pairs):
+    return compare_pairs({("swish", "relu"): pairs})
+
+
+def dots(plot):
+    return {
+        (float(line.get_xdata()[0]), float(line.get_ydata()[0])): line.get_color()
+        for line in plot.figure.axes[0].lines
+        if line.get_markersize() == 6 and line.get_linestyle() == "None"
+    }
+
+
+def test_each_pair_is_a_dot_of_the_better_arms_colour_and_ties_are_stacked():
+    plot = paired_differences(result(*PAIRS, pair(images=4, fold=3)), STYLES)
+    assert dots(plot) == {
+        (0.0, 0.5): INK,
+        (25.0, 0.5): STYLES["swish"].color,
+        (25.0, 1.5): STYLES["swish"].color,
+        (-25.0, 0.5): STYLES["relu"].color,
+    }
+    assert [(row["seed"], row["fold"], row["points"], row["net_images"]) for row in rows(plot)] == [
+        ("0", "0", "25", "1"), ("1", "1", "-25", "-1"), ("2", "2", "25", "1"), ("0", "3", "0", "0"),
+    ]  # fmt: skip
+
+
+def test_the_reading_direction_is_written_on_both_sides():
+    (axes,) = paired_differences(result(*PAIRS), STYLES).figure.axes
+    assert (axes.get_title("left"), axes.get_title("right")) == ("← relu better", "swish better →")
+    low, high = axes.get_xlim()
+    assert low == -high
+    long = compare_pairs({("swish (another run)", "relu (one run)"): PAIRS})
+    (axes,) = paired_differences(long, arm_styles(["relu (one run)", "swish (another run)"])).figure.axes
+    assert (axes.get_title("left"), axes.get_title("right")) == (
+        "← relu (one run) better\n", "\nswish (another run) better →",
+    )  # fmt: skip
+
+
+def test_one_pair_has_no_bar_and_the_caption_claims_none():
+    several, single = (paired_differences(result(*PAIRS[:n]), STYLES) for n in (3, 1))
+    assert "the bar is its 95% interval" in several.caption
+    assert "no bar: one pair" in single.caption
+    assert "interval" not in single.alt
+    assert sum(len(line.get_xdata()) == 2 and line.get_linewidth() == 3 for line in single.figure.axes[0].lines) == 0
+
+
+def test_differences_by_epoch_and_their_late_mean():
+    plot = epoch_differences(result(*PAIRS))
+    table = rows(plot)
+    assert [float(row["points"]) for row in table] == [2, 1, 2, -2, -3, -4]
+    half = 4.302653 / np.sqrt(3)  # Student's t with 2 degrees of freedom; the standard deviation is 1
+    assert [float(table[0][side]) for side in ("low", "high")] == pytest.approx([2 - half, 2 + half], rel=1e-5)
+    assert (table[5]["first_ahead"], table[5]["second_ahead"]) == ("0", "3")
+    (axes,) = plot.figure.axes
+    assert axes.get_title("left") == "↑ swish better, ↓ relu better"
+    (thick,) = [line for line in axes.lines if line.get_linewidth() == 3]
+    assert list(thick.get_ydata()) == [-3.5, -3.5]
+    assert "with its 95% interval over pairs" in plot.caption
+    assert "thick line" in plot.caption
+    assert "-4.000 points after epoch 6" in plot.alt
+
+
+def test_early_epochs_do_not_squeeze_the_late_ones():
+    early = [pair(1, images=4, seed=i, by_epoch=[50.0, 0.1, 0.1]) for i in range(2)]
+    (axes,) = epoch_differences(result(*early)).figure.axes
+    assert axes.get_ylim()[1] < 1
+
+
+def test_one_epoch_of_one_pair_claims_neither_interval_nor_course():
+    plot = epoch_differences(result(pair(1, images=4, by_epoch=[0.5])))
+    assert [(row["points"], row["low"]) for row in rows(plot)] == [("0.5", "")]
+    assert "interval" not in plot.caption
+    assert "thick line" not in plot.caption
+    assert epoch_differences(result(pair(1, images=4))) is None
+
+
+def test_each_two_arms_have_a_panel():
+    three = compare_pairs({("swish", "relu"): PAIRS, ("elu", "relu"): PAIRS[:2], ("elu", "swish"): PAIRS[1:]})
+    assert len(paired_differences(three, STYLES).figure.axes) == 3
+    assert [axes.get_title("right") for axes in paired_differences(three, STYLES).figure.axes][1:] == [
+        "elu better →", "elu better →",
+    ]  # fmt: skip
+    assert len(epoch_differences(three).figure.axes) == 3

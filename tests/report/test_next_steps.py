@@ -1,0 +1,86 @@
+"""What to do next, as commands that the command line takes."""
+
+import shlex
+from dataclasses import replace
+
+import pytest
+from factories import compared, pair
+from studies import compared_arms
+
+from pipeline.arguments import parse_run
+from pipeline.config.presets import PRESETS, preset
+from pipeline.config.schema import AugmentConfig
+from pipeline.evidence.power import Power
+from pipeline.evidence.selections import Selection
+from pipeline.evidence.verdict import Verdict
+from pipeline.records.run_folder import RunFolder
+from pipeline.report.next_steps import next_steps, run_command
+
+BALANCED = [pair(5, 6, fold=i % 2, seed=i) for i in range(6)]
+
+
+COMPETE = ("Train a submission with the strongest recipe", ["python -m pipeline run leaderboard"])
+
+
+def steps(config, comparison, folder=None, half_finished=False):
+    """All but the last, where that is the one that always applies."""
+    found = [(step.why, step.commands) for step in next_steps([config], comparison, folder, half_finished)]
+    assert (found[-1] == COMPETE) == (folder is None and not half_finished)
+    return [step for step in found if step != COMPETE]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_command_of_a_config_gives_that_config(name):
+    plain = preset(name)
+    assert run_command(plain) == f"python -m pipeline run {name}"
+    train = replace(plain.train, fresh_statistics=not plain.train.fresh_statistics, epochs=7)
+    changed = replace(plain, seeds=9, out="runs/my run", arms=("elu", "swish"), augment=AugmentConfig(5), train=train)
+    for config in (plain, changed):
+        words = shlex.split(run_command(config))
+        assert words[:4] == ["python", "-m", "pipeline", "run"]
+        assert parse_run(words[4:]) == config
+
+
+def test_too_few_pairs_ask_for_as_many_as_it_takes(tiny):
+    few = compared_arms(["relu", "swish"], compared(pair(9), pair(9, fold=1)))
+    config = replace(preset("original"), seeds=1, folds_used=2)
+    ((why, commands),) = steps(config, few)
+    assert "at least 6 pairs" in why
+    assert commands == ["python -m pipeline run original --seeds 3 --folds-used 2"]
+    assert steps(replace(config, seeds=3), few) == []  # it asks for them already
+
+
+def test_pairs_beyond_reach_are_not_asked_for(tiny):
+    result = replace(compared(*BALANCED), verdict=Verdict.NOT_SHOWN)
+    for needed, expected in ((12, 1), (6, 0), (101, 0), (None, 0)):
+        found = replace(result, powers=[Power(0.03, 0.1, None), Power(0.05, 0.4, needed)])
+        assert len(steps(tiny, compared_arms(["relu", "swish"], found))) == expected
+
+
+def test_what_is_missing_comes_first(tmp_path):
+    config = preset("original")
+    (tmp_path / "submission.csv").touch()
+    few = compared_arms(["relu", "swish"], compared(pair(9)))
+    finish = ("Train the missing networks (finished ones are kept)", ["python -m pipeline run original"])
+    submit = ("Submit the predictions", [f"python -m pipeline submit {tmp_path}"])
+    assert steps(config, replace(few, failed={"elu-s0-f0": "died"}), RunFolder(tmp_path)) == [finish, submit]
+    assert steps(config, few, half_finished=True) == [finish]
+
+
+def test_weights_that_pay_are_recommended_once():
+    config = replace(preset("original"), seeds=3)
+    pays = Selection("greedy", {"relu, seed 0": 1.0}, 0.05, (0.01, 0.09), 1500, 0)
+    comparison = replace(compared_arms(["relu"]), selections=[pays, replace(pays, method="fitted", interval=(-1, 1))])
+    ((why, commands),) = steps(config, comparison)
+    assert "greedy" in why
+    assert commands == ["python -m pipeline run original --seeds 3 --vote greedy"]
+    assert steps(replace(config, vote="greedy"), comparison) == []
+
+
+def test_submitting_depends_on_where_one_is(tmp_path, monkeypatch):
+    alone = compared_arms(["relu"])
+    ((_, commands),) = steps(preset("sample"), alone, RunFolder(tmp_path))
+    assert commands == ["python -m pipeline download", "python -m pipeline run leaderboard"]
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
+    ((_, commands),) = steps(preset("original"), alone, RunFolder(tmp_path))
+    assert commands == ["python -m pipeline fetch", "python -m pipeline submit"]

@@ -1,0 +1,72 @@
+"""The figures of the training, by their CSV, by what they draw, and by what their captions claim."""
+
+import pytest
+from factories import make_member, rows
+
+from pipeline.report.plots import arm_styles
+from pipeline.report.training_figures import epoch_times, learning_curves
+
+STYLES = arm_styles(["relu", "swish"])
+
+
+def member(spec, arm, seed, epochs=3, accuracy=0.5):
+    history = [
+        {"epoch": e, "loss": seed + 1 / e, "validation_accuracy": accuracy, "seconds": 10.0 + e}
+        for e in range(1, epochs + 1)
+    ]
+    return make_member(spec, arm, seed, history=history)
+
+
+def everyone(spec, **more):
+    return [member(spec, arm, seed, **more) for seed in (0, 1) for arm in ("relu", "swish")]
+
+
+def test_curves_by_member_and_epoch(spec):
+    plot = learning_curves(everyone(spec), STYLES)
+    table = rows(plot)
+    assert len(table) == 12
+    assert table[0] == {"arm": "relu", "seed": "0", "fold": "0", "epoch": "1", "loss": "1",
+                        "validation_accuracy": "0.5"}  # fmt: skip
+    loss, errors = plot.figure.axes
+    assert list(loss.lines[0].get_ydata()) == pytest.approx([1.5, 1.0, 5 / 6])
+    assert list(errors.lines[1].get_ydata()) == [50, 50, 50]
+    assert [(line.get_color(), line.get_linestyle()) for line in loss.lines] == [
+        (STYLES["relu"].color, "-"), (STYLES["swish"].color, "--"),
+    ]  # fmt: skip
+    assert len(loss.collections) == 2  # a band for each arm
+
+
+def test_a_caption_claims_only_what_is_drawn(spec):
+    assert "Where bands overlap" in learning_curves(everyone(spec), STYLES).caption
+    assert "bands" not in learning_curves(everyone(spec)[::2], STYLES).caption  # one arm
+    single = learning_curves(everyone(spec)[:2], STYLES)
+    assert "Each line is a single network." in single.caption
+    assert not single.figure.axes[0].collections
+    assert "no course of learning" not in single.caption
+    once = learning_curves(everyone(spec, epochs=1), STYLES)
+    assert "no course of learning" in once.caption
+    assert once.figure.axes[0].lines[0].get_marker() == "o"
+
+
+def test_scales_fit_what_is_on_them(spec):
+    scales = [axes.get_yscale() for axes in learning_curves(everyone(spec), STYLES).figure.axes]
+    assert scales == ["log", "log"]
+    perfect = learning_curves(everyone(spec, accuracy=1.0), STYLES)
+    assert [axes.get_yscale() for axes in perfect.figure.axes] == ["log", "linear"]
+
+
+def test_without_validation_there_is_the_loss_alone(spec):
+    plot = learning_curves([make_member(spec, "relu", history=[{"epoch": 1, "loss": 1.0, "seconds": 1.0}])], STYLES)
+    assert len(plot.figure.axes) == 1
+    assert "validation" not in plot.alt
+    assert list(rows(plot)[0]) == ["arm", "seed", "fold", "epoch", "loss"]
+
+
+def test_times_leave_the_first_epoch_out_where_there_are_others(spec):
+    plot = epoch_times(everyone(spec), STYLES)
+    assert [float(row["seconds"]) for row in rows(plot)] == [12.0, 13.0] * 4
+    assert "relu 12.50, swish 12.50" in plot.alt
+    assert "left out" in plot.caption
+    once = epoch_times(everyone(spec, epochs=1), STYLES)
+    assert [float(row["seconds"]) for row in rows(once)] == [11.0] * 4
+    assert "left out" not in once.caption

@@ -1,0 +1,84 @@
+"""Studies without training: members that guess, with all that a report is made of."""
+
+from dataclasses import replace
+
+import numpy as np
+from factories import make_member
+
+from pipeline.config.schema import member_specs
+from pipeline.data.folds import split_rows
+from pipeline.evidence.comparison import Arm, Comparison, Ensemble, compare
+from pipeline.evidence.fairness import Fairness
+from pipeline.network.curves import ActivationCurve
+from pipeline.records.scores import Score
+
+X = np.linspace(-5, 5, 21)
+LAYERS = 4
+
+
+def study(digits, config, failed=()):
+    """Configs, digits, members and comparison of a config's members; those of the ids in `failed` are missing."""
+    specs = member_specs(config)
+    members = [_guess(spec, digits, number) for number, spec in enumerate(specs) if spec.id not in failed]
+    return [config], digits, members, compare(members, digits, {id: "<worker> died" for id in failed})
+
+
+def compared_arms(arms, *paired, fairness=None, score=None):
+    """A comparison of arms that holds these results of pairs, and nothing else."""
+    return Comparison(
+        arms=[Arm(arm, 2, [], [], 1.0, None) for arm in arms],
+        ensembles=[Ensemble("all", 2 * len(arms), None, score, None)],
+        tests=[],
+        paired=list(paired),
+        fairness=fairness or Fairness([], []),
+        same_size=[],
+        selections=[],
+        failed={},
+    )
+
+
+SCORE = Score(100, 3)
+
+
+def _guess(spec, digits, number):
+    generator = np.random.default_rng(number)
+    _, rows = split_rows(spec, digits)
+    epochs = [
+        {"epoch": e, "loss": 0.1 + 1 / e, "learning_rate": 1e-3, "seconds": 2 + generator.random()}
+        for e in range(1, spec.train.epochs + 1)
+    ]
+    if spec.fold is not None:
+        epochs = [{**e, "validation_accuracy": 0.9 - 0.3 / e["epoch"] + 0.01 * generator.random()} for e in epochs]
+    return make_member(
+        spec,
+        spec.activation,
+        spec.seed,
+        spec.fold,
+        rows=rows,
+        validation=_probabilities(generator, digits.labels[rows]),
+        test=_probabilities(generator, np.resize(digits.labels, len(digits.image_ids))),
+        history=epochs,
+        fingerprints=dict.fromkeys(("rows", "draws", "initial_weights", "dropout"), f"{spec.seed} {spec.fold}"),
+        activations=_curves(spec.activation, generator),
+        environment={"device": "<a chip>", "precision": "float32"},
+    )
+
+
+def _probabilities(generator, truth):
+    """Surer of the right digit than of others, but wrong about as often as right."""
+    logits = 2 * generator.normal(size=(len(truth), 10))
+    logits[np.arange(len(truth)), truth] += 1
+    probabilities = np.exp(logits)
+    return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def _curves(activation, generator):
+    if activation != "swish_beta":
+        return [ActivationCurve(LAYERS, None, X.tolist(), np.maximum(X, 0).tolist())]
+    betas = generator.uniform(0.5, 2, LAYERS)
+    return [ActivationCurve(1, float(b), X.tolist(), (2 * X / (1 + np.exp(-b * X))).tolist()) for b in betas]
+
+
+def with_held_back(digits):
+    """The same digits, with labels of the images to predict."""
+    return replace(digits, held_back_labels=np.resize(digits.labels, len(digits.image_ids)))
