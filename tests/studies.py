@@ -20,7 +20,7 @@ def study(digits, config, failed=()):
     """Configs, digits, members and comparison of a config's members; those of the ids in `failed` are missing."""
     specs = member_specs(config)
     members = [_guess(spec, digits, number) for number, spec in enumerate(specs) if spec.id not in failed]
-    return [config], digits, members, compare(members, digits, {id: "<worker> died" for id in failed})
+    return [config], digits, members, compare(members, digits, dict.fromkeys(failed, "<worker> died"))
 
 
 def compared_arms(arms, *paired, fairness=None, score=None):

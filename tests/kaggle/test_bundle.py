@@ -1,7 +1,6 @@
-import ast
-
 """The bundle's rules and text; that it computes what the package computes is tested in test_kernel.py."""
 
+import ast
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path

@@ -10,7 +10,9 @@ STYLES = arm_styles(["relu", "swish_beta"])
 
 
 def relu(spec, seed):
-    return make_member(spec, "relu", seed, activations=[ActivationCurve(5, None, X.tolist(), np.maximum(X, 0).tolist())])
+    return make_member(
+        spec, "relu", seed, activations=[ActivationCurve(5, None, X.tolist(), np.maximum(X, 0).tolist())]
+    )
 
 
 def beta(spec, seed, betas):
@@ -19,7 +21,9 @@ def beta(spec, seed, betas):
 
 
 def test_curves_are_medians_and_bands_where_layers_differ(spec):
-    plot = activation_curves([relu(spec, 0), relu(spec, 1), beta(spec, 0, [0.5, 1.0]), beta(spec, 1, [3.0, 1.0])], STYLES)
+    plot = activation_curves(
+        [relu(spec, 0), relu(spec, 1), beta(spec, 0, [0.5, 1.0]), beta(spec, 1, [3.0, 1.0])], STYLES
+    )
     values, slopes = plot.figure.axes
     assert list(values.lines[0].get_ydata()) == np.maximum(X, 0).tolist()
     assert list(values.lines[1].get_ydata()) == X.tolist()  # of 0.5, 1 and 3

@@ -60,9 +60,7 @@ def test_few_images_have_a_decimal_and_one_pair_no_interval(result):
     assert "(+0.3 ± 2.8 images of 28,000)" in headline(narrow)
     single = compared(pair(1, 4))
     found = answer(compared_arms(["relu", "swish"], single), IMAGES)
-    assert found.headline == (
-        "Cannot choose between relu and swish yet: 1 of at least 6 pairs (-42 images of 28,000)"
-    )
+    assert found.headline == ("Cannot choose between relu and swish yet: 1 of at least 6 pairs (-42 images of 28,000)")
     assert found.remarks == []
 
 

@@ -8,13 +8,14 @@ from factories import compared, pair
 from studies import compared_arms
 
 from pipeline.arguments import parse_run
+from pipeline.config.command import run_command
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import AugmentConfig
 from pipeline.evidence.power import Power
 from pipeline.evidence.selections import Selection
 from pipeline.evidence.verdict import Verdict
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.next_steps import next_steps, run_command
+from pipeline.report.next_steps import next_steps
 
 BALANCED = [pair(5, 6, fold=i % 2, seed=i) for i in range(6)]
 

@@ -117,4 +117,3 @@ def test_one_arm_that_trained_on_all_rows_shows_what_there_is(digits, tiny):
     for absent in ("difference", "mistakes", "tests", "votes"):
         assert f'id="{absent}"' not in html
         assert f'href="#{absent}"' not in html
-
