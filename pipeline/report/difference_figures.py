@@ -130,7 +130,7 @@ def _epochs_caption(shown: Sequence[Paired]) -> str:
     text += f". In the grey band, differences are below {MARGIN} points."
     if any(result.late for result in shown):
         text += (
-            " The thick line is the mean over the last third of the epochs, the shade around it its interval. The weights of a "
+            " The thick line is the mean over the last third of the epochs, the shade its interval. The weights of a "
             "single epoch are a snapshot: where the last epoch is unlike those before it, trust the thick line. The "
             "first epochs may lie outside the picture."
         )

@@ -64,7 +64,7 @@ def _pairs_wanted(comparison: Comparison) -> int:
 
 
 def _wanted(result: Paired) -> int:
-    """The pairs that a verdict takes at all; after that, those that find the largest difference looked for (80% power)."""
+    """The pairs that a verdict takes; after that, those that find the largest difference looked for (80% power)."""
     if result.verdict is Verdict.TOO_FEW_PAIRS:
         return result.fewest_pairs  # so few pairs tell little about how many it takes
     needed = result.powers[-1].pairs_needed or 0

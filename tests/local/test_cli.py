@@ -264,5 +264,5 @@ def test_the_command_that_is_told_carries_out_the_same_config(change):
         )
         words = shlex.split(run_command(replace(config, out="runs/some where")))
         assert words[:4] == ["python", "-m", "pipeline", "run"]
-        assert parse_run(words[4:]) == replace(config, out="runs/some where")
+        assert parse_run(words[4:]).config == replace(config, out="runs/some where")
     assert run_command(replace(preset("study"), out="x")) == "python -m pipeline run study --out x"

@@ -39,7 +39,7 @@ def test_the_command_of_a_config_gives_that_config(name):
     for config in (plain, changed):
         words = shlex.split(run_command(config))
         assert words[:4] == ["python", "-m", "pipeline", "run"]
-        assert parse_run(words[4:]) == config
+        assert parse_run(words[4:]).config == config
 
 
 def test_too_few_pairs_ask_for_as_many_as_it_takes(tiny):
