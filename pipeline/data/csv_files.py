@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.config.errors import UserError
 from pipeline.data.archives import GET_THE_DATA, LARGEST_FILE, find_archive, named_damage, open_file
 
-BLOCK = 1 << 23  # characters that are parsed at a time; keeps the memory at 0.25 GB
+BLOCK = 1 << 22  # characters that are parsed at a time; keeps the memory at 0.3 GB
 LONGEST_LINE = 1 << 16  # characters; a row of the competition has at most 3,140
 INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
 QUOTED_INTEGER = re.compile(r'"([+-]?[0-9]+)"')
