@@ -1,5 +1,6 @@
 """Whether a network reads a digit better by looking at it more than once, or enlarged."""
 
+import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,7 @@ def looked_at(model: Path, images: NDArray[np.uint8]) -> dict[str, NDArray[np.fl
     """A saved network's probabilities of the images, by the name of the view; each of shape (n, 10)."""
     import keras
 
+    importlib.import_module("pipeline.network.architectures")  # registers the classes that the file names
     network = keras.saving.load_model(model)
     single = {view: _predicted(network, images, *view) for views in VIEWS.values() for view in views}
     return {name: np.mean([single[view] for view in views], axis=0) for name, views in VIEWS.items()}

@@ -1,6 +1,7 @@
 """What makes a config sound; every breach is told at once, by field."""
 
 import re
+from collections.abc import Callable
 from typing import get_args
 
 from pipeline.config.errors import UserError, suggest
@@ -10,13 +11,17 @@ from pipeline.config.schema import (
     WIDTHS,
     WITHOUT_DROPOUT,
     Architecture,
+    AugmentConfig,
     RunConfig,
+    TrainConfig,
 )
 
 MAX_DROPOUT = 1.9  # the largest rate of a network is 0.5
-MAX_SHIFT = 0.5
+MAX_ZOOM = MAX_SHIFT = 0.5
 MAX_SHEAR = 45
 MAX_ELASTIC = 2
+
+Require = Callable[[bool, str, str, object], None]  # (is it sound, field, rule, what the field holds)
 
 
 def problems(config: RunConfig) -> list[str]:
@@ -27,25 +32,24 @@ def problems(config: RunConfig) -> list[str]:
         if not sound:
             found.append(f"{where} must be {rule}. Received: {received!r}")
 
-    known = OWN_ACTIVATIONS + KERAS_ACTIVATIONS
+    activations, networks = OWN_ACTIVATIONS + KERAS_ACTIVATIONS, get_args(Architecture)
     for arm in config.arms:
-        if arm not in known:
-            found.append(f"arms: unknown activation {arm!r}; {suggest(arm, known)}")
-    require(len(config.arms) > 0, "arms", "at least one activation", config.arms)
-    require(len(set(config.arms)) == len(config.arms), "arms", "free of repetitions", config.arms)
-    require(
-        re.fullmatch(r"\w[\w.-]*", config.name) is not None,
-        "name",
-        "made of letters, digits, '.', '_', '-'",
-        config.name,
-    )
-    networks = get_args(Architecture)
+        if arm not in activations:
+            found.append(f"arms: unknown activation {arm!r}; {suggest(arm, activations)}")
     if config.architecture not in networks:
         found.append(f"architecture: unknown network {config.architecture!r}; {suggest(config.architecture, networks)}")
-    require(config.width in WIDTHS, "width", f"one of {WIDTHS}", config.width)
-    require(0 <= config.dropout <= MAX_DROPOUT, "dropout", f"in [0, {MAX_DROPOUT}]: a factor", config.dropout)
-    if config.architecture in WITHOUT_DROPOUT:
-        require(config.dropout == 1, "dropout", f"1 with {config.architecture}, which has no dropout", config.dropout)
+    _check_members(config, require)
+    _check_network(config, require)
+    _check_augment(config.augment, config.train.epochs, require)
+    _check_train(config.train, config.folds, require)
+    return found
+
+
+def _check_members(config: RunConfig, require: Require) -> None:
+    require(len(config.arms) > 0, "arms", "at least one activation", config.arms)
+    require(len(set(config.arms)) == len(config.arms), "arms", "free of repetitions", config.arms)
+    rule = "made of letters, digits, '.', '_', '-'"
+    require(re.fullmatch(r"\w[\w.-]*", config.name) is not None, "name", rule, config.name)
     require(config.seeds >= 1, "seeds", "at least 1", config.seeds)
     require(config.split_seed >= 0, "split_seed", "0 or more", config.split_seed)
     require(config.folds == 0 or config.folds >= 2, "folds", "0 (no validation) or at least 2", config.folds)
@@ -54,24 +58,35 @@ def problems(config: RunConfig) -> list[str]:
         require(1 <= config.folds_used <= config.folds, "folds_used", rule, config.folds_used)
     else:
         require(config.folds_used == 0, "folds_used", "0 when folds is 0", config.folds_used)
-
     if config.vote != "equal":
         require(config.folds > 0, "vote", "'equal' when folds is 0: weights are fitted on validation rows", config.vote)
         voters = len(config.arms) * config.seeds
         require(voters > 1, "vote", "'equal' with one arm and seed: there is nothing to weigh", config.vote)
 
-    augment, train = config.augment, config.train
+
+def _check_network(config: RunConfig, require: Require) -> None:
+    require(config.width in WIDTHS, "width", f"one of {WIDTHS}", config.width)
+    require(0 <= config.dropout <= MAX_DROPOUT, "dropout", f"in [0, {MAX_DROPOUT}]: a factor", config.dropout)
+    if config.architecture in WITHOUT_DROPOUT:
+        require(config.dropout == 1, "dropout", f"1 with {config.architecture}, which has no dropout", config.dropout)
+
+
+def _check_augment(augment: AugmentConfig, epochs: int, require: Require) -> None:
+    """A digit is about 20 pixels high and wide, in the middle of 28: at the limits some of it is still in the image."""
     require(0 <= augment.rotation <= 180, "augment.rotation", "in [0, 180] degrees", augment.rotation)
-    require(0 <= augment.zoom < 1, "augment.zoom", "in [0, 1)", augment.zoom)
+    rule = f"in [0, {MAX_ZOOM}]: farther, a digit leaves the image or vanishes"
+    require(0 <= augment.zoom <= MAX_ZOOM, "augment.zoom", rule, augment.zoom)
     rule = f"in [0, {MAX_SHIFT}] of the side: farther, most of a digit leaves the image"
     require(0 <= augment.shift <= MAX_SHIFT, "augment.shift", rule, augment.shift)
     rule = f"in [0, {MAX_SHEAR}] degrees: farther, the top and the foot of a digit leave the image"
     require(0 <= augment.shear <= MAX_SHEAR, "augment.shear", rule, augment.shear)
     rule = f"in [0, {MAX_ELASTIC}] pixels: farther, the image can fold over itself"
     require(0 <= augment.elastic <= MAX_ELASTIC, "augment.elastic", rule, augment.elastic)
-    rule = f"between 0 and train.epochs ({train.epochs})"
-    require(0 <= augment.clean_epochs <= train.epochs, "augment.clean_epochs", rule, augment.clean_epochs)
+    rule = f"between 0 and train.epochs ({epochs})"
+    require(0 <= augment.clean_epochs <= epochs, "augment.clean_epochs", rule, augment.clean_epochs)
 
+
+def _check_train(train: TrainConfig, folds: int, require: Require) -> None:
     require(train.epochs >= 1, "train.epochs", "at least 1", train.epochs)
     require(train.batch_size >= 1, "train.batch_size", "at least 1", train.batch_size)
     require(0 < train.learning_rate < float("inf"), "train.learning_rate", "above 0", train.learning_rate)
@@ -85,11 +100,10 @@ def problems(config: RunConfig) -> list[str]:
     require(0 <= train.label_smoothing < 1, "train.label_smoothing", "in [0, 1)", train.label_smoothing)
     require(0 <= train.ema_momentum < 1, "train.ema_momentum", "in [0, 1)", train.ema_momentum)
     if train.schedule == "plateau":
-        require(config.folds > 0, "train.schedule", "'cosine' when folds is 0: plateau watches validation", "plateau")
+        require(folds > 0, "train.schedule", "'cosine' when folds is 0: plateau watches validation", "plateau")
         require(train.warmup == 0, "train.warmup", "0 with schedule 'plateau'", train.warmup)
     if train.optimizer != "adamw":
         require(train.weight_decay == 0, "train.weight_decay", "0 unless optimizer is 'adamw'", train.weight_decay)
-    return found
 
 
 def validate(config: RunConfig) -> None:

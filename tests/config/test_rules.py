@@ -65,7 +65,7 @@ def told(config, field):
         ("folds", [1, -1], [2]),
         ("folds_used", [0, 6], [1, 5]),
         ("augment.rotation", [-0.1, 180.1, NAN], [0, 180]),
-        ("augment.zoom", [-0.01, 1, NAN], [0, 0.99]),
+        ("augment.zoom", [-0.01, 0.51, NAN], [0, 0.5]),
         ("augment.shift", [-0.01, 0.51, NAN], [0, 0.5]),
         ("augment.shear", [-0.1, 45.1, NAN], [0, 45]),
         ("augment.elastic", [-0.1, 2.1, NAN], [0, 2]),

@@ -42,6 +42,17 @@ def test_another_recipe_does_not_and_is_told_what_differs(folder, tiny):
     assert contents(folder) == before
 
 
+def test_the_run_of_an_earlier_version_is_left_as_it_is_and_can_still_be_read(folder, tiny):
+    content = json.loads(folder.config.read_text())
+    del content["augment"]["elastic"]
+    folder.config.write_text(json.dumps(content))
+    before = contents(folder)
+    with pytest.raises(UserError, match=r"(?s)earlier version.*augment.elastic: .* as with 0.0"), folder.opened(tiny):
+        pass
+    assert contents(folder) == before
+    assert folder.read_config(complete=False) == tiny
+
+
 def test_other_data_does_not(folder, tiny, digits):
     before = contents(folder)
     other = replace(digits, test_images=digits.test_images[::-1], source="elsewhere")

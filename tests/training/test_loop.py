@@ -57,7 +57,10 @@ class StoppedError(Exception):
 
 @pytest.mark.parametrize(
     ("architecture", "changes", "stop_after"),
-    [("ghouzam", {}, 2), ("deotte", {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9}, 1)],
+    [
+        ("ghouzam", {}, 2),
+        ("deotte", {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9, "fresh_statistics": True}, 1),
+    ],
 )
 def test_resumed_is_bit_for_bit_uninterrupted(spec, digits, tmp_path, architecture, changes, stop_after, trainers):
     spec = replace(spec, architecture=architecture, train=replace(spec.train, **changes))
