@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from benchmarks.quick import accuracy_of, draw, timed
+from benchmarks.screening import Setting
+from benchmarks.views import told
+from pipeline.config.errors import RunError
+
+
+def test_accuracies_are_of_single_networks_and_of_their_vote():
+    errors = np.zeros((200, 2), bool)
+    errors[:6, 0] = errors[4:8, 1] = True
+    setting = Setting("x", {}, errors, 0.1 * errors, errors.all(axis=1))
+    assert accuracy_of(setting) == {"single": 0.975, "vote": 0.99, "vote's errors": 2, "of": 200}
+
+
+def test_a_command_that_fails_is_shown_with_its_words(tmp_path):
+    with pytest.raises(RunError, match=r"run quick --data nowhere.zip .* failed:\n(?s:.*)nowhere.zip"):
+        timed(["--data", "nowhere.zip", "--out", str(tmp_path)])
+
+
+def test_the_picture_is_drawn(tmp_path):
+    draw(
+        [{"run": "a", "minutes": 4.5, "vote": 0.995}, {"run": "b", "minutes": 30.0, "vote": 0.996}], tmp_path / "a.png"
+    )
+    assert (tmp_path / "a.png").stat().st_size > 3000
+
+
+def test_a_change_has_the_standard_error_of_images_not_of_networks():
+    """Two networks, four images: differences 1, 0.5, 0, 0 by image; by hand their mean 0.375 and sd 0.4787 / 2."""
+    ours = [np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])]
+    theirs = [np.array([0, 0, 0, 0]), np.array([0, 0, 1, 0])]
+    assert told(ours, theirs, 4, 3) == "+1.500 ± 0.957"
