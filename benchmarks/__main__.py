@@ -7,6 +7,7 @@ from typing import Any
 import tyro
 
 from benchmarks.coverage import Coverage
+from benchmarks.epochs import Epochs
 from benchmarks.original import Original
 from benchmarks.plot import Plot
 from benchmarks.pytorch import PyTorch
@@ -28,6 +29,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "screening": Screening,
     "views": Views,
     "coverage": Coverage,
+    "epochs": Epochs,
     "plot": Plot,
 }
 

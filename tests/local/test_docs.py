@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binom, binomtest
 
-from pipeline.evidence.epochs import differences_by_epoch, late_difference
-from pipeline.evidence.sign_flip import fewest_pairs, holm, sign_flip
+from benchmarks.epochs import Epochs, pairs_only
+from pipeline.evidence.sign_flip import fewest_pairs, sign_flip
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/study.md").read_text()
@@ -26,10 +26,10 @@ def metrics(place):
     return pd.read_csv(ROOT / "docs/study" / place / "metrics.csv")
 
 
-def curves(place, first, second):
-    """Per pair, the difference in validation accuracy by epoch, in percentage points."""
-    table = metrics(place).pivot_table(index=["seed", "fold"], columns=["arm", "epoch"], values="validation_accuracy")
-    return list((100 * (table[first] - table[second])).dropna().to_numpy())
+def studied(place):
+    """Each two arms, from the histories."""
+    return {(result.first, result.second): result
+            for result in pairs_only(ROOT / "docs/study" / place / "metrics.csv", IMAGES)}  # fmt: skip
 
 
 def row(place, first, second, epochs, span, pairs, p_values=("", "")):
@@ -44,24 +44,30 @@ def row(place, first, second, epochs, span, pairs, p_values=("", "")):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_differences_are_those_of_the_record(place):
-    arms = [(result["first"], result["second"]) for result in record(place)["paired"]]
-    pairs = {couple: curves(place, *couple) for couple in arms}
-    nets = {couple: [round(curve[-1] * IMAGES / 100) for curve in found] for couple, found in pairs.items()}
-    raw = [sign_flip(net) for net in nets.values()]
-    for (couple, found), p, adjusted in zip(pairs.items(), raw, holm(raw), strict=True):
-        last = differences_by_epoch(found)[-1]
-        p_values = f"{p:.2g}", f"{adjusted:.2g}"
-        assert row(place, *couple, last.last_epoch, last, len(found), p_values) in TEXT, couple
+    recorded = {(result["first"], result["second"]): result for result in record(place)["paired"]}
+    found = studied(place)
+    for couple, result in recorded.items():
+        mine = found[couple] if couple in found else found[couple[::-1]]
+        assert sorted(mine.points) == pytest.approx(sorted(result["points"]))
+        last = mine.by_epoch[-1]
+        p_values = f"{mine.p_value:.2g}", f"{mine.p_adjusted:.2g}"
+        assert row(place, *couple, last.last_epoch, last, len(mine.points), p_values) in TEXT, couple
         if place == "30-epochs":
-            late = late_difference(found)
-            told = row(place, *couple, f"{late.first_epoch} to {late.last_epoch}", late, len(found)).replace(
-                "|  |", "| |"
-            )
-            assert told.replace("|  |", "| |") in TEXT, couple
+            late = mine.late
+            told = row(place, *couple, f"{late.first_epoch} to {late.last_epoch}", late, len(mine.points))
+            assert told.replace("  ", " ") in TEXT, couple
+
+
+def test_the_command_is_the_one_that_gives_them(capsys, tmp_path):
+    Epochs(ROOT / "docs/study/30-epochs", out=tmp_path).run()
+    printed = capsys.readouterr().out
+    assert "-0.058 to -0.017" in printed
+    assert {path.name for path in tmp_path.iterdir()} == {"paired-differences.png", "difference-by-epoch.png"}
+    assert "python -m benchmarks epochs docs/study/30-epochs" in TEXT
 
 
 def test_swish_is_below_relu_in_each_late_epoch():
-    spans = differences_by_epoch(curves("30-epochs", "swish", "relu"))
+    spans = studied("30-epochs")["swish", "relu"].by_epoch
     assert all(span.difference < 0 for span in spans[20:])
     assert "Swish is below ReLU after each of the epochs 21 to 30" in PROSE
 
