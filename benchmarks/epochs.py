@@ -21,6 +21,8 @@ from pipeline.records.atomic import atomic_replace
 from pipeline.report.difference_figures import epoch_differences, paired_differences
 from pipeline.report.plots import LOOK, Plot, arm_styles
 
+COLUMNS = ["difference", "epochs", "pairs", "mean", "95% interval", "ahead", "p", "p, Holm"]
+
 
 @dataclass(frozen=True)
 class Epochs:
@@ -36,8 +38,8 @@ class Epochs:
     def run(self) -> None:
         """Print the differences after the last epoch and over the last third of them, and draw both figures."""
         paired = pairs_only(self.folder / "metrics.csv", self.images)
-        show(str(self.folder), ["difference", "epochs", "pairs", "mean", "95% interval", "ahead", "p", "p, Holm"],
-             [_cells(result, span) for result in paired for span in (result.by_epoch[-1], result.late) if span])  # fmt: skip
+        lines = [_cells(result, span) for result in paired for span in (result.by_epoch[-1], result.late) if span]
+        show(str(self.folder), COLUMNS, lines)
         with rc_context(LOOK):
             arms = dict.fromkeys(arm for result in paired for arm in (result.second, result.first))
             for plot in (paired_differences(paired, arm_styles(arms)), epoch_differences(paired)):
