@@ -44,26 +44,26 @@ def compare_runs(
             are not of the test images.
     """
     if any(is_study(RunFolder(folder)) for folder in folders):
-        study, note, name = _read_record(folders, data, arms, labels)
+        study, name = _read_record(folders, data, arms, labels)
     else:
-        study, note, name = _read_runs(folders, data, arms, labels)
+        study, name = _read_runs(folders, data, arms, labels)
     comparison = compare(study.members, study.digits, {})
     target = RunFolder(make_folder(out or runs_folder() / f"compare-{name}", CHOOSE_ANOTHER))
-    write_report(target, study.configs, study.digits, study.members, comparison, note)
-    write_study(target, study.configs, study.digits, study.members)
+    write_report(target, study.configs, study.digits, study.members, comparison, study.note)
+    write_study(target, study)
     console = new_console()
-    if note:
-        console.print(f"WARNING: {note}", style="bold red", markup=False)
+    if study.note:
+        console.print(f"WARNING: {study.note}", style="bold red", markup=False)
     show_comparison(console, comparison, study.digits)
     console.print(f"report: {target.report}", markup=False)
-    show_next(console, study.configs, comparison, None, half_finished=bool(note))
+    show_next(console, study.configs, comparison, None, half_finished=bool(study.note))
     return target
 
 
 def _read_runs(
     folders: Sequence[Path], data: str | None, arms: Sequence[str], labels: Path | None
-) -> tuple[Study, str, str]:
-    """The finished members of runs; what nobody should overlook about them; a name for them."""
+) -> tuple[Study, str]:
+    """The finished members of runs, and a name for them."""
     runs = _with_arms([open_run(RunFolder(folder)) for folder in folders], arms)
     _check_folds(runs)
     digits = with_labels(load_data(runs, data), labels)
@@ -76,12 +76,12 @@ def _read_runs(
         raise UserError(f"none of the members is finished: {missing[0]}")
     check_unique(finished)
     note = half_finished(len(missing), len(missing) + len(finished)) if missing else ""
-    return Study([run.config for run in runs], digits, finished), note, joint_name(runs)
+    return Study([run.config for run in runs], digits, finished, note), joint_name(runs)
 
 
 def _read_record(
     folders: Sequence[Path], data: str | None, arms: Sequence[str], labels: Path | None
-) -> tuple[Study, str, str]:
+) -> tuple[Study, str]:
     """The same of the record of a study."""
     if len(folders) > 1 or data or labels:
         raise UserError(
@@ -92,7 +92,7 @@ def _read_record(
     _check_arms(arms, list(dict.fromkeys(member.spec.activation for member in study.members)))
     members = [member for member in study.members if not arms or member.spec.activation in arms]
     name = hashlib.sha256("\n".join([str(folders[0].resolve()), *arms]).encode()).hexdigest()[:8]
-    return replace(study, members=members), "", name
+    return replace(study, members=members), name
 
 
 def _with_arms(runs: Sequence[OpenedRun], arms: Sequence[str]) -> list[OpenedRun]:

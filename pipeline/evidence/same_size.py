@@ -82,7 +82,7 @@ def same_size(groups: Mapping[str, Sequence[Member]], digits: Digits) -> list[Sa
 def _common(ours: Sequence[Member], theirs: Sequence[Member]) -> list[list[tuple[Member, Member]]]:
     """For each fold, the members of two arms by seed; only seeds that both have."""
     one, other = ({(m.spec.fold, m.spec.seed): m for m in group} for group in (ours, theirs))
-    keys = sorted(one.keys() & other.keys(), key=str)
+    keys = sorted(one.keys() & other.keys(), key=lambda key: (key[0] or 0, key[1]))
     return [[(one[k], other[k]) for k in keys if k[0] == fold] for fold in dict.fromkeys(fold for fold, _ in keys)]
 
 

@@ -25,17 +25,20 @@ from pipeline.records.atomic import atomic_replace
 from pipeline.records.members import History, Member
 from pipeline.records.run_folder import RunFolder
 
+WITHOUT_IMAGES = ", from a study's record, without images"
 NO_IMAGES = np.empty((0, SIDE, SIDE), np.uint8)
 
 
 @dataclass(frozen=True)
 class Study:
-    """A comparison's input, read back."""
+    """What a comparison is made from."""
 
     configs: list[RunConfig]
     digits: Digits
-    """Without images."""
+    """Without images, if it was read back from its record."""
     members: list[Member]
+    note: str = ""
+    """A sentence that nobody should overlook."""
 
 
 def is_study(folder: RunFolder) -> bool:
@@ -43,35 +46,37 @@ def is_study(folder: RunFolder) -> bool:
     return folder.probabilities.exists() and not folder.data.exists()
 
 
-def write_study(folder: RunFolder, configs: Sequence[RunConfig], digits: Digits, members: Sequence[Member]) -> None:
+def write_study(folder: RunFolder, study: Study) -> None:
     """Write probabilities.npz; metrics.csv is written with the report.
 
-    Args:
-        folder: Where to.
-        configs: The runs' configs.
-        digits: Their data. Predictions of test images are kept only where their digits are known.
-        members: Their finished members.
+    Predictions of test images are kept only where their digits are known.
     """
+    digits = study.digits
     judged = digits.held_back_labels is not None
     arrays: dict[str, Any] = {"labels": digits.labels, "image_ids": digits.image_ids}
     if judged:
         arrays["held_back_labels"] = digits.held_back_labels
     written = []
-    for i, member in enumerate(members):
+    for i, member in enumerate(study.members):
         arrays[f"rows_{member.spec.fold}"] = member.validation_rows.astype(np.int32)
         arrays[f"validation_{i}"] = half_precision(member.validation_probabilities)
         arrays[f"test_{i}"] = half_precision(member.test_probabilities[: None if judged else 0])
         written.append(
             {
                 "config": next(
-                    c for c, config in enumerate(configs) if _spec(config, asdict(member.spec)) == member.spec
+                    c for c, config in enumerate(study.configs) if _spec(config, asdict(member.spec)) == member.spec
                 ),
                 **{key: getattr(member.spec, key) for key in ("activation", "seed", "fold")},
                 **{key: getattr(member, key) for key in ("label", "environment", "fingerprints")},
                 "activations": [asdict(curve) for curve in member.activations],
             }
         )
-    content = {"source": digits.source, "configs": [to_json(config) for config in configs], "members": written}
+    content = {
+        "source": digits.source,
+        "note": study.note,
+        "configs": [to_json(config) for config in study.configs],
+        "members": written,
+    }
     with atomic_replace(folder.probabilities) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, content=np.array(json.dumps(content)), **arrays)
 
@@ -93,7 +98,7 @@ def read_study(folder: RunFolder) -> Study:
         raise UserError(f"{error.filename} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError, IndexError, BadZipFile) as error:
         raise UserError(f"{folder.probabilities} or {folder.metrics} is damaged ({error}).") from None
-    return Study(configs, digits, members)
+    return Study(configs, digits, members, content["note"])
 
 
 def half_precision(probabilities: NDArray[np.float32]) -> NDArray[np.float16]:
@@ -127,8 +132,8 @@ def _member(
 
 
 def _digits(source: str, arrays: Mapping[str, Any]) -> Digits:
-    where = f"{source}, from a study's record, without images"
     held_back = arrays.get("held_back_labels")
+    where = source.removesuffix(WITHOUT_IMAGES) + WITHOUT_IMAGES
     return Digits(where, NO_IMAGES, arrays["labels"], NO_IMAGES, arrays["image_ids"], held_back)
 
 
