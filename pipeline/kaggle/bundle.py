@@ -1,7 +1,8 @@
-"""The package as the one flat file that a Kaggle kernel can have.
+"""Turn the package into one flat file, because a Kaggle kernel has only one.
 
-The bundle is one import block, the config, then the text of `kernel` and of every module that it needs, each under a
-banner and after those that it imports from. That works because the modules keep some rules, which are checked first.
+The file is an import block, the config, and then the text of `kernel` and of all modules that it needs. Each module
+stands under a banner, after those that it imports from. That works because the modules keep the rules of
+`bundle_rules`.
 """
 
 import ast
@@ -30,7 +31,7 @@ HASH_PLACEHOLDER = "0" * 64
 
 
 def write_bundle(config: RunConfig, run_id: str = "") -> str:
-    """Write build/kernel.py for a config; returns the hash that the bundle knows itself by.
+    """Write build/kernel.py for a config; returns the hash that the bundle carries of itself.
 
     Raises:
         UserError: the config cannot run as a kernel.
@@ -44,11 +45,11 @@ def write_bundle(config: RunConfig, run_id: str = "") -> str:
 
 
 def bundle(config: RunConfig, run_id: str = "") -> tuple[str, str]:
-    """The bundle's text, the same for the same sources, config and run id, and its hash.
+    """The bundle's text and its hash; both are the same for the same sources, config and run id.
 
     Args:
         config: What the kernel runs.
-        run_id: Marks the bundle of one push; empty when it is not pushed from here.
+        run_id: Marks the bundle of one push; empty if `kaggle kernels push` will send it.
 
     Raises:
         UserError: the config cannot run as a kernel.

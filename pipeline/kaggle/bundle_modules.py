@@ -1,4 +1,4 @@
-"""The modules of the package: parsed, with their imports, in an order in which each comes after those that it needs."""
+"""Parse the package's modules, and order them so that each comes after those that it needs."""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ def parse_module(package: Path, name: str) -> Module:
 
 
 def needed_modules(package: Path, start: str) -> list[Module]:
-    """A module and all that it needs of the package, directly or not; what can never be bundled is not followed.
+    """A module and all modules that it needs, directly or not, except those that are never bundled.
 
     Args:
         package: The package's folder.

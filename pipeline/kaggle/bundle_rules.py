@@ -1,4 +1,4 @@
-"""The rules that let the modules of the package become one flat file; every breach with its file and line."""
+"""The rules that let the package's modules become one flat file; each breach is named by file and line."""
 
 import ast
 import builtins

@@ -15,9 +15,10 @@ from pipeline.config.places import make_folder
 from pipeline.kaggle.calls import OutputFile, download_outputs, kernel_output
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.push import FETCH, Push
-from pipeline.kaggle.salvage import salvage
+from pipeline.kaggle.salvage import rest_command, salvage
 from pipeline.kaggle.watch import KernelFailedError, log_lines, watch
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
+from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import RECEIPT, RunFolder
 
 
@@ -53,6 +54,10 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
             atomic_write_json(folder.push, asdict(pushed))
         atomic_write_json(folder.receipt, receipt)  # last: it says that all is here
     print(f"fetched {len(expected)} files to {folder.path}", flush=True)
+    outcome = read_outcome(folder)
+    if outcome and outcome.is_partial:
+        told = f"{outcome.voters} of {outcome.members} members were finished in time, and voted."
+        print(f"{told} {rest_command(folder.read_config(), folder)}", flush=True)
 
 
 def is_fetched(folder: RunFolder) -> bool:

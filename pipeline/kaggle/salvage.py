@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.config.command import run_command
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.schema import MemberSpec, member_specs
+from pipeline.config.schema import MemberSpec, RunConfig, digest, member_specs
 from pipeline.ensemble.submission import check_submission
 from pipeline.kaggle.calls import OutputFile, download_outputs
 from pipeline.kaggle.ids import competition_ids
@@ -41,7 +41,7 @@ def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, 
     specs = member_specs(config)
     root, content = _run_files(files)
     there = RunFolder(download / root)
-    _download(content, [there.data.name, there.submission.name, there.outcome.name], there.path)
+    _download(content, [path.name for path in (there.config, there.data, there.submission, there.outcome)], there.path)
     if not there.data.exists():
         raise RunError("it had not finished a member.")
     data_digest = there.read_data_digest()
@@ -52,7 +52,12 @@ def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, 
     told = f"{len(taken)} of {len(specs)} members were finished; they are in {folder.path}."
     if _take_submission(there, folder):
         told += f" So is a submission of what was finished: {folder.submission}."
-    return f"{told} To train the rest here: {run_command(replace(config, out=str(folder.path)))}"
+    return f"{told} {rest_command(config, folder)}"
+
+
+def rest_command(config: RunConfig, folder: RunFolder) -> str:
+    """How to train here what a kernel did not finish, for people."""
+    return f"To train the rest here: {run_command(replace(config, out=str(folder.path)))}"
 
 
 def _run_files(files: list[OutputFile]) -> tuple[str, dict[str, OutputFile]]:
@@ -94,13 +99,20 @@ def _take_member(
 
 
 def _take_submission(there: RunFolder, folder: RunFolder) -> bool:
-    """Move a provisional submission to the run's folder here, if it is whole."""
+    """Move a provisional submission to the run's folder here, if it is whole and of this run's config.
+
+    The kernel's config goes with it: in what no member depends on, such as its hours, it may differ from the one here.
+    """
     try:
         check_submission(there.submission, competition_ids())
         outcome = read_outcome(there)
-    except UserError:
+        if outcome is None or outcome.submission_sha256 != file_sha256(there.submission):
+            return False
+        if digest(there.read_config()) != digest(folder.read_config()):
+            return False
+    except (UserError, OSError):
         return False
-    if outcome and outcome.submission_sha256 == file_sha256(there.submission):
-        there.outcome.replace(folder.outcome)
+    for path, target in ((there.config, folder.config), (there.outcome, folder.outcome)):
+        path.replace(target)
     there.submission.replace(folder.submission)
     return True

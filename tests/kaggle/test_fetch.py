@@ -1,5 +1,7 @@
 """Fetching an output: whole, or what a kernel finished before it failed; of this push, or not at all."""
 
+import hashlib
+import json
 import shlex
 import shutil
 from dataclasses import replace
@@ -18,6 +20,7 @@ from pipeline.ensemble.submission import write_submission
 from pipeline.kaggle.fetch import fetch, follow, is_fetched
 from pipeline.kaggle.metadata import METADATA
 from pipeline.kaggle.push import find_push, push
+from pipeline.records.atomic import file_sha256
 from pipeline.records.members import commit, invalid_reason
 from pipeline.records.outcome import read_outcome, write_outcome
 from pipeline.records.run_folder import RECEIPT, RunFolder
@@ -170,11 +173,13 @@ def test_the_finished_members_of_a_kernel_that_was_stopped_are_taken(server, acc
     downloads = server.calls.count("File")
     with pytest.raises(RunError, match="1 of 2 members were finished"):
         follow(account, before, folder)
-    assert server.calls.count("File") - downloads < 8  # what is here and whole is not downloaded again
+    assert downloads == 14  # config, data, and six files of each member
+    assert server.calls.count("File") - downloads == 8  # what is here and whole is not downloaded again
 
 
-def test_a_provisional_submission_comes_along(server, account, pushed, broken_off):
+def test_a_provisional_submission_comes_along_with_its_config(server, account, pushed, broken_off, tiny):
     before, folder = pushed
+    broken_off.write_config(replace(tiny, data="elsewhere"))  # no member depends on it
     write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
     write_outcome(broken_off, 1, 2)
     serve_folder(server, broken_off.path.parents[1])
@@ -182,6 +187,49 @@ def test_a_provisional_submission_comes_along(server, account, pushed, broken_of
         follow(account, before, folder)
     assert folder.submission.read_bytes() == broken_off.submission.read_bytes()
     assert read_outcome(folder).is_partial
+    assert read_outcome(folder).config_sha256 == file_sha256(folder.config)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda there: there.submission.write_bytes(there.submission.read_bytes()[:-4]),
+        lambda there: there.submission.write_bytes(there.submission.read_bytes().replace(b"\n1,0\n", b"\n1,1\n")),
+        lambda there: there.outcome.unlink(),
+        lambda there: there.outcome.write_text("{"),
+        lambda there: there.config.write_text("{"),
+        lambda there: there.write_config(replace(there.read_config(), seeds=7)),
+    ],
+)
+def test_a_provisional_submission_that_cannot_be_verified_stays_there(harm, server, account, pushed, broken_off):
+    before, folder = pushed
+    config = folder.config.read_bytes()
+    write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
+    write_outcome(broken_off, 1, 2)
+    harm(broken_off)
+    serve_folder(server, broken_off.path.parents[1])
+    with pytest.raises(RunError, match="1 of 2 members were finished") as caught:
+        follow(account, before, folder)
+    assert "So is a submission" not in str(caught.value)
+    assert not folder.submission.exists()
+    assert folder.config.read_bytes() == config
+
+
+def test_a_kernel_that_ran_out_of_its_hours_ends_well_and_says_what_is_missing(
+    server, account, pushed, broken_off, capsys
+):
+    before, folder = pushed
+    write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
+    write_outcome(broken_off, 1, 2)
+    serve_folder(server, broken_off.path.parents[1])
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in server.outputs.items()}
+    receipt = {"run_id": before.run_id, "bundle_sha256": before.bundle_sha256, "folder": "runs/tiny-1234"}
+    server.outputs[RECEIPT] = json.dumps(receipt | {"sha256": hashes}).encode()
+    server.status = "COMPLETE"
+    follow(account, before, folder)
+    assert is_fetched(folder)
+    printed = capsys.readouterr().out
+    assert "1 of 2 members were finished in time, and voted. To train the rest here: python -m pipeline run" in printed
 
 
 @pytest.mark.parametrize(
