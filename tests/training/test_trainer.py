@@ -63,10 +63,10 @@ def test_the_digest_of_dropout_is_that_of_its_generators(swish):
     assert t.dropout_digest() != first
 
 
-def test_a_trainer_has_the_width_and_dropout_of_its_spec(digits):
-    t = trainer(digits, width=2, dropout=0.5)
+def test_a_trainer_has_the_activation_width_and_dropout_of_its_spec(digits):
+    t = trainer(digits, activation="swish_beta", width=2, dropout=0.5)
     t.reset(3)
-    expected = small("swish", 3, width=2)
+    expected = small("swish_beta", 3, width=2)
     assert_same([ops.convert_to_numpy(v) for v in t.network.variables], map(ops.convert_to_numpy, expected.variables))
     assert [layer.rate for layer in t.network.layers if isinstance(layer, keras.layers.Dropout)] == [0.2]
 
