@@ -8,6 +8,7 @@ from pipeline.evidence.mcnemar import McNemar
 from pipeline.evidence.same_size import SameSize
 from pipeline.evidence.selections import Selection
 from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired, Verdict
+from pipeline.records.scores import Score
 
 SHARED = {
     Shared.ROWS: "the training and validation rows",
@@ -165,6 +166,14 @@ def selection_line(result: Selection) -> str:
     return (
         f"{result.method.capitalize()} instead of equal votes: {result.gain:+z.3f} points (95% interval "
         f"{_range(result.interval)}, on {' and '.join(images)} images that the weights were not fitted on): {outcome}"
+    )
+
+
+def submission_score(score: Score) -> str:
+    """What a submission would score."""
+    return (
+        f"this submission would score {score.accuracy:.5f} on the held-back images: {score.errors:,} errors of "
+        f"{score.images:,}"
     )
 
 

@@ -14,7 +14,7 @@ STYLE = """\
   .tile img { filter: invert(1); }
 }
 * { box-sizing: border-box; }
-html { scroll-behavior: smooth; }
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 body {
   font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page);
   max-width: 66rem; margin: 0 auto; padding: 1rem; overflow-wrap: break-word;
