@@ -22,7 +22,14 @@ from pipeline.report.galleries import disagreements, misread_by_all
 from pipeline.report.next_steps import next_steps
 from pipeline.report.plots import LOOK, Plot, arm_styles, csv_text, data_uri, svg_text
 from pipeline.report.scored_images import ScoredImages, score_images
-from pipeline.report.sentences import details, ensemble_lines, fairness_lines, headline, mcnemar_lines
+from pipeline.report.sentences import (
+    details,
+    ensemble_lines,
+    fairness_lines,
+    headline,
+    mcnemar_lines,
+    submission_votes,
+)
 from pipeline.report.style import STYLE
 from pipeline.report.table import used_columns
 from pipeline.report.template import TEMPLATE
@@ -82,7 +89,7 @@ def render_report(
                 answer=answer(comparison, images_to_predict(digits)),
                 steps=next_steps(configs, comparison, submission, bool(note)),
                 submission=submission and submission.submission.as_posix(),
-                voters=f"{len(members)} networks with {configs[0].vote} votes",
+                voters=submission_votes(configs[0].vote, comparison),
                 comparisons=comparison.paired,
                 headline=headline,
                 details=details,

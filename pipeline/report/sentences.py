@@ -8,7 +8,6 @@ from pipeline.evidence.mcnemar import McNemar
 from pipeline.evidence.same_size import SameSize
 from pipeline.evidence.selections import Selection
 from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired, Verdict
-from pipeline.records.scores import Score
 
 SHARED = {
     Shared.ROWS: "the training and validation rows",
@@ -169,12 +168,13 @@ def selection_line(result: Selection) -> str:
     )
 
 
-def submission_score(score: Score) -> str:
-    """What a submission would score."""
-    return (
-        f"this submission would score {score.accuracy:.5f} on the held-back images: {score.errors:,} errors of "
-        f"{score.images:,}"
-    )
+def submission_votes(vote: str, comparison: Comparison) -> str:
+    """Who votes on a submission, and how often equal votes of theirs are wrong where that is known."""
+    everyone = comparison.ensembles[-1]
+    text = f"{_count(everyone.members, 'network')} with {vote} votes"
+    scores = ((everyone.held_back, "held-back"), (everyone.validation, "validation"))
+    known = [f", {s.errors:,} errors of {s.images:,} {where} images" for s, where in scores if s]
+    return text + (known[0] if vote == "equal" and known else "")
 
 
 def half_finished(missing: int, total: int) -> str:
