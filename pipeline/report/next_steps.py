@@ -1,16 +1,15 @@
 """What to do next, as commands to copy."""
 
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from pipeline.config.command import run_command
 from pipeline.config.places import on_kaggle
-from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import RunConfig
 from pipeline.evidence.comparison import Comparison
 from pipeline.evidence.verdict import Paired, Verdict
-from pipeline.records.run_folder import RunFolder, flat
+from pipeline.records.run_folder import RunFolder
 from pipeline.report.answer import choose
 
 COMMAND = "python -m pipeline"
@@ -65,7 +64,7 @@ def _pairs_wanted(comparison: Comparison) -> int:
 
 
 def _wanted(result: Paired) -> int:
-    """Those that a verdict takes at all; after that, those with a power of 80% for the largest effect in `powers`."""
+    """The pairs that a verdict takes; after that, those that find the largest difference looked for (80% power)."""
     if result.verdict is Verdict.TOO_FEW_PAIRS:
         return result.fewest_pairs  # so few pairs tell little about how many it takes
     needed = result.powers[-1].pairs_needed or 0
@@ -75,29 +74,8 @@ def _wanted(result: Paired) -> int:
 def _submit(config: RunConfig, folder: RunFolder) -> Step:
     if config.data == "sample":
         commands = [f"{COMMAND} download", f"{COMMAND} run leaderboard"]
-        return Step(
-            "To compete, get the competition's data (this is a sample of 5,000 digits) and train on it", commands
-        )
+        why = "To compete, get the competition's data (this is a sample of 5,000 digits) and train on it"
+        return Step(why, commands)
     if on_kaggle():
         return Step("Fetch this from Kaggle and submit it", [f"{COMMAND} fetch", f"{COMMAND} submit"])
     return Step("Submit the predictions", [f"{COMMAND} submit {shlex.quote(folder.path.as_posix())}"])
-
-
-def run_command(config: RunConfig) -> str:
-    """The command that carries out a config: the preset that it differs from least, and where it differs."""
-    commands: list[list[str]] = [[name, *_flags(config, preset(name))] for name in PRESETS]
-    shortest = min(commands, key=len)
-    return f"{COMMAND} run {shlex.join(shortest)}"
-
-
-def _flags(config: RunConfig, default: RunConfig) -> Iterator[str]:
-    """What differs, as flags for the command line."""
-    usual: dict[str, Any] = dict(flat(asdict(default)))
-    for key, value in flat(asdict(config)):
-        if value != usual[key]:
-            name = key.replace("_", "-")
-            if isinstance(value, bool):
-                head, _, tail = name.rpartition(".")
-                yield f"--{name}" if value else f"--{head}.no-{tail}"
-            else:
-                yield from (f"--{name}", *(map(str, value) if isinstance(value, tuple) else [str(value)]))
