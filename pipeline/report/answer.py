@@ -6,6 +6,7 @@ Differences in accuracy are told in images of those to predict: percentage point
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pipeline.data.digits import TEST_IMAGES, Digits
 from pipeline.evidence.comparison import Comparison
 from pipeline.evidence.intervals import Interval
 from pipeline.evidence.verdict import Paired, Verdict
@@ -75,6 +76,11 @@ def answer(comparison: Comparison, images: int) -> Answer:
             "over seeds and images."
         )
     return Answer(headline, remarks)
+
+
+def images_to_predict(digits: Digits) -> int:
+    """How many images there are to predict; those of the competition where a study's record does not say."""
+    return len(digits.image_ids) or TEST_IMAGES
 
 
 def choose(comparison: Comparison) -> tuple[str, list[Standing]]:

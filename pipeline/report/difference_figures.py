@@ -114,7 +114,7 @@ def _draw_epochs(axes: Axes, result: Paired) -> None:
     reach = _late_reach(result.by_epoch)
     axes.set(ylim=(-reach, reach), xlim=(0.4, len(epochs) + 0.6), ylabel="points")
     axes.set_title(f"↑ {result.first} better, ↓ {result.second} better", loc="left")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _late_reach(spans: Sequence[EpochSpan]) -> float:

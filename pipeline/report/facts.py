@@ -21,7 +21,7 @@ def facts(
     seeds = {member.spec.seed for member in members}
     return {
         "Written": f"{written:%Y-%m-%d %H:%M} UTC",
-        "Data": f"{digits.source}: {len(digits.labels):,} labelled, {len(digits.image_ids):,} to predict",
+        "Data": f"{digits.source}: {len(digits.labels):,} images labelled{_unlabelled(digits)}",
         "Network": _joined_values(_network_words(config) for config in configs),
         "Networks trained": ", ".join(f"{len(group)} {arm}" for arm, group in group_by_arm(members).items()),
         "Pairs": " or ".join(map(str, sorted(pairs))) if pairs else "none",
@@ -43,10 +43,15 @@ def _joined_values(values: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(values))
 
 
+def _unlabelled(digits: Digits) -> str:
+    count = len(digits.image_ids)
+    return f", {count:,} to predict" if count else ""
+
+
 def _network_words(config: RunConfig) -> str:
-    width = f", width {config.width}" if config.width != 1 else ""
-    train = config.train
-    return f"{config.architecture}{width}, {train.epochs} epochs of {train.optimizer} ({train.schedule})"
+    width, train = f", width {config.width}" if config.width != 1 else "", config.train
+    epochs = f"{train.epochs} epoch{'s' if train.epochs != 1 else ''}"
+    return f"{config.architecture}{width}, {epochs} of {train.optimizer} ({train.schedule})"
 
 
 def _folds(config: RunConfig) -> str:

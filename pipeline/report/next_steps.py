@@ -74,7 +74,8 @@ def _wanted(result: Paired) -> int:
 def _submit(config: RunConfig, folder: RunFolder) -> Step:
     if config.data == "sample":
         commands = [f"{COMMAND} download", f"{COMMAND} run leaderboard"]
-        return Step("Compete: this is the sample, so get the competition's data and train on it", commands)
+        why = "To compete, get the competition's data (this is a sample of 5,000 digits) and train on it"
+        return Step(why, commands)
     if on_kaggle():
         return Step("Fetch this from Kaggle and submit it", [f"{COMMAND} fetch", f"{COMMAND} submit"])
     return Step("Submit the predictions", [f"{COMMAND} submit {shlex.quote(folder.path.as_posix())}"])

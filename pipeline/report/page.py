@@ -15,14 +15,21 @@ from pipeline.records.atomic import atomic_replace, atomic_write_json
 from pipeline.records.members import Member, group_by_arm, write_metrics
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.activation_figures import activation_curves, learned_betas
-from pipeline.report.answer import answer
+from pipeline.report.answer import answer, images_to_predict
 from pipeline.report.difference_figures import epoch_differences, paired_differences
 from pipeline.report.facts import environment, facts
 from pipeline.report.galleries import disagreements, misread_by_all
 from pipeline.report.next_steps import next_steps
 from pipeline.report.plots import LOOK, Plot, arm_styles, csv_text, data_uri, svg_text
 from pipeline.report.scored_images import ScoredImages, score_images
-from pipeline.report.sentences import details, ensemble_lines, fairness_lines, headline, mcnemar_lines
+from pipeline.report.sentences import (
+    details,
+    ensemble_lines,
+    fairness_lines,
+    headline,
+    mcnemar_lines,
+    submission_votes,
+)
 from pipeline.report.style import STYLE
 from pipeline.report.table import used_columns
 from pipeline.report.template import TEMPLATE
@@ -79,10 +86,10 @@ def render_report(
                 note=note,
                 failed=comparison.failed,
                 wanted=len(members) + len(comparison.failed),
-                answer=answer(comparison, len(digits.image_ids)),
+                answer=answer(comparison, images_to_predict(digits)),
                 steps=next_steps(configs, comparison, submission, bool(note)),
                 submission=submission and submission.submission.as_posix(),
-                voters=f"{len(members)} networks with {configs[0].vote} votes",
+                voters=submission_votes(configs[0].vote, comparison),
                 comparisons=comparison.paired,
                 headline=headline,
                 details=details,

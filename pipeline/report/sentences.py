@@ -168,6 +168,15 @@ def selection_line(result: Selection) -> str:
     )
 
 
+def submission_votes(vote: str, comparison: Comparison) -> str:
+    """Who votes on a submission, and how often equal votes of theirs are wrong where that is known."""
+    everyone = comparison.ensembles[-1]
+    text = f"{_count(everyone.members, 'network')} with {vote} votes"
+    scores = ((everyone.held_back, "held-back"), (everyone.validation, "validation"))
+    known = [f", {s.errors:,} errors of {s.images:,} {where} images" for s, where in scores if s]
+    return text + (known[0] if vote == "equal" and known else "")
+
+
 def half_finished(missing: int, total: int) -> str:
     """What nobody should overlook about a comparison of runs that are not finished."""
     return f"Half-finished: {missing} of {total} members are missing."

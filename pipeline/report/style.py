@@ -14,10 +14,10 @@ STYLE = """\
   .tile img { filter: invert(1); }
 }
 * { box-sizing: border-box; }
-html { scroll-behavior: smooth; }
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 body {
   font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page);
-  max-width: 66rem; margin: 0 auto; padding: 1rem; overflow-wrap: break-word;
+  max-width: 72rem; margin: 0 auto; padding: 1rem; overflow-wrap: break-word;
 }
 a { color: var(--link); }
 h1 { font-size: clamp(1.35rem, 1rem + 1.7vw, 2rem); line-height: 1.25; margin: .3rem 0 .6rem; }
@@ -40,7 +40,7 @@ dt { font-size: .85rem; } dd { margin: 0; overflow-wrap: anywhere; }
 figure { margin: 1rem 0; max-width: 36rem; min-width: 0; }
 figure > img { width: 100%; height: auto; display: block; }
 figcaption { font-size: .9rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .8rem; margin: .6rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: .8rem; margin: .6rem 0; }
 .tile img { width: 5.25rem; height: 5.25rem; image-rendering: pixelated; display: block; }
 .tile { font-size: .85rem; line-height: 1.35; }
 .scroll {
@@ -53,7 +53,7 @@ figcaption { font-size: .9rem; }
     var(--page);
 }
 .hint { display: none; }
-@media (max-width: 48rem) { .hint { display: block; } }
+@media (max-width: 60rem) { .hint { display: block; } }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }

@@ -16,9 +16,9 @@ from pipeline.evidence.contributions import Blend
 from pipeline.evidence.selections import Selection
 from pipeline.records.members import Member
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.answer import answer
+from pipeline.report.answer import answer, images_to_predict
 from pipeline.report.next_steps import next_steps
-from pipeline.report.sentences import comparison_lines, selection_line
+from pipeline.report.sentences import comparison_lines, selection_line, submission_votes
 from pipeline.report.table import used_columns
 
 LOG_WIDTH = 160  # columns, where there is no terminal to ask
@@ -53,7 +53,7 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def show_comparison(console: Console, comparison: Comparison, digits: Digits) -> None:
     """Print the answer, the comparison's table and its sentences."""
-    found = answer(comparison, len(digits.image_ids))
+    found = answer(comparison, images_to_predict(digits))
     console.print(f"{found.headline}.", style="bold", markup=False)
     for line in found.remarks:
         console.print(line, markup=False)
@@ -69,8 +69,8 @@ def show_outcome(
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
     show_comparison(console, comparison, digits)
-    voters = comparison.ensembles[-1].members
-    console.print(f"submission: {folder.submission}, {voters} members with {config.vote} votes", markup=False)
+    votes = submission_votes(config.vote, comparison)
+    console.print(f"submission: {folder.submission}, {votes}", markup=False)
     console.print(f"report: {folder.report}", markup=False)
     console.print(f"done in {seconds:.0f} s")
 
@@ -104,7 +104,7 @@ def show_blend(
 
 
 def show_score(console: Console, labels: NDArray[np.int64], digits: Digits) -> None:
-    """Print what predicted labels, shape (m,), would score, where the held-back labels tell."""
+    """Print what predicted labels, shape (m,), would score, where the digits of the test images are known."""
     if digits.held_back_labels is not None:
         accuracy = float((labels == digits.held_back_labels).mean())
         console.print(f"this submission would score {accuracy:.5f} on the held-back labels", markup=False)

@@ -14,7 +14,7 @@ def test_facts_of_a_study(digits, tiny):
     told = facts(*study(digits, config, failed=["swish-s0-f1"]), NOW)
     assert told == {
         "Written": "2026-11-25 08:05 UTC",
-        "Data": "a test: 100 labelled, 30 to predict",
+        "Data": "a test: 100 images labelled, 30 to predict",
         "Network": "ghouzam, 3 epochs of adam (cosine)",
         "Networks trained": "6 relu, 5 swish",
         "Pairs": "5",

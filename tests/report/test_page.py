@@ -8,9 +8,11 @@ from dataclasses import replace
 from html import unescape
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from studies import study, with_held_back
 
+from pipeline.evidence.comparison import compare
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.answer import answer
 from pipeline.report.page import render_report, write_report
@@ -117,3 +119,13 @@ def test_one_arm_that_trained_on_all_rows_shows_what_there_is(digits, tiny):
     for absent in ("difference", "mistakes", "tests", "votes"):
         assert f'id="{absent}"' not in html
         assert f'href="#{absent}"' not in html
+
+
+def test_a_record_without_images_shows_all_but_these(digits, tiny):
+    configs, digits, members, _ = study(digits, replace(tiny, seeds=2))
+    bare = replace(digits, images=digits.images[:0], test_images=digits.images[:0], image_ids=np.arange(0))
+    html = render_report(configs, bare, members, compare(members, bare, {}))
+    assert "images of 28,000)" in html  # those of the competition
+    assert 'id="mistakes"' not in html
+    assert 'id="votes"' in html
+    assert "to predict" not in html.partition('id="facts"')[2]

@@ -13,6 +13,7 @@ from pipeline.evidence.power import Power
 from pipeline.evidence.same_size import Gain, SameSize
 from pipeline.evidence.selections import Selection
 from pipeline.evidence.verdict import Verdict
+from pipeline.records.scores import Score
 from pipeline.report.page import render_report
 from pipeline.report.sentences import (
     describe,
@@ -22,6 +23,7 @@ from pipeline.report.sentences import (
     half_finished,
     headline,
     mcnemar_lines,
+    submission_votes,
 )
 
 BALANCED = [pair(5, 6, fold=0), pair(6, 5, fold=1)] * 3
@@ -148,3 +150,16 @@ def test_ensembles_and_weights_are_told_in_words(outcome):
 
 def test_half_finished():
     assert half_finished(3, 8) == "Half-finished: 3 of 8 members are missing."
+
+
+def test_a_submission_names_its_votes_and_their_errors_on_the_images_that_say_most(outcome):
+    comparison = outcome()[3]
+    everyone = replace(comparison.ensembles[-1], validation=Score(3000, 12), held_back=Score(2000, 27))
+    known, validated, nothing = (
+        replace(comparison, ensembles=[replace(everyone, **gone)])
+        for gone in ({}, {"held_back": None}, {"held_back": None, "validation": None})
+    )
+    assert submission_votes("equal", known) == "4 networks with equal votes, 27 errors of 2,000 held-back images"
+    assert submission_votes("equal", validated).endswith("votes, 12 errors of 3,000 validation images")
+    assert submission_votes("equal", nothing) == "4 networks with equal votes"
+    assert submission_votes("greedy", known) == "4 networks with greedy votes"

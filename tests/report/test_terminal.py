@@ -32,7 +32,8 @@ def test_failures_then_the_answer_then_the_table_then_the_places(digits, tiny, t
     assert all(cell in text for row in comparison_rows(comparison) for cell in row)
     assert all(line in lines for line in comparison_lines(comparison))
     assert lines[-3:] == [
-        f"submission: {tmp_path}/submission.csv, 3 members with equal votes",
+        f"submission: {tmp_path}/submission.csv, 3 networks with equal votes, "
+        f"{comparison.ensembles[-1].validation.errors} errors of 20 validation images",
         f"report: {tmp_path}/report.html",
         "done in 12 s",
     ]
