@@ -21,7 +21,7 @@ from pipeline.config.schema import MemberSpec, digest
 from pipeline.data.digits import Digits
 from pipeline.data.folds import split_rows
 from pipeline.network.activations import recorded_curves
-from pipeline.network.device import describe_environment, resolve_precision
+from pipeline.network.device import describe_environment, found_device, resolve_precision
 from pipeline.records.members import History, Member
 from pipeline.records.scores import log_loss
 from pipeline.training.checkpoint import restore, save
@@ -123,6 +123,7 @@ def _train_epochs(
                 watch(Progress(len(history), 0, steps, math.nan, math.nan, warning=text))
         told.update(texts)
 
+    watch(Progress(len(history), 0, steps, math.nan, math.nan, device=found_device()))
     warn_once(warnings)
     all_draws = hashlib.sha256()
     for epoch in range(1, spec.train.epochs + 1):

@@ -75,12 +75,12 @@ class Trainer:
         found = []
         if isinstance(self._run, XlaSteps) and self._run.refusal:
             found.append(f"XLA did not compile the training step, so it is slower: {self._run.refusal}")
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            if float(ops.convert_to_numpy(self.optimizer.dynamic_scale)) < 1:
-                found.append(
-                    "the loss scale of float16 fell below 1: gradients overflow, and steps are skipped. Lower "
-                    "--train.learning-rate, or train with --train.precision float32."
-                )
+        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        if scaled and float(ops.convert_to_numpy(self.optimizer.dynamic_scale)) < 1:
+            found.append(
+                "the loss scale of float16 fell below 1: gradients overflow, and steps are skipped. Lower "
+                "--train.learning-rate, or train with --train.precision float32."
+            )
         return found
 
     def reset(self, seed: int) -> None:

@@ -1,6 +1,5 @@
-"""Every operation of a training call has a kernel for GPUs: TensorFlow's registry knows without a GPU."""
+"""Every operation of a training call has a kernel for GPUs. TensorFlow's registry tells so without a GPU."""
 
-import inspect
 import itertools
 from dataclasses import replace
 from functools import cache
@@ -18,6 +17,7 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("asks the registry of TensorFlow", allow_module_level=True)
 
 import tensorflow as tf
+from tensorflow.python.framework import config
 from tensorflow.python.framework.kernels import get_registered_kernels_for_op
 
 BATCH = 4
@@ -46,8 +46,8 @@ def has_kernel(op, types, devices):
     return any(fits(kernel) for kernel in kernels_of(op))
 
 
-def without_kernel(graph, compiled=False):
-    """The operations without a kernel, (operation, types, inside what XLA compiles), in a graph and all it calls."""
+def without_kernel(graph):
+    """The operations without a kernel in a graph and all it calls: (operation, types, whether XLA compiles it)."""
     definition = graph.as_graph_def()
     library = {function.signature.name: function for function in definition.library.function}
     found, seen = set(), set()
@@ -55,8 +55,7 @@ def without_kernel(graph, compiled=False):
     def walk(nodes, compiled):
         for node in nodes:
             types = {name: value.type for name, value in node.attr.items() if value.type}
-            devices = ["XLA_GPU_JIT"] if compiled else ["GPU", "DEFAULT"]
-            if not has_kernel(node.op, types, devices):
+            if not has_kernel(node.op, types, ["XLA_GPU_JIT"] if compiled else ["GPU", "DEFAULT"]):
                 named = tuple(sorted(f"{name}={tf.as_dtype(kind).name}" for name, kind in types.items()))
                 found.add((node.op, named, compiled))
             for value in node.attr.values():
@@ -67,7 +66,7 @@ def without_kernel(graph, compiled=False):
                         seen.add((called, inside))
                         walk(function.node_def, inside)
 
-    walk(definition.node, compiled)
+    walk(definition.node, compiled=False)
     assert any(inside for _, inside in seen)
     return found
 
@@ -91,28 +90,45 @@ def take_turns(monkeypatch):
 def test_no_operation_of_a_training_call_needs_the_cpu(architecture, precision, digits, monkeypatch):
     simulate_gpu(monkeypatch)
     take_turns(monkeypatch)
-    config = replace(CONFIG, batch_size=BATCH, **PRECISIONS[precision])
-    steps = trainer(digits, config, precision, architecture=architecture)._run
+    train = replace(CONFIG, batch_size=BATCH, **PRECISIONS[precision])
+    steps = trainer(digits, train, precision, architecture=architecture)._run
     assert without_kernel(steps._compiled.get_concrete_function().graph) == set()
 
 
-def test_see(digits, monkeypatch):
+def test_nor_does_one_without_xla(digits, monkeypatch):
     simulate_gpu(monkeypatch)
-    import time
-    for a in ARCHITECTURES:
-        t = trainer(digits, replace(CONFIG, batch_size=BATCH, **PRECISIONS["mixed_float16"]), "mixed_float16", architecture=a)
-        t0 = time.time()
-        print(a, without_kernel(t._run._plain.get_concrete_function().graph), time.time()-t0)
-        n = len(t.network.trainable_variables)
-        def grad(x, *values):
-            weights, state = values[:n], values[n:]
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                y, state = t.network.stateless_call(weights, state, x, training=True)
-                loss = tf.reduce_sum(y)
-            return tape.gradient(loss, weights), state
-        spec = lambda vs: [tf.TensorSpec(v.shape, v.dtype) for v in vs]
-        f = tf.function(grad, jit_compile=True, autograph=False)
-        ir = f.experimental_get_compiler_ir(tf.TensorSpec((BATCH, 28, 28, 1)), *spec(t.network.trainable_variables), *spec(t.network.non_trainable_variables))(stage="hlo", platform_name="GPU")
-        print(a, len(ir), time.time() - t0)
-    assert 0
+    take_turns(monkeypatch)
+    train = replace(CONFIG, batch_size=BATCH, ema_momentum=0.9)
+    steps = trainer(digits, train, "mixed_float16", architecture="ghouzam")._run
+    assert without_kernel(steps._plain.get_concrete_function().graph) == set()
+
+
+def lowered_for_gpu(network):
+    """The gradients of a network's weights on a batch, as TensorFlow hands them to XLA's compiler for GPUs."""
+    variables = [*network.trainable_variables, *network.non_trainable_variables]
+
+    def gradients(batch, *values):
+        weights, state = values[: len(network.trainable_variables)], values[len(network.trainable_variables) :]
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            probabilities, state = network.stateless_call(weights, state, batch, training=True)
+            loss = tf.reduce_sum(probabilities[:, 0])
+        return tape.gradient(loss, weights), state
+
+    specs = [tf.TensorSpec((BATCH, 28, 28, 1)), *(tf.TensorSpec(v.shape, v.dtype) for v in variables)]
+    compiled = tf.function(gradients, jit_compile=True, autograph=False)
+    return compiled.experimental_get_compiler_ir(*specs)(stage="hlo", platform_name="GPU")
+
+
+def test_xla_refuses_the_gradient_of_max_pooling_only_with_determinism(monkeypatch):
+    simulate_gpu(monkeypatch)
+    network = ARCHITECTURES["ghouzam"]("swish", 0, "mixed_float16", 1, 1.0)
+    text = lowered_for_gpu(network)
+    assert "select-and-scatter" in text
+    assert "f16[" in text
+    tf.config.experimental.enable_op_determinism()
+    try:
+        with pytest.raises(ValueError, match="MaxPool gradient ops do not yet have a deterministic XLA"):
+            lowered_for_gpu(network)
+    finally:
+        config.disable_op_determinism()
