@@ -20,8 +20,8 @@ def from_json(text: str, where: str, *, complete: bool = True) -> RunConfig:
     Args:
         text: What `to_json` returned.
         where: Name of the text in errors.
-        complete: Refuse the config of an earlier version, which lacks fields that members depend on. Its networks have specs that this version
-            cannot tell apart from damage, so they are neither trained further nor compared.
+        complete: Refuse the config of an earlier version, which lacks fields that members depend on. Its networks have
+            specs that this version cannot tell apart from damage, so they are neither trained further nor compared.
 
     Raises:
         UserError: not JSON, an unknown key, a missing one, or a value of the wrong type; every problem is listed.
