@@ -7,6 +7,7 @@ from typing import Any
 import tyro
 
 from benchmarks.coverage import Coverage
+from benchmarks.gpu import Gpu
 from benchmarks.original import Original
 from benchmarks.plot import Plot
 from benchmarks.pytorch import PyTorch
@@ -24,6 +25,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "pytorch": PyTorch,
     "step": Step,
     "start": Start,
+    "gpu": Gpu,
     "quick": Quick,
     "screening": Screening,
     "views": Views,

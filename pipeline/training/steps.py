@@ -147,7 +147,6 @@ def _jax_steps(
 ) -> RunSteps:
     import jax
 
-    resident, truths = jax.numpy.asarray(images), jax.numpy.asarray(labels, "int32")
     rate_at = next(i for i, v in enumerate(optimizer.variables) if v is optimizer.learning_rate)
 
     def loss_of(weights: Any, state: Any, slots: Any, batch: Any, truth: Any) -> Any:
@@ -156,33 +155,50 @@ def _jax_steps(
         return _scaled(optimizer, slots, loss), (loss, _correct(truth, logits), state)
 
     @jax.jit
-    def run(variables: Any, rows: Any, transforms: Any, rates: Any) -> Any:
+    def run(variables: Any, data: Any, rows: Any, transforms: Any, rates: Any) -> Any:
+        images, labels = data
+
         def step(carry: Any, inputs: Any) -> Any:
             weights, state, slots = carry
             row, transform, rate = inputs
-            batch = apply_transforms(resident[row], transform)
+            batch = apply_transforms(images[row], transform)
             slots = [*slots[:rate_at], rate, *slots[rate_at + 1 :]]
             gradient = jax.grad(loss_of, has_aux=True)
-            gradients, (loss, correct, state) = gradient(weights, state, slots, batch, truths[row])
+            gradients, (loss, correct, state) = gradient(weights, state, slots, batch, labels[row])
             weights, slots = optimizer.stateless_apply(slots, gradients, weights)
             return (weights, state, slots), (loss, correct)
 
         variables, (losses, corrects) = jax.lax.scan(step, variables, (rows, transforms, rates))
         return variables, losses.sum(), corrects.sum()
 
-    def run_and_assign(rows: Any, transforms: Any, rates: Any) -> tuple[Any, Any]:
-        groups: Sequence[Sequence[Any]] = (
-            model.trainable_variables,
-            model.non_trainable_variables,
-            optimizer.variables,
-        )
-        values, loss, correct = run(tuple([v.value for v in group] for group in groups), rows, transforms, rates)
-        for group, new in zip(groups, values, strict=True):
+    groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
+    return JaxSteps(run, groups, (jax.numpy.asarray(images), jax.numpy.asarray(labels, "int32")))
+
+
+class JaxSteps:
+    """Steps compiled by XLA, between which the values of the variables return to the network and the optimizer."""
+
+    def __init__(
+        self, run: Callable[..., Any], groups: Sequence[Sequence[keras.Variable]], data: tuple[Any, Any]
+    ) -> None:
+        self.run = run
+        """(values of the variables, data, rows, transforms, rates) -> (values, sum of losses, number right)."""
+        self.data = data
+        """Images and labels on the device."""
+        self._groups = groups
+
+    @property
+    def values(self) -> tuple[list[Any], ...]:
+        """The values of weights, network state and optimizer state."""
+        return tuple([variable.value for variable in group] for group in self._groups)
+
+    def __call__(self, rows: Any, transforms: Any, rates: Any) -> tuple[Any, Any]:
+        """Run the steps; see `RunSteps`."""
+        values, loss, correct = self.run(self.values, self.data, rows, transforms, rates)
+        for group, new in zip(self._groups, values, strict=True):
             for variable, value in zip(group, new, strict=True):
                 variable.assign(value)
         return loss, correct
-
-    return run_and_assign
 
 
 def _scaled(optimizer: keras.optimizers.Optimizer, slots: Any, loss: Any) -> Any:

@@ -50,7 +50,7 @@ class Trainer:
         self.optimizer = make_optimizer(config, policy)
         self.optimizer.build(self.network.trainable_variables)
         self._fresh_optimizer = [_copied(variable) for variable in self.optimizer.variables]
-        self._run = compiled_steps(
+        self.steps = compiled_steps(
             logits_model(self.network),
             self.optimizer,
             config,
@@ -66,15 +66,15 @@ class Trainer:
     @property
     def xla(self) -> str:
         """What of a training step XLA compiles, for the records."""
-        if not isinstance(self._run, XlaSteps):
+        if not isinstance(self.steps, XlaSteps):
             return "whole step" if keras.backend.backend() == "jax" else "element-wise functions"
-        return "whole step" if self._run.refusal is None else f"refused: {self._run.refusal}"
+        return "whole step" if self.steps.refusal is None else f"refused: {self.steps.refusal}"
 
     def warnings(self) -> list[str]:
         """What of the training so far a user should know."""
         found = []
-        if isinstance(self._run, XlaSteps) and self._run.refusal:
-            found.append(f"XLA did not compile the training step, so it is slower: {self._run.refusal}")
+        if isinstance(self.steps, XlaSteps) and self.steps.refusal:
+            found.append(f"XLA did not compile the training step, so it is slower: {self.steps.refusal}")
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         if scaled and float(ops.convert_to_numpy(self.optimizer.dynamic_scale)) < 1:
             found.append(
@@ -117,7 +117,7 @@ class Trainer:
         Returns:
             The sum over the steps of the batch's mean loss, and the number of images classified right.
         """
-        loss, correct = self._run(np.asarray(rows, np.int64), transforms, rates)
+        loss, correct = self.steps(np.asarray(rows, np.int64), transforms, rates)
         return float(loss), int(correct)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

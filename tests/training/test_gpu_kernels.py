@@ -91,7 +91,7 @@ def test_no_operation_of_a_training_call_needs_the_cpu(architecture, precision, 
     simulate_gpu(monkeypatch)
     take_turns(monkeypatch)
     train = replace(CONFIG, batch_size=BATCH, **PRECISIONS[precision])
-    steps = trainer(digits, train, precision, architecture=architecture)._run
+    steps = trainer(digits, train, precision, architecture=architecture).steps
     assert without_kernel(steps._compiled.get_concrete_function().graph) == set()
 
 
@@ -99,7 +99,7 @@ def test_nor_does_one_without_xla(digits, monkeypatch):
     simulate_gpu(monkeypatch)
     take_turns(monkeypatch)
     train = replace(CONFIG, batch_size=BATCH, ema_momentum=0.9)
-    steps = trainer(digits, train, "mixed_float16", architecture="ghouzam")._run
+    steps = trainer(digits, train, "mixed_float16", architecture="ghouzam").steps
     assert without_kernel(steps._plain.get_concrete_function().graph) == set()
 
 

@@ -73,7 +73,7 @@ def test_every_network_computes_the_same_compiled_whole(architecture, changes, d
     assert t.xla == "whole step"
     assert_resumes_and_loads(t, tmp_path, digits)
     t.reset(2)
-    t._run.refusal = "for comparison"
+    t.steps.refusal = "for comparison"
     loss, correct = t.run(*steps(1, BATCH))
     assert compiled[0] == pytest.approx(loss, rel=1e-4)
     assert compiled[1] == correct
@@ -171,7 +171,7 @@ def test_where_xla_does_not_work_at_all_nothing_is_left_to_it(digits, monkeypatc
     t.reset(0)
     t.run(*steps(1))
     assert t.xla == "refused: ptxas is missing"
-    library = t._run._plain.get_concrete_function().graph.as_graph_def().library.function
+    library = t.steps._plain.get_concrete_function().graph.as_graph_def().library.function
     assert library
     assert not any(function.attr["_XlaMustCompile"].b for function in library)
     fusion.one_pass.cache_clear()
