@@ -80,12 +80,12 @@ def found_device() -> Device:
 
 def describe_environment() -> dict[str, str]:
     """Versions and hardware of this process, for the records of a run."""
-    packages = ("keras", keras.backend.backend(), "numpy", "pandas", "scikit-learn")
+    packages, device = ("keras", keras.backend.backend(), "numpy", "pandas", "scikit-learn"), found_device()
     return {
         "python": platform.python_version(),
         **{package: version(package) for package in packages},
-        "device": device_name(),
-        "devices": str(_device_count(_kind_and_capability()[0])),
+        "device": device.name,
+        "devices": str(device.count),
         "cores": str(_cores()),
         "platform": platform.platform(),
     }

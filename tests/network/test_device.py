@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.network import device
-from pipeline.network.device import describe_environment, resolve_precision
+from pipeline.network.device import describe_environment, found_device, resolve_precision
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from pipeline.network.device import describe_environment, resolve_precision
     ],
 )
 def test_auto_is_what_the_hardware_does_natively(kind, capability, cpu_flags, policy, monkeypatch):
-    monkeypatch.setattr(device, "_device", lambda: (kind, capability))
+    monkeypatch.setattr(device, "_kind_and_capability", lambda: (kind, capability))
     monkeypatch.setattr(device, "_cpuinfo", lambda: ["model name\t: x", f"flags\t\t: fpu {cpu_flags} sse"])
     if kind == "cpu" and keras.backend.backend() == "jax":
         policy = "float32"
@@ -35,14 +35,15 @@ def test_auto_is_what_the_hardware_does_natively(kind, capability, cpu_flags, po
 
 def test_a_worker_takes_one_core_and_leaves_room_for_others():
     code = (
-        "import os, tensorflow as tf\nfrom pipeline.device import use_device\ncount = use_device(0)\n"
-        "print(count, len(os.sched_getaffinity(0)), tf.config.threading.get_intra_op_parallelism_threads())"
+        "import tensorflow as tf\nfrom pipeline.network.device import configure_device, worker_capacity\n"
+        "configure_device(0)\nprint(worker_capacity(), tf.config.threading.get_intra_op_parallelism_threads())"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
-    count, cores, threads = map(int, done.stdout.split())
+    count, threads = map(int, done.stdout.split())
     if not tf.config.list_physical_devices("GPU"):
-        assert (1 <= count <= cores, threads) == (True, 1)
+        assert 1 <= count <= os.cpu_count()
+        assert threads == 1
 
 
 @pytest.mark.parametrize(("gpus", "cores", "room"), [(1, 16, 2), (2, 4, 4), (2, 2, 2), (4, 2, 4), (1, 1, 1)])
@@ -56,4 +57,9 @@ def test_this_machine_is_described():
     assert environment["keras"] == keras.__version__
     assert environment["device"]
     assert int(environment["cores"]) >= 1
-    assert device._device()[0] in ("cpu", "gpu", "tpu")
+    found = found_device()
+    assert found.kind in ("cpu", "gpu", "tpu")
+    assert found.precision == resolve_precision("auto")
+    assert (environment["device"], environment["devices"]) == (found.name, str(found.count))
+    if found.kind == "cpu":
+        assert found.count == 1
