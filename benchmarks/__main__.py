@@ -8,6 +8,7 @@ import tyro
 
 from benchmarks.coverage import Coverage
 from benchmarks.epochs import Epochs
+from benchmarks.gpu import Gpu
 from benchmarks.original import Original
 from benchmarks.plot import Plot
 from benchmarks.pytorch import PyTorch
@@ -25,6 +26,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "pytorch": PyTorch,
     "step": Step,
     "start": Start,
+    "gpu": Gpu,
     "quick": Quick,
     "screening": Screening,
     "views": Views,

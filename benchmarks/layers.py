@@ -37,7 +37,7 @@ def measure(pause: Pause, index: int, spec: MemberSpec) -> None:
         seconds = _step_seconds(tf, layer, shapes)
         kind = kinds[type(layer).__name__]
         kind[0] += seconds / spec.train.batch_size * 1e6
-        kind[1] += _flops(layer)
+        kind[1] += flops(layer)
     half = tf.bfloat16 if policy == "mixed_bfloat16" else tf.float32
     square = tf.cast(tf.ones((PRODUCT, PRODUCT)), half)
     product = _median_seconds(tf.function(lambda: tf.matmul(square, square)))
@@ -72,7 +72,7 @@ def _median_seconds(work: Any) -> float:
     return float(np.median(seconds))
 
 
-def _flops(layer: keras.layers.Layer) -> float:
+def flops(layer: keras.layers.Layer) -> float:
     """Of a training step, per image: a product forwards, one for the input's gradient and one for the weights'."""
     if not isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
         return 0.0

@@ -124,7 +124,7 @@ def _bundle(arguments: list[str]) -> None:
     from pipeline.kaggle.metadata import METADATA, PLACEHOLDER, fill_owner, read_metadata
 
     metadata = read_metadata()
-    write_bundle(config)
+    write_bundle(config, accelerator=metadata.accelerator)
     print(f"{BUNDLE}: {config.name}, {BUNDLE.stat().st_size:,} bytes")
     if not metadata.has_owner:
         try:

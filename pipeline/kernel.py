@@ -6,12 +6,12 @@ The last module of the bundle. Its working directory is all that survives of a k
 import os
 import platform
 import shutil
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.config.config_json import from_json
 from pipeline.config.schema import digest
+from pipeline.network.accelerator import listed_gpus
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.run_folder import RECEIPT
 from pipeline.run import main
@@ -60,12 +60,7 @@ def describe_machine() -> list[str]:
         f"python {platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores",
         "packages: " + ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
     ]
-    if tool := shutil.which("nvidia-smi"):
-        listing = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
-        lines += (listing.stdout or listing.stderr).strip().splitlines()
-    else:
-        lines.append("no NVIDIA GPU")
-    return lines
+    return lines + (listed_gpus() or ["no NVIDIA GPU"])
 
 
 def _version(package: str) -> str:

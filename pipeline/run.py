@@ -49,7 +49,7 @@ def main(config: RunConfig, labels: Path | None = None) -> RunFolder:
     console, folder, specs = new_console(), RunFolder.of(config), member_specs(config)
     with folder.opened(config):
         show_run(console, config, folder)
-        with Workers(folder) as workers, ProgressView(console) as view:
+        with Workers(folder, config.device, config.backend) as workers, ProgressView(console) as view:
             digits = with_labels(load(config.data), labels)
             show_data(console, digits)
             check_rows(config, digits)

@@ -19,20 +19,31 @@ from pipeline.kernel import describe_machine, run_kernel
 from pipeline.records.run_folder import RECEIPT
 
 
-def test_the_whole_way_from_code_to_score(server, finished, csv_source, tmp_path):
-    """Push, watch, fetch, submit, score; and the kernel computes what the package computes, bit for bit."""
+@pytest.fixture
+def push(server, tmp_path):
+    """A function that pushes from a clone with other fields in its metadata. This machine's kernels have no GPU."""
     home, clone = tmp_path / "home", tmp_path / "clone"
     home.mkdir()
     clone.mkdir()
-    shutil.copy(ROOT / METADATA, clone)
-    shutil.copytree(csv_source, clone / "data")
-    done = command_at(clone, server.environment(home), "push", "original", "--submit", *TINY_FLAGS)
+
+    def push(*flags, **fields):
+        (clone / METADATA).write_text(json.dumps(json.loads((ROOT / METADATA).read_text()) | fields))
+        return clone, command_at(clone, server.environment(home), "push", "original", *TINY_FLAGS, *flags)
+
+    return push
+
+
+def test_the_whole_way_from_code_to_score(server, push, finished, csv_source, tmp_path):
+    """Push, watch, fetch, submit, score; and the kernel computes what the package computes, bit for bit."""
+    home = tmp_path / "home"
+    shutil.copytree(csv_source, tmp_path / "clone" / "data")
+    clone, done = push("--submit", enable_gpu=False)
     assert done.returncode == 0, done.stderr
     sent = server.kernel
     assert sent["slug"] == KERNEL
     assert sent["text"] == (clone / BUNDLE).read_text()
     assert (sent["language"], sent["kernelType"], sent["machineShape"]) == ("python", "script", "NvidiaTeslaT4")
-    assert (sent["isPrivate"], sent["enableGpu"], sent["enableInternet"]) == (True, True, False)
+    assert (sent["isPrivate"], sent["enableGpu"], sent["enableInternet"]) == (True, False, False)
     assert sent["competitionDataSources"] == ["digit-recognizer"]
 
     (folder,) = (clone / "runs").iterdir()
@@ -72,6 +83,30 @@ def test_the_whole_way_from_code_to_score(server, finished, csv_source, tmp_path
     listed = command_at(clone, server.environment(home), "runs")
     assert folder.name[:20] in listed.stdout
     assert f"{score:.5f}" in listed.stdout
+
+
+def test_a_kernel_without_the_gpu_it_was_pushed_for_ends_before_any_training(server, push):
+    _, done = push("--watch")
+    assert done.returncode == 1
+    assert server.kernel["enableGpu"] is True
+    assert "device: " not in server.log
+    for words in (
+        "the run asks for a GPU, but there is none",
+        "verified phone number",
+        "enable_gpu true, then push again",
+    ):
+        assert words in server.log
+    assert not any(path.startswith("runs/") and "members" in path for path in server.outputs)
+
+
+def test_a_kernel_for_jax_runs_on_jax(server, push):
+    pytest.importorskip("jax", reason="JAX is a requirement of the developers only")
+    clone, done = push("--watch", "--backend", "jax", "--arms", "relu", "--train.epochs", "1", enable_gpu=False)
+    assert done.returncode == 0, done.stderr + server.log
+    (folder,) = (clone / "runs").iterdir()
+    member = json.loads((folder / "members" / "relu-s0-f0" / "member.json").read_text())
+    assert member["environment"]["jax"] == version("jax")
+    assert member["environment"]["xla"] == "whole step"
 
 
 def test_the_log_begins_with_versions_and_hardware():

@@ -9,10 +9,12 @@ from keras import layers, ops
 
 from pipeline.config.schema import AugmentConfig, MemberSpec, TrainConfig
 from pipeline.data.augment import DRAWS_PER_IMAGE, draw_transforms
+from pipeline.network import dropout, normalization
 from pipeline.network.activations import activation_layer
 from pipeline.network.architectures import ARCHITECTURES
 from pipeline.network.dropout import Dropout
 from pipeline.network.normalization import BatchNormalization
+from pipeline.training import steps as steps_module
 from pipeline.training.trainer import Trainer
 
 CONFIG = TrainConfig(batch_size=20, optimizer="adam", schedule="cosine", precision="float32")
@@ -54,6 +56,12 @@ def trainer(digits, config=CONFIG, policy="float32", **changes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ARCHITECTURES, "small", small)
         return Trainer(replace(SPEC, train=config, **changes), policy, digits.images, digits.labels)
+
+
+def simulate_gpu(monkeypatch, gpu=True):
+    """Let the modules that ask take TensorFlow's device for a GPU, so that their code for GPUs runs on the CPU."""
+    for module in (dropout, normalization, steps_module):
+        monkeypatch.setattr(module, "on_tensorflow_cpu", lambda: not gpu)
 
 
 def steps(count, batch=20, rate=1e-3):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.config.errors import UserError
-from pipeline.config.schema import RunConfig
+from pipeline.config.schema import NO_MEMBER_DEPENDS_ON, RunConfig
 
 
 def to_json(config: RunConfig) -> str:
@@ -20,8 +20,8 @@ def from_json(text: str, where: str, *, complete: bool = True) -> RunConfig:
     Args:
         text: What `to_json` returned.
         where: Name of the text in errors.
-        complete: Refuse the config of an earlier version, which lacks fields. Its networks have specs that this version
-            cannot tell apart from damage, so they are neither trained further nor compared.
+        complete: Refuse the config of an earlier version, which lacks fields that members depend on. Its networks have
+            specs that this version cannot tell apart from damage, so they are neither trained further nor compared.
 
     Raises:
         UserError: not JSON, an unknown key, a missing one, or a value of the wrong type; every problem is listed.
@@ -45,9 +45,9 @@ def from_json(text: str, where: str, *, complete: bool = True) -> RunConfig:
 
 
 def _missing(full: Mapping[str, Any], given: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The fields of a config that a JSON text lacks, and their defaults."""
+    """The fields that members depend on and a JSON text lacks, and their defaults."""
     for name, value in full.items():
         if isinstance(value, dict):
             yield from _missing(value, given.get(name, {}), f"{prefix}{name}.")
-        elif name not in given:
+        elif name not in given and name not in NO_MEMBER_DEPENDS_ON:
             yield prefix + name, value

@@ -62,6 +62,8 @@ def _check_members(config: RunConfig, require: Require) -> None:
         require(config.folds > 0, "vote", "'equal' when folds is 0: weights are fitted on validation rows", config.vote)
         voters = len(config.arms) * config.seeds
         require(voters > 1, "vote", "'equal' with one arm and seed: there is nothing to weigh", config.vote)
+    if config.device == "tpu":
+        require(config.backend != "tensorflow", "backend", "'jax' or 'auto' with device 'tpu'", config.backend)
 
 
 def _check_network(config: RunConfig, require: Require) -> None:

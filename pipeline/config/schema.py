@@ -20,6 +20,8 @@ KERAS_ACTIVATIONS = (
 
 
 Vote = Literal["equal", "greedy", "fitted"]
+DeviceKind = Literal["auto", "cpu", "gpu", "tpu"]
+Backend = Literal["auto", "tensorflow", "jax"]
 Architecture = Literal[
     "ghouzam", "deotte", "residual"
 ]  # the functions of these names in pipeline.network.architectures
@@ -28,7 +30,7 @@ WIDTHS = (1, 2, 3)
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
-NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote")
+NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote", "device", "backend")
 # These say which members there are, not how one is trained.
 NOT_IN_RECIPE = (*NO_MEMBER_DEPENDS_ON, "arms", "seeds", "folds_used")
 
@@ -121,6 +123,12 @@ class RunConfig:
     vote: Vote = "equal"
     """Weights of the members' votes in the submission. greedy, fitted: chosen on validation rows; the report says
     whether that pays. Can be changed after the training: nothing is trained again."""
+    device: DeviceKind = "auto"
+    """What to compute on. cpu, gpu or tpu: if it is not there, the run ends before any training. auto: the GPUs if
+    there are any, else the CPU; in a kernel, the accelerator that kernel-metadata.json asks for."""
+    backend: Backend = "auto"
+    """What computes below Keras. auto: what the environment variable KERAS_BACKEND says, else TensorFlow; on a TPU,
+    JAX."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 

@@ -16,9 +16,10 @@ from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import make_folder
 from pipeline.config.rules import validate
-from pipeline.config.schema import RunConfig, member_specs
+from pipeline.config.schema import DeviceKind, RunConfig, member_specs
 from pipeline.kaggle.bundle_modules import Module, in_order, is_own, needed_modules
 from pipeline.kaggle.bundle_rules import breaches
+from pipeline.network.accelerator import device_environment
 from pipeline.records.atomic import atomic_replace
 
 PACKAGE = Path(__file__).parents[1]
@@ -30,40 +31,43 @@ FILES_PER_MEMBER, OTHER_FILES = 6, 20
 HASH_PLACEHOLDER = "0" * 64
 
 
-def write_bundle(config: RunConfig, run_id: str = "") -> str:
-    """Write build/kernel.py for a config; returns the hash that the bundle carries of itself.
+def write_bundle(config: RunConfig, run_id: str = "", accelerator: DeviceKind = "auto") -> str:
+    """Write build/kernel.py; arguments as of `bundle`. Returns the hash that the bundle carries of itself.
 
     Raises:
         UserError: the config cannot run as a kernel.
         RunError: the package breaks a rule of bundling.
     """
-    text, identity = bundle(config, run_id)
+    text, identity = bundle(config, run_id, accelerator)
     make_folder(BUNDLE.parent)
     with atomic_replace(BUNDLE) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return identity
 
 
-def bundle(config: RunConfig, run_id: str = "") -> tuple[str, str]:
-    """The bundle's text and its hash; both are the same for the same sources, config and run id.
+def bundle(config: RunConfig, run_id: str = "", accelerator: DeviceKind = "auto") -> tuple[str, str]:
+    """The bundle's text and its hash; both are the same for the same sources and arguments.
 
     Args:
         config: What the kernel runs.
         run_id: Marks the bundle of one push; empty if `kaggle kernels push` will send it.
+        accelerator: What kernel-metadata.json asks for. The kernel ends at once if it does not get it.
 
     Raises:
         UserError: the config cannot run as a kernel.
         RunError: the package breaks a rule of bundling.
     """
     check_config(config)
+    config = replace(config, out=None, device=_device(config.device, accelerator))
     modules = needed_modules(PACKAGE, MAIN_MODULE)
     if broken := breaches(PACKAGE, modules):
         raise RunError("the package cannot be bundled:\n" + "\n".join(f"  - {line}" for line in broken))
     modules = in_order(modules)
     parts = [
         _header(config, run_id),
+        *_backend_choice(config),
         _import_block(modules),
-        f'CONFIG = """\\\n{to_json(replace(config, out=None))}"""\n',
+        f'CONFIG = """\\\n{to_json(config)}"""\n',
         *(_section(module) for module in modules),
         'if __name__ == "__main__":\n    run_kernel(CONFIG, IDENTITY)\n',
     ]
@@ -91,6 +95,22 @@ def check_config(config: RunConfig) -> None:
             f"the config has {count} members of {FILES_PER_MEMBER} files each, and Kaggle keeps 500 files of a kernel: "
             f"at most {most} members. Lower --seeds or --folds-used, or push several runs."
         )
+
+
+def _device(wanted: DeviceKind, accelerator: DeviceKind) -> DeviceKind:
+    """The device that a kernel has to compute on."""
+    if wanted in ("gpu", "tpu") and wanted != accelerator:
+        raise UserError(
+            f"--device {wanted}, but kernel-metadata.json asks for no {wanted.upper()}. "
+            f"Set enable_{wanted} there to true."
+        )
+    return accelerator if wanted == "auto" else wanted
+
+
+def _backend_choice(config: RunConfig) -> list[str]:
+    """The statements that choose Keras's backend: a kernel has no environment to set. None for the default."""
+    backend = device_environment(config.device, config.backend).get("KERAS_BACKEND")
+    return [f'import os\n\nos.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported\n'] if backend else []
 
 
 def _import_block(modules: list[Module]) -> str:

@@ -11,7 +11,7 @@ from slugify import slugify
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION
-from pipeline.config.schema import FORBID_UNKNOWN_KEYS
+from pipeline.config.schema import FORBID_UNKNOWN_KEYS, DeviceKind
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.records.atomic import atomic_replace
 
@@ -55,6 +55,11 @@ class KernelMetadata:
     """The image that the kernel runs in; Kaggle's latest by default."""
     docker_image_pinning_type: Literal["original", "latest"] | None = None
     """Whether later versions keep that image."""
+
+    @property
+    def accelerator(self) -> DeviceKind:
+        """What it asks Kaggle for; auto where it asks for nothing."""
+        return "gpu" if self.enable_gpu else "tpu" if self.enable_tpu else "auto"
 
     @property
     def has_owner(self) -> bool:
@@ -133,6 +138,8 @@ def _problems(metadata: KernelMetadata) -> list[str]:
         found.append(f"title must have at least {SHORTEST} characters. Received: {metadata.title!r}")
     if metadata.code_file != BUNDLE.as_posix():
         found.append(f"code_file must be {BUNDLE.as_posix()}. Received: {metadata.code_file!r}")
+    if metadata.enable_gpu and metadata.enable_tpu:
+        found.append("enable_gpu and enable_tpu are both true: a kernel has one accelerator")
     if COMPETITION not in metadata.competition_sources:
         found.append(f"competition_sources must hold {COMPETITION!r}: the kernel's data comes from there")
     return found

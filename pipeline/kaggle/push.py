@@ -73,7 +73,7 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
     """
     metadata = fill_owner(read_metadata(), kaggle.user)
     run_id = secrets.token_hex(4)
-    bundle_hash = write_bundle(config, run_id)
+    bundle_hash = write_bundle(config, run_id, metadata.accelerator)
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     pushed = Push(metadata.id, 0, _address(metadata.id), run_id, bundle_hash, now, arrived=False)
     usual = RunFolder.of(config).path

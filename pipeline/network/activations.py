@@ -19,6 +19,7 @@ from keras import ops
 from pipeline.config.schema import OWN_ACTIVATIONS
 from pipeline.network.curves import ActivationCurve
 from pipeline.network.fusion import one_pass
+from pipeline.network.saving import saved_as
 
 RECORDED_X = np.linspace(-5, 5, 101, dtype=np.float32)
 
@@ -40,7 +41,7 @@ def _swish(x: Any) -> Any:
     return one_pass(_swish_value)(x)[0], gradient
 
 
-@keras.saving.register_keras_serializable(package="pipeline")
+@saved_as("pipeline.network.activations")
 def swish(x: Any) -> Any:
     """Swish, x·sigmoid(x), element by element.
 
@@ -79,7 +80,7 @@ def _swish_beta(x: Any, beta: Any) -> Any:
     return one_pass(_swish_beta_value)(x, beta)[0], gradient
 
 
-@keras.saving.register_keras_serializable(package="pipeline")
+@saved_as("pipeline.network.activations")
 class SwishBeta(keras.layers.Layer):
     """2x·sigmoid(βx) with one trainable β per layer.
 

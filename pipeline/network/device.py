@@ -7,6 +7,8 @@ from pathlib import Path
 
 import keras
 
+from pipeline.network.accelerator import Device
+
 MEMORY_PER_WORKER = 2 << 30  # bytes; one takes about 1.2 GiB on the competition's data
 PROCESSES_PER_GPU = 2  # while the host prepares the next call of one small network, the other computes
 BFLOAT16_CPU_FLAGS = {"amx_bf16", "avx512_bf16"}
@@ -70,13 +72,20 @@ def on_tensorflow_cpu() -> bool:
     return not tf.config.get_visible_devices("GPU")
 
 
+def found_device() -> Device:
+    """What this process computes on."""
+    kind, _ = _kind_and_capability()
+    return Device(kind, device_name(), _device_count(kind), resolve_precision("auto"))
+
+
 def describe_environment() -> dict[str, str]:
     """Versions and hardware of this process, for the records of a run."""
-    packages = ("keras", keras.backend.backend(), "numpy", "pandas", "scikit-learn")
+    packages, device = ("keras", keras.backend.backend(), "numpy", "pandas", "scikit-learn"), found_device()
     return {
         "python": platform.python_version(),
         **{package: version(package) for package in packages},
-        "device": device_name(),
+        "device": device.name,
+        "devices": str(device.count),
         "cores": str(_cores()),
         "platform": platform.platform(),
     }
@@ -125,7 +134,7 @@ def resolve_precision(requested: str) -> str:
     """
     if requested != "auto":
         return requested
-    kind, capability = _device()
+    kind, capability = _kind_and_capability()
     if kind == "tpu":
         return "mixed_bfloat16"
     if kind == "gpu":
@@ -134,7 +143,20 @@ def resolve_precision(requested: str) -> str:
     return "mixed_bfloat16" if keras.backend.backend() == "tensorflow" and _cpu_has_bfloat16() else "float32"
 
 
-def _device() -> tuple[str, int]:
+def _device_count(kind: str) -> int:
+    """How many GPUs, or cores of a TPU, there are for the run; 1 on the CPU."""
+    if kind == "cpu":
+        return 1
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return len(jax.devices())
+    import tensorflow as tf
+
+    return len(tf.config.list_physical_devices("GPU"))
+
+
+def _kind_and_capability() -> tuple[str, int]:
     """Kind of the device that computes (cpu, gpu or tpu) and the major compute capability of a GPU, else 0."""
     if keras.backend.backend() == "jax":
         import jax

@@ -12,9 +12,10 @@ from keras import ops
 
 from pipeline.network.device import on_tensorflow_cpu
 from pipeline.network.fusion import one_pass
+from pipeline.network.saving import saved_as
 
 
-@keras.saving.register_keras_serializable(package="pipeline")
+@saved_as("pipeline.network.dropout")
 class Dropout(keras.layers.Dropout):
     """Keras's layer, faster in training by TensorFlow on a CPU, and the same elsewhere."""
 

@@ -27,8 +27,28 @@ def one_pass(formula: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any
         wide = [ops.cast(t, keras.backend.result_type(t.dtype, "float32")) for t in tensors]
         return tuple(ops.cast(r, t.dtype) for r, t in zip(formula(*wide), tensors, strict=False))
 
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or xla_failure():
         return in_float32
     import tensorflow as tf
 
     return tf.function(in_float32, jit_compile=True, autograph=False)
+
+
+@cache
+def xla_failure() -> str | None:
+    """Why XLA cannot compile for TensorFlow's device, such as a missing ptxas; None if it can, and with JAX."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    with tf.init_scope():  # also while a function is being traced
+        try:
+            tf.function(lambda x: x * ops.sigmoid(x), jit_compile=True, autograph=False)(tf.ones(8))
+        except tf.errors.OpError as error:
+            return first_line(error)
+    return None
+
+
+def first_line(error: Exception) -> str:
+    """What an error of TensorFlow says before it shows the graph."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

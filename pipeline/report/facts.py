@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from statistics import median
 
 from pipeline.config.schema import RunConfig
 from pipeline.data.digits import Digits
@@ -30,7 +31,18 @@ def facts(
         "Training time": f"{_duration(sum(r['seconds'] for m in members for r in m.history))}, all networks together",
         "Precision": environment(members).get("precision", "not recorded"),
         "Device": environment(members).get("device", "not recorded"),
+        "Speed": f"{_images_per_second(digits, members):,.0f} images per second and network",
     }
+
+
+def _images_per_second(digits: Digits, members: Sequence[Member]) -> float:
+    """Training images per second of a network, the median over all epochs but the first ones."""
+    rates = []
+    for member in members:
+        batch = member.spec.train.batch_size
+        images = (len(digits.labels) - len(member.validation_rows)) // batch * batch
+        rates += [images / seconds for seconds in member.seconds_per_epoch]
+    return median(rates)
 
 
 def environment(members: Sequence[Member]) -> dict[str, str]:

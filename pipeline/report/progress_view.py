@@ -1,13 +1,16 @@
 """The members of a run as they train: bars on a terminal, plain lines in a log."""
 
 import math
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from pipeline.config.schema import MemberSpec
+from pipeline.network.accelerator import Device
 from pipeline.training.messages import Progress
+from pipeline.training.speed import Speed
 
 
 class ProgressView:
@@ -18,6 +21,8 @@ class ProgressView:
         self._done = self._total = 0
         self._tasks: dict[str, TaskID] = {}
         self._seconds: dict[str, float] = {}
+        self._devices: set[Device] = set()
+        self._speed: Speed | None = None
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -49,6 +54,9 @@ class ProgressView:
         if progress.warning:
             self.warn(f"{spec.id}: {progress.warning}")
             return
+        if progress.device:
+            self._show_device(progress.device, spec.train.precision)
+            return
         epochs, record = spec.train.epochs, progress.record
         if spec.id not in self._tasks:
             self._done += 1
@@ -67,6 +75,25 @@ class ProgressView:
         self._bars.update(self._tasks[spec.id], completed=completed, text=text)
         if record and not self._console.is_terminal:
             self._line(f"  {spec.id} {text}")
+        self._show_speed(spec, progress)
+
+    def _show_device(self, device: Device, precision: str) -> None:
+        """Say what computes, once for each kind of device."""
+        if device not in self._devices:
+            self._devices.add(device)
+            self._line(f"device: {device}, {device.precision if precision == 'auto' else precision}")
+
+    def _show_speed(self, spec: MemberSpec, progress: Progress) -> None:
+        """Say how fast the training is and when it should end: once it can be known, and after each member."""
+        epochs = spec.train.epochs
+        if self._speed is None:
+            self._speed = Speed(self._total - self._done + len(self._tasks), epochs)
+        known = self._speed.seconds_left is not None
+        self._speed.take_in(spec.id, progress, spec.train.batch_size)
+        rate, left = self._speed.images_per_second, self._speed.seconds_left
+        if rate and left and (not known or (progress.record and progress.epoch == epochs)):
+            end = datetime.now().astimezone() + timedelta(seconds=left)
+            self._line(f"  {rate:,.0f} images/s; the training should end in {left / 60:.0f} min, at {end:%H:%M %Z}")
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -8,7 +8,7 @@ so the arms of one seed share every draw, and a resumed member ends in the same 
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pipeline.config.schema import MemberSpec, digest
 from pipeline.data.digits import Digits
 from pipeline.data.folds import split_rows
 from pipeline.network.activations import recorded_curves
-from pipeline.network.device import describe_environment, resolve_precision
+from pipeline.network.device import describe_environment, found_device, resolve_precision
 from pipeline.records.members import History, Member
 from pipeline.records.scores import log_loss
 from pipeline.training.checkpoint import restore, save
@@ -76,7 +76,7 @@ def train_member(
         validation_rows=validation,
         validation_probabilities=trainer.predict(digits.images[validation]),
         test_probabilities=trainer.predict(digits.test_images),
-        environment={**describe_environment(), "precision": policy},
+        environment={**describe_environment(), "precision": policy, "xla": trainer.xla},
         fingerprints={
             "rows": hashlib.sha256(training.tobytes() + validation.tobytes()).hexdigest(),
             "draws": draws,
@@ -115,8 +115,16 @@ def _train_epochs(
     training, validation = rows
     steps = len(training) // spec.train.batch_size
     history, warnings = checkpoints.restore(trainer)
-    for warning in warnings:
-        watch(Progress(len(history), 0, steps, math.nan, math.nan, warning=warning))
+    told: set[str] = set()
+
+    def warn_once(texts: Sequence[str]) -> None:
+        for text in texts:
+            if text not in told:
+                watch(Progress(len(history), 0, steps, math.nan, math.nan, warning=text))
+        told.update(texts)
+
+    watch(Progress(len(history), 0, steps, math.nan, math.nan, device=found_device()))
+    warn_once(warnings)
     all_draws = hashlib.sha256()
     for epoch in range(1, spec.train.epochs + 1):
         started = time.perf_counter()
@@ -138,6 +146,7 @@ def _train_epochs(
         }
         history = [*history, record]
         checkpoints.save(trainer, history)
+        warn_once(trainer.warnings())
         watch(Progress(epoch, steps, steps, loss, accuracy, record))
     return history, all_draws.hexdigest()
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pipeline.network.accelerator import Device
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -9,6 +11,8 @@ class Ready:
 
     capacity: int
     """How many workers the machine has room for."""
+    device: Device
+    """What it computes on."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Progress:
     record: dict[str, float] | None = None
     """The epoch's entry in the history; only with the epoch's last report."""
     warning: str | None = None
+    device: Device | None = None
+    """What the member is trained on; only with its first report."""
 
 
 @dataclass(frozen=True)

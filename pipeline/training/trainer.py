@@ -1,6 +1,6 @@
 """Network, optimizer and compiled steps, built once per kind of network in a worker process and reset for each member.
 
-So compilation is paid once. The labelled images are on the device as uint8.
+So compilation is paid once, and the labelled images are copied to the device once.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from pipeline.data.digits import CLASSES
 from pipeline.network.activations import SwishBeta
 from pipeline.network.architectures import ARCHITECTURES, logits_model
 from pipeline.training.fresh_statistics import STATISTICS_IMAGES, recompute_statistics, statistics_network
-from pipeline.training.steps import compiled_steps
+from pipeline.training.steps import XlaSteps, compiled_steps
 
 PREDICT_BATCH = 1000  # images at most
 NOT_DECAYED = ["bias", "beta", "gamma"]  # layer biases, batch normalisation, swish_beta
@@ -50,18 +50,38 @@ class Trainer:
         self.optimizer = make_optimizer(config, policy)
         self.optimizer.build(self.network.trainable_variables)
         self._fresh_optimizer = [_copied(variable) for variable in self.optimizer.variables]
-        self._run = compiled_steps(
+        self.steps = compiled_steps(
             logits_model(self.network),
             self.optimizer,
             config,
-            ops.convert_to_tensor(images[..., None]),
-            ops.convert_to_tensor(labels, dtype="int32"),
+            images,
+            labels,
         )
 
     @property
     def variables(self) -> list[Any]:
         """Everything that changes in training: weights, normalisation statistics, dropout's generators, optimizer."""
         return [*self.network.variables, *self.optimizer.variables]
+
+    @property
+    def xla(self) -> str:
+        """What of a training step XLA compiles, for the records."""
+        if not isinstance(self.steps, XlaSteps):
+            return "whole step" if keras.backend.backend() == "jax" else "element-wise functions"
+        return "whole step" if self.steps.refusal is None else f"refused: {self.steps.refusal}"
+
+    def warnings(self) -> list[str]:
+        """What of the training so far a user should know."""
+        found = []
+        if isinstance(self.steps, XlaSteps) and self.steps.refusal:
+            found.append(f"XLA did not compile the training step, so it is slower: {self.steps.refusal}")
+        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        if scaled and float(ops.convert_to_numpy(self.optimizer.dynamic_scale)) < 1:
+            found.append(
+                "the loss scale of float16 fell below 1: gradients overflow, and steps are skipped. Lower "
+                "--train.learning-rate, or train with --train.precision float32."
+            )
+        return found
 
     def reset(self, seed: int) -> None:
         """Return to the state before the first step, with the weights and dropout draws of that seed."""
@@ -90,14 +110,14 @@ class Trainer:
         """Train some steps in one compiled call.
 
         Args:
-            rows: int32, shape (steps, batch): the labelled rows of each step.
+            rows: integers, shape (steps, batch): the labelled rows of each step.
             transforms: float32, shape (steps, batch, DRAWS_PER_IMAGE), for `apply_transforms`.
             rates: float32, shape (steps,): the learning rate of each step.
 
         Returns:
             The sum over the steps of the batch's mean loss, and the number of images classified right.
         """
-        loss, correct = self._run(rows, transforms, rates)
+        loss, correct = self.steps(np.asarray(rows, np.int64), transforms, rates)
         return float(loss), int(correct)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

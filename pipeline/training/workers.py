@@ -23,6 +23,7 @@ from typing import Any
 from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
+from pipeline.network.accelerator import check_device, device_environment
 from pipeline.records.members import commit
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.engine import Observer
@@ -36,14 +37,21 @@ class Workers:
     """The worker processes of a run. Use as a context manager: they are killed on exit.
 
     The first worker starts at once, so that it loads its libraries while the parent loads the data.
+
+    Args:
+        folder: The run's folder.
+        device: What the workers have to compute on: auto, cpu, gpu or tpu.
+        backend: What they compute with: auto, tensorflow or jax.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, device: str = "auto", backend: str = "auto") -> None:
         # TensorFlow turns oneDNN on by itself only for CPUs with AVX512 instructions; on others it pays as well. Set
         # here, because a bundled worker loads TensorFlow before it reaches its own first line.
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         # JAX would reserve most of a GPU's memory for the first of the processes that share it.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        os.environ.update(device_environment(device, backend))
+        self._device = device
         self._folder = folder
         self._workers = [_Worker(0, folder)]
 
@@ -59,6 +67,7 @@ class Workers:
 
         Raises:
             RunError: a worker died before it was ready to train anything.
+            UserError: a worker does not compute on the device that was asked for.
         """
         blind = replace(digits, held_back_labels=None)  # so that nothing could train on them
         pending, attempts, failed = deque(specs), Counter[str](), dict[str, str]()
@@ -74,7 +83,8 @@ class Workers:
                     case Progress():
                         observer.watch(worker.spec, message)
                         continue
-                    case Ready(capacity):
+                    case Ready(capacity, device):
+                        check_device(self._device, device)
                         if worker.device == 0 and len(self._workers) == 1:
                             count = min(capacity, len(specs))
                             self._workers += [_Worker(device, self._folder) for device in range(1, count)]
@@ -161,7 +171,7 @@ def serve(connection: Connection, device: int, folder: RunFolder, log: Path) -> 
 
 def _serve(connection: Connection, device: int, folder: RunFolder) -> None:
     # Imported late: these load TensorFlow, which takes seconds and is of no use to the parent.
-    from pipeline.network.device import configure_device, worker_capacity
+    from pipeline.network.device import configure_device, found_device, worker_capacity
     from pipeline.training.loop import DivergedError, train_member
     from pipeline.training.trainer import Trainer
 
@@ -169,7 +179,7 @@ def _serve(connection: Connection, device: int, folder: RunFolder) -> None:
         connection.send(message)
 
     configure_device(device)
-    send(Ready(worker_capacity()))
+    send(Ready(worker_capacity(), found_device()))
     digits: Digits = connection.recv()
     data_digest = digits.digest()
     trainers: dict[Any, Trainer] = {}

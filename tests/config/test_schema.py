@@ -18,10 +18,12 @@ OTHER = {
     "folds_used": 2,
     "split_seed": 1,
     "vote": "greedy",
+    "device": "gpu",
+    "backend": "jax",
     "augment": AugmentConfig(elastic=1),
     "train": TrainConfig(epochs=4),
 }
-ELSEWHERE = {"name", "data", "out", "vote"}  # no member depends on them
+ELSEWHERE = {"name", "data", "out", "vote", "device", "backend"}  # no member depends on them
 
 
 def test_every_field_has_another_value():

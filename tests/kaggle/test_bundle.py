@@ -70,6 +70,26 @@ def test_a_kernel_never_gets_places_of_this_machine(tiny):
         check_config(replace(tiny, data="/home/ada/x.zip"))
 
 
+def test_a_kernel_knows_its_accelerator_and_chooses_jax_on_a_tpu(tiny):
+    def device(text):
+        return from_json(constants(text)["CONFIG"], "the bundle").device
+
+    gpu, tpu, jax = (
+        bundle(tiny, accelerator="gpu")[0],
+        bundle(tiny, accelerator="tpu")[0],
+        bundle(replace(tiny, backend="jax"))[0],
+    )
+    assert (device(gpu), device(tpu), device(jax)) == ("gpu", "tpu", "auto")
+    assert device(bundle(replace(tiny, device="cpu"), accelerator="gpu")[0]) == "cpu"
+    assert "KERAS_BACKEND" not in gpu.partition("CONFIG =")[0]
+    for text in (tpu, jax):
+        before, _, after = text.partition('os.environ["KERAS_BACKEND"] = "jax"')
+        assert "import keras" not in before
+        assert "import keras" in after
+    with pytest.raises(UserError, match="--device tpu, but kernel-metadata.json asks for no TPU. Set enable_tpu"):
+        bundle(replace(tiny, device="tpu"), accelerator="gpu")
+
+
 def test_a_kernels_output_stays_within_kaggles_limit_of_files(tiny):
     check_config(replace(preset("leaderboard"), seeds=30))
     with pytest.raises(UserError, match="has 80 members of 6 files each.*at most 71"):

@@ -30,6 +30,21 @@ def test_the_projects_own_metadata(change):
     assert (metadata.kernel_type, metadata.language, metadata.machine_shape) == ("script", "python", "NvidiaTeslaT4")
     assert (metadata.is_private, metadata.enable_gpu, metadata.enable_internet) == (True, True, False)
     assert metadata.competition_sources == ["digit-recognizer"]
+    assert metadata.accelerator == "gpu"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "tpu", "accelerator"), [(True, False, "gpu"), (False, True, "tpu"), (False, False, "auto")]
+)
+def test_the_accelerator_that_it_asks_for(gpu, tpu, accelerator, change):
+    change(enable_gpu=gpu, enable_tpu=tpu)
+    assert read_metadata().accelerator == accelerator
+
+
+def test_two_accelerators_are_too_many(change):
+    change(enable_tpu=True)
+    with pytest.raises(UserError, match="enable_gpu and enable_tpu are both true"):
+        read_metadata()
 
 
 def test_the_owner_takes_the_placeholders_place_and_nothing_else(change):

@@ -28,7 +28,7 @@ tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", re
     ],
 )
 def test_auto_is_what_the_hardware_does_natively(kind, capability, cpu_flags, policy, monkeypatch):
-    monkeypatch.setattr(device, "_device", lambda: (kind, capability))
+    monkeypatch.setattr(device, "_kind_and_capability", lambda: (kind, capability))
     monkeypatch.setattr(device, "_cpuinfo", lambda: ["model name\t: x", f"flags\t\t: fpu {cpu_flags} sse"])
     if kind == "cpu" and keras.backend.backend() == "jax":
         policy = "float32"
@@ -95,4 +95,9 @@ def test_this_machine_is_described():
     assert environment["python"] == sys.version.split()[0]
     assert environment["device"]
     assert int(environment["cores"]) == len(os.sched_getaffinity(0))
-    assert device._device()[0] in ("cpu", "gpu", "tpu")
+    found = found_device()
+    assert found.kind in ("cpu", "gpu", "tpu")
+    assert found.precision == resolve_precision("auto")
+    assert (environment["device"], environment["devices"]) == (found.name, str(found.count))
+    if found.kind == "cpu":
+        assert found.count == 1

@@ -23,6 +23,7 @@ def test_facts_of_a_study(digits, tiny):
         "Training time": told["Training time"],
         "Precision": "float32",
         "Device": "<a chip>",
+        "Speed": told["Speed"],
     }
     assert told["Training time"].endswith(" min, all networks together")
 
@@ -41,7 +42,9 @@ def test_durations_are_those_of_all_epochs(digits, tiny, spec):
     comparison = study(digits, tiny)[3]
     for seconds, words in ((4, "8 s"), (45, "2 min"), (3700, "2 h 3 min")):
         members = [make_member(spec, history=[{"seconds": float(seconds)}, {"seconds": float(seconds)}])]
-        assert facts([tiny], digits, members, comparison, NOW)["Training time"] == f"{words}, all networks together"
+        told = facts([tiny], digits, members, comparison, NOW)
+        assert told["Training time"] == f"{words}, all networks together"
+        assert told["Speed"] == f"{100 / seconds:,.0f} images per second and network"  # 5 steps of 20 images
 
 
 def test_machines_that_differ_are_all_named(spec):

@@ -1,8 +1,11 @@
 import io
 import math
+import re
+from dataclasses import replace
 
 from rich.console import Console
 
+from pipeline.network.accelerator import Device
 from pipeline.report.progress_view import ProgressView
 from pipeline.training.messages import Progress
 
@@ -40,3 +43,21 @@ def test_a_terminal_gets_a_bar_with_loss_accuracy_and_seconds(spec):
 def test_a_members_warning_is_not_overlooked(spec):
     warning = Progress(1, 0, 4, math.nan, math.nan, warning="checkpoint x is damaged")
     assert "WARNING: swish-s0-f0: checkpoint x is damaged" in shown(spec, False, warning)
+
+
+def test_the_device_is_named_once_with_the_precision_on_it(spec):
+    device = Progress(0, 0, 4, math.nan, math.nan, device=Device("gpu", "Tesla T4", 2, "mixed_float16"))
+    auto = replace(spec, train=replace(spec.train, precision="auto"))
+    assert shown(auto, False, device, device).count("device: 2 x Tesla T4, mixed_float16") == 1
+    assert "device: 2 x Tesla T4, float32" in shown(spec, False, device)
+
+
+def test_the_speed_and_the_end_are_told_from_the_second_epoch_on(spec):
+    first, second, third = (replace(EPOCH, epoch=e, record=RECORD | {"epoch": e, "seconds": 16.0}) for e in (1, 2, 3))
+    lines = [line for line in shown(spec, False, first, second, third).splitlines() if "images/s" in line]
+    # 4 steps of 20 images in 16 s; 5 networks of 3 epochs less those that are done.
+    assert [re.sub("at .*", "at", line) for line in lines] == [
+        "  5 images/s; the training should end in 3 min, at",
+        "  5 images/s; the training should end in 3 min, at",
+    ]
+    assert re.search(r"at \d\d:\d\d ", lines[0])

@@ -1,0 +1,101 @@
+"""What `python -m benchmarks gpu` reads from a compiled module, and what it says where there is no GPU."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, environment
+
+from benchmarks.gpu import estimated_minutes
+from benchmarks.t4 import ARITHMETIC, BANDWIDTH, LAUNCH, Kernel, estimate, loop_kernels
+from pipeline.config.presets import preset
+from pipeline.config.schema import member_specs
+
+# A loop of a fusion, a convolution with its workspace, and a branch; before it, work that is done once.
+MODULE = """\
+HloModule jit_run, is_scheduled=true
+
+%fused (param_0: f16[64,32]) -> f16[64,32] {
+  %param_0 = f16[64,32]{1,0} parameter(0)
+  ROOT %mul = f16[64,32]{1,0} multiply(%param_0, %param_0)
+}
+
+%skipped (arg.1: (f32[100])) -> (f32[100]) {
+  ROOT %arg.1 = (f32[100]{0}) parameter(0)
+}
+
+%applied (arg.2: (f32[100])) -> (f32[100]) {
+  %arg.2 = (f32[100]{0}) parameter(0)
+  %slot = f32[100]{0} get-tuple-element(%arg.2), index=0
+  %fusion.9 = f32[100]{0} fusion(%slot, %slot), kind=kLoop, calls=%fused
+  ROOT %tuple.2 = (f32[100]{0}) tuple(%fusion.9)
+}
+
+%body (state: (s32[], f16[64,32], f32[100])) -> (s32[], f16[64,32], f32[100]) {
+  %state = (s32[], f16[64,32]{1,0}, f32[100]{0}) parameter(0)
+  %x = f16[64,32]{1,0} get-tuple-element(%state), index=1
+  %fusion.1 = f16[64,32]{1,0} fusion(%x), kind=kLoop, calls=%fused
+  %conv = (f16[64,32]{1,0}, u8[1024]{0}) custom-call(%x, %fusion.1), custom_call_target="__cudnn$convBackwardFilter"
+  %slots = (f32[100]{0}) tuple(%x)
+  %conditional = (f32[100]{0}) conditional(%p, %slots, %slots), branch_computations={%skipped, %applied}
+  ROOT %tuple = (s32[], f16[64,32]{1,0}, f32[100]{0}) tuple(%x)
+}
+
+%condition (state.1: (s32[], f16[64,32], f32[100])) -> pred[] {
+  ROOT %less = pred[] compare(%a, %b), direction=LT
+}
+
+ENTRY %main (p0: f16[64,32]) -> f16[64,32] {
+  %p0 = f16[64,32]{1,0} parameter(0)
+  %copy = f16[64,32]{1,0} copy(%p0)
+  %while = (s32[], f16[64,32]{1,0}, f32[100]{0}) while(%copy), condition=%condition, body=%body
+  ROOT %out = f16[64,32]{1,0} get-tuple-element(%while), index=1
+}
+"""
+
+
+def test_launches_and_bytes_of_one_turn_of_the_loop():
+    tensor = 64 * 32 * 2
+    assert loop_kernels(MODULE) == [
+        Kernel("fusion", 2 * tensor),
+        Kernel("backward_filter", 3 * tensor + 1024),
+        Kernel("fusion", 3 * 400),
+    ]
+
+
+def test_a_step_takes_its_launches_its_bytes_and_its_arithmetic():
+    large, small = int(1e-3 * BANDWIDTH), 100
+    step = estimate([Kernel("fusion", small), Kernel("forward", large)], arithmetic=2e-3)
+    assert step.microseconds == pytest.approx((LAUNCH + 1e-3 + 2e-3) * 1e6)
+    assert step.launches == 2
+    assert step.convolutions == {"forward": 1, "backward_input": 0, "backward_filter": 0}
+    assert step.megabytes == pytest.approx((large + small) / 1e6, abs=0.01)
+    assert ARITHMETIC < 65e12  # what NVIDIA promises of a T4
+
+
+def test_all_steps_of_a_run_on_two_gpus():
+    config = preset("leaderboard")
+    steps = 42_000 // config.train.batch_size * config.train.epochs * len(member_specs(config))
+    assert estimated_minutes(config, member_specs(config)[0], 1000) == pytest.approx(steps * 1e-3 / 60 / 2)
+    study = preset("study")
+    steps = 33_600 // 86 * 30 * len(member_specs(study))  # a fifth of the images validates
+    assert estimated_minutes(study, member_specs(study)[0], 1000) == pytest.approx(steps * 1e-3 / 60 / 2)
+
+
+def test_a_machine_without_a_gpu_says_what_it_could_not_do(tmp_path):
+    out = tmp_path / "gpu.json"
+    command = [sys.executable, "-m", "benchmarks", "gpu", "--out", out, "--architectures", "deotte", "--arms", "swish"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(out.read_text())
+    if record["device"]["kind"] == "gpu":
+        pytest.skip("this machine has a GPU: it measures")
+    assert "no GPU here" in done.stdout
+    if not importlib.util.find_spec("jax_cuda12_plugin"):
+        assert "jax-cuda12-plugin" in done.stdout
+        assert "compiled for a T4" not in record
+    else:
+        (row,) = record["compiled for a T4"]
+        assert row["convolutions"] == {"forward": 7, "backward_input": 6, "backward_filter": 7}

@@ -1,0 +1,134 @@
+"""Every operation of a training call has a kernel for GPUs. TensorFlow's registry tells so without a GPU."""
+
+import itertools
+from dataclasses import replace
+from functools import cache
+
+import keras
+import pytest
+from trainers import CONFIG, simulate_gpu, trainer
+
+from pipeline.config.schema import OWN_ACTIVATIONS
+from pipeline.network import architectures
+from pipeline.network.activations import activation_layer
+from pipeline.network.architectures import ARCHITECTURES
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("asks the registry of TensorFlow", allow_module_level=True)
+
+import tensorflow as tf
+from tensorflow.python.framework import config
+from tensorflow.python.framework.kernels import get_registered_kernels_for_op
+
+BATCH = 4
+# Each precision with another optimizer; loss scaling comes with float16.
+PRECISIONS = {
+    "float32": {"optimizer": "rmsprop"},
+    "mixed_float16": {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9},
+    "mixed_bfloat16": {"optimizer": "adam", "ema_momentum": 0.9},
+}
+
+
+@cache
+def kernels_of(op):
+    return list(get_registered_kernels_for_op(op).kernel)
+
+
+def has_kernel(op, types, devices):
+    """Whether an operation with these types, by the name of the attribute, has a kernel for one of the devices."""
+
+    def fits(kernel):
+        return kernel.device_type in devices and all(
+            constraint.name not in types or types[constraint.name] in constraint.allowed_values.list.type
+            for constraint in kernel.constraint
+        )
+
+    return any(fits(kernel) for kernel in kernels_of(op))
+
+
+def without_kernel(graph):
+    """The operations without a kernel in a graph and all it calls: (operation, types, whether XLA compiles it)."""
+    definition = graph.as_graph_def()
+    library = {function.signature.name: function for function in definition.library.function}
+    found, seen = set(), set()
+
+    def walk(nodes, compiled):
+        for node in nodes:
+            types = {name: value.type for name, value in node.attr.items() if value.type}
+            if not has_kernel(node.op, types, ["XLA_GPU_JIT"] if compiled else ["GPU", "DEFAULT"]):
+                named = tuple(sorted(f"{name}={tf.as_dtype(kind).name}" for name, kind in types.items()))
+                found.add((node.op, named, compiled))
+            for value in node.attr.values():
+                for called in filter(None, [value.func.name, *(function.name for function in value.list.func)]):
+                    function = library[called]
+                    inside = compiled or function.attr["_XlaMustCompile"].b
+                    if (called, inside) not in seen:
+                        seen.add((called, inside))
+                        walk(function.node_def, inside)
+
+    walk(definition.node, compiled=False)
+    assert any(inside for _, inside in seen)
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernels():
+    """XLA registers its kernels when it first compiles something."""
+    tf.function(lambda x: x + 1, jit_compile=True)(1.0)
+    if not has_kernel("MatMul", {"T": tf.float32.as_datatype_enum}, ["GPU"]):
+        pytest.skip("this build of TensorFlow has no kernels for GPUs")
+
+
+def take_turns(monkeypatch):
+    """Give each layer the activation of the next arm, so that one network holds the operations of all arms."""
+    arms = itertools.cycle(OWN_ACTIVATIONS)
+    monkeypatch.setattr(architectures, "activation_layer", lambda _, dtype: activation_layer(next(arms), dtype))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_no_operation_of_a_training_call_needs_the_cpu(architecture, precision, digits, monkeypatch):
+    simulate_gpu(monkeypatch)
+    take_turns(monkeypatch)
+    train = replace(CONFIG, batch_size=BATCH, **PRECISIONS[precision])
+    steps = trainer(digits, train, precision, architecture=architecture).steps
+    assert without_kernel(steps._compiled.get_concrete_function().graph) == set()
+
+
+def test_nor_does_one_without_xla(digits, monkeypatch):
+    simulate_gpu(monkeypatch)
+    take_turns(monkeypatch)
+    train = replace(CONFIG, batch_size=BATCH, ema_momentum=0.9)
+    steps = trainer(digits, train, "mixed_float16", architecture="ghouzam").steps
+    assert without_kernel(steps._plain.get_concrete_function().graph) == set()
+
+
+def lowered_for_gpu(network):
+    """The gradients of a network's weights on a batch, as TensorFlow hands them to XLA's compiler for GPUs."""
+    variables = [*network.trainable_variables, *network.non_trainable_variables]
+
+    def gradients(batch, *values):
+        weights, state = values[: len(network.trainable_variables)], values[len(network.trainable_variables) :]
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            probabilities, state = network.stateless_call(weights, state, batch, training=True)
+            loss = tf.reduce_sum(probabilities[:, 0])
+        return tape.gradient(loss, weights), state
+
+    specs = [tf.TensorSpec((BATCH, 28, 28, 1)), *(tf.TensorSpec(v.shape, v.dtype) for v in variables)]
+    compiled = tf.function(gradients, jit_compile=True, autograph=False)
+    return compiled.experimental_get_compiler_ir(*specs)(stage="hlo", platform_name="GPU")
+
+
+def test_xla_refuses_the_gradient_of_max_pooling_only_with_determinism(monkeypatch):
+    simulate_gpu(monkeypatch)
+    network = ARCHITECTURES["ghouzam"]("swish", 0, "mixed_float16", 1, 1.0)
+    text = lowered_for_gpu(network)
+    assert "select-and-scatter" in text
+    assert "f16[" in text
+    tf.config.experimental.enable_op_determinism()
+    try:
+        with pytest.raises(ValueError, match="MaxPool gradient ops do not yet have a deterministic XLA"):
+            lowered_for_gpu(network)
+    finally:
+        config.disable_op_determinism()
