@@ -28,7 +28,7 @@ WIDTHS = (1, 2, 3)
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
-NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote")
+NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote", "hours")
 # These say which members there are, not how one is trained.
 NOT_IN_RECIPE = (*NO_MEMBER_DEPENDS_ON, "arms", "seeds", "folds_used")
 
@@ -121,6 +121,9 @@ class RunConfig:
     vote: Vote = "equal"
     """Weights of the members' votes in the submission. greedy, fitted: chosen on validation rows; the report says
     whether that pays. Can be changed after the training: nothing is trained again."""
+    hours: float | None = None
+    """Hours for the training; 11.5 by default in a kernel, else no limit. No member is started that would not end in
+    time, by the seconds measured so far. Those that are finished vote, and the same command goes on with the rest."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 

@@ -47,7 +47,7 @@ def test_a_worker_takes_one_core_and_leaves_room_for_others():
 
 @pytest.mark.parametrize(("gpus", "cores", "room"), [(1, 16, 2), (2, 4, 4), (2, 2, 2), (4, 2, 4), (1, 1, 1)])
 def test_two_processes_share_a_gpu_where_there_are_cores_to_feed_them(gpus, cores, room, monkeypatch):
-    monkeypatch.setattr(device, "_cores", lambda: cores)
+    monkeypatch.setattr(device, "cores", lambda: cores)
     assert device._room_on_gpus(gpus) == room
 
 
