@@ -35,7 +35,8 @@ def test_auto_is_what_the_hardware_does_natively(kind, capability, cpu_flags, po
 
 def test_a_worker_takes_one_core_and_leaves_room_for_others():
     code = (
-        "import os, tensorflow as tf\nfrom pipeline.device import use_device\ncount = use_device(0)\n"
+        "import os, tensorflow as tf\nfrom pipeline.network.device import configure_device, worker_capacity\n"
+        "configure_device(0)\ncount = worker_capacity()\n"
         "print(count, len(os.sched_getaffinity(0)), tf.config.threading.get_intra_op_parallelism_threads())"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
