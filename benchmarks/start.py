@@ -39,6 +39,7 @@ def train_first_steps(data: str) -> None:
     """Do what a run does, in its order, until a worker tells of its first steps."""
     from benchmarks.ours import specs_of
     from pipeline.records.run_folder import RunFolder
+    from pipeline.training.limits import Limits
     from pipeline.training.workers import Workers
 
     class Trained(Exception):  # noqa: N818 - it is the aim, not an error
@@ -47,18 +48,21 @@ def train_first_steps(data: str) -> None:
     class Impatient:
         """Stops at the first sign of progress."""
 
-        def begin(self, *_: int) -> None:
+        def begin(self, *_: object) -> None:
             pass
 
         def watch(self, *_: object) -> None:
             raise Trained
 
+        def finished(self, *_: object) -> None:
+            pass
+
         def warn(self, text: str) -> None:
             print(text)
 
     specs = specs_of("ghouzam", ("swish",), TrainConfig(batch_size=BATCH))
-    with TemporaryDirectory() as folder, suppress(Trained), Workers(RunFolder(Path(folder))) as workers:
-        workers.run(specs, load(data), Impatient())
+    with TemporaryDirectory() as folder, suppress(Trained), Workers(RunFolder(Path(folder)), specs) as workers:
+        workers.run(specs, load(data), Impatient(), Limits())
 
 
 def _seconds(command: list[str]) -> float:

@@ -16,7 +16,7 @@ from pipeline.arguments import (
     parse_preset,
     parse_run,
 )
-from pipeline.config.errors import RunError, UserError, suggest
+from pipeline.config.errors import RunError, StoppedError, UserError, suggest
 from pipeline.config.presets import PRESETS
 from pipeline.config.schema import RunConfig
 from pipeline.streams import tolerant_output
@@ -24,6 +24,7 @@ from pipeline.streams import tolerant_output
 FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 130
+STOPPED = 143
 
 HELP = f"""\
 usage: python -m pipeline COMMAND ...
@@ -53,7 +54,10 @@ reasons.
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 failed, 2 a mistake of the user, 130 interrupted.
+    """Run a command and exit.
+
+    0: done, also when --hours left members out. 1: failed. 2: a mistake of the user. 130: interrupted by Ctrl-C. 143: a
+    run that SIGTERM asked to stop; the members that were finished have voted.
 
     Output that nobody takes does not count, unless the command does nothing but print.
     """
@@ -77,6 +81,9 @@ def _exit_code(arguments: list[str]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
+    except StoppedError as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        return STOPPED
     except (RunError, OSError) as error:  # an OSError, such as a full disk, names its file
         print(f"error: {error}", file=sys.stderr)
         return FAILED
@@ -106,15 +113,18 @@ def _run(arguments: list[str]) -> None:
     from pipeline.run import main as run
 
     make_folder(submissions_folder())  # before hours of training, not after
-    folder = run(wanted.config, wanted.labels)
+    ending = run(wanted.config, wanted.labels)
+    submission = ending.folder.submission
     try:
-        copy = keep_copy(folder.submission, wanted.config.name)
+        copy = keep_copy(submission, wanted.config.name)
     except (OSError, RunError) as error:
         raise RunError(
-            f"the run is finished, and {folder.submission} is whole. But it could not be copied to "
-            f"{submissions_folder()}/: {error}"
+            f"the run is finished, and {submission} is whole. But it could not be copied to {submissions_folder()}/: "
+            f"{error}"
         ) from None
     print(f"copy of the submission: {copy}")
+    if ending.stopped:
+        raise StoppedError(ending.stopped)
 
 
 def _bundle(arguments: list[str]) -> None:

@@ -6,42 +6,66 @@ The last module of the bundle. Its working directory is all that survives of a k
 import os
 import platform
 import shutil
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.config.config_json import from_json
-from pipeline.config.schema import digest
+from pipeline.config.errors import StoppedError
+from pipeline.config.schema import RunConfig, digest
 from pipeline.network.accelerator import listed_gpus
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
-from pipeline.records.run_folder import RECEIPT
+from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.run import main
 
+HOURS = 11.5  # of the 12 that Kaggle gives a kernel; the rest is for the vote and the report
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "pandas", "scikit-learn", "scipy", "matplotlib", "pydantic", "rich")
 
 
 def run_kernel(config_json: str, identity: dict[str, str]) -> None:
     """Carry out the run of a bundle in the working directory, and leave a receipt of all that it wrote.
 
+    A kernel that Kaggle ends before leaves its finished members, and the submission that the whole pairs among them
+    voted for.
+
     Args:
-        config_json: The run's config.
+        config_json: The run's config; without hours, it has what Kaggle gives a kernel.
         identity: Which bundle this is: commit, run id and hash; goes into the receipt.
 
     Raises:
         UserError: the config or the data is not sound.
-        RunError: not one member could be trained.
+        RunError: not one member could be trained, or the disk is full.
+        StoppedError: SIGTERM ended the training; what was finished has voted.
     """
     for line in [f"bundle: {identity}", *describe_machine()]:
         print(line, flush=True)
     config = from_json(config_json, "CONFIG, at the top of this kernel,")
-    folder = main(config)
+    ending = main(config if config.hours else replace(config, hours=HOURS), publish=_show_submission)
+    _leave_receipt(ending.folder, config, identity)
+    if ending.stopped:
+        raise StoppedError(ending.stopped)
+
+
+def _show_submission(folder: RunFolder) -> None:
+    """Copy the submission to where Kaggle looks for it."""
+    _copy_here(folder.submission)
+
+
+def _copy_here(path: Path) -> Path:
+    target = Path(path.name)
+    with atomic_replace(target) as temporary:
+        shutil.copyfile(path, temporary)
+    return target
+
+
+def _leave_receipt(folder: RunFolder, config: RunConfig, identity: dict[str, str]) -> None:
+    """Copy the results to the working directory, and list all that was written, with hashes.
+
+    Last, so that whoever fetches the output can tell that it is whole, and of which push.
+    """
     shutil.rmtree(folder.all_checkpoints, ignore_errors=True)
-    results = []
-    for path in (folder.submission, folder.report):
-        results.append(Path(path.name))
-        with atomic_replace(results[-1]) as temporary:
-            shutil.copyfile(path, temporary)
-    written = [*results, *(path for path in sorted(folder.path.rglob("*")) if path.is_file() and path != folder.lock)]
-    # Last, so that whoever fetches the output can tell that it is whole, and of which push.
+    results = [_copy_here(path) for path in (folder.submission, folder.report)]
+    written = [path for path in sorted(folder.path.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     atomic_write_json(
         Path(RECEIPT),
         {
@@ -49,7 +73,7 @@ def run_kernel(config_json: str, identity: dict[str, str]) -> None:
             "name": config.name,
             "config_digest": digest(config),
             "folder": folder.path.as_posix(),
-            "sha256": {path.as_posix(): file_sha256(path) for path in written},
+            "sha256": {path.as_posix(): file_sha256(path) for path in [*results, *written]},
         },
     )
 

@@ -1,6 +1,8 @@
 """The stages of a run in order: load, train, vote, compare, report. The entry script."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config.rules import validate
@@ -8,6 +10,7 @@ from pipeline.config.schema import RunConfig, member_specs
 from pipeline.data.checks import data_warnings
 from pipeline.data.digits import load
 from pipeline.data.folds import check_rows
+from pipeline.ensemble.provisional import ProvisionalVote
 from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.ensemble.submission import with_labels, write_submission
 from pipeline.ensemble.weights import cast_votes
@@ -17,6 +20,7 @@ from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.page import write_report
 from pipeline.report.progress_view import ProgressView
+from pipeline.report.sentences import partial_note
 from pipeline.report.terminal import (
     new_console,
     show_data,
@@ -27,44 +31,56 @@ from pipeline.report.terminal import (
     show_shares,
 )
 from pipeline.training.engine import train_members
+from pipeline.training.limits import Limits, stopped_by_sigterm
 from pipeline.training.workers import Workers
 
 
-def main(config: RunConfig, labels: Path | None = None) -> RunFolder:
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended."""
+
+    folder: RunFolder
+    stopped: str
+    """What is missing because the run was asked to stop; empty if it was not, or had nothing left to train."""
+
+
+def main(
+    config: RunConfig, labels: Path | None = None, publish: Callable[[RunFolder], None] = lambda _: None
+) -> Ending:
     """Carry out a run, or what is left of it.
 
     Args:
         config: The run.
         labels: A file with the digits of the test images, to judge by; see `with_labels`.
-
-    Returns:
-        The run's folder.
+        publish: Called with the run's folder whenever there is a new provisional submission.
 
     Raises:
         UserError: a mistake in the config, the data or the folder, found before any training.
-        RunError: not one member could be trained.
+        RunError: not one member could be trained, or the disk is full.
     """
-    started = time.perf_counter()
+    started, limits = time.perf_counter(), Limits(config.hours)
     validate(config)
     console, folder, specs = new_console(), RunFolder.of(config), member_specs(config)
-    with folder.opened(config):
+    with stopped_by_sigterm(limits), folder.opened(config):
         show_run(console, config, folder)
-        with Workers(folder, config.device, config.backend) as workers, ProgressView(console) as view:
+        with Workers(folder, specs, config.device, config.backend) as workers, ProgressView(console) as view:
             digits = with_labels(load(config.data), labels)
             show_data(console, digits)
             check_rows(config, digits)
             for warning in data_warnings(digits):
                 view.warn(warning)
             folder.claim(config, digits)
-            failed = train_members(workers, specs, digits, folder, view)
-        members = read_finished(folder, specs, failed)
-        predictions = predicted_labels(cast_votes(config.vote, members, digits))
+            observer = ProvisionalVote(view, folder, specs, digits, publish)
+            failed, left = train_members(workers, specs, digits, folder, observer, limits)
+        members = read_finished(folder, specs, failed | left)
+        vote = "equal" if left else config.vote  # other weights are for the ensemble that was asked for
+        predictions = predicted_labels(cast_votes(vote, members, digits))
         write_submission(folder.submission, digits.image_ids, predictions)
-        comparison = compare(members, digits, failed)
-        write_report(folder, [config], digits, members, comparison)
+        comparison, note = compare(members, digits, failed), partial_note(left, len(specs))
+        write_report(folder, [config], digits, members, comparison, note)
         write_outcome(folder, len(members), len(specs))
-    show_outcome(console, config, folder, digits, comparison, time.perf_counter() - started)
+    show_outcome(console, replace(config, vote=vote), folder, digits, comparison, note, time.perf_counter() - started)
     show_shares(console, predictions, digits)
     show_score(console, predictions, digits)
-    show_next(console, [config], comparison, folder)
-    return folder
+    show_next(console, [config], comparison, folder, half_finished=bool(left))
+    return Ending(folder, note if limits.stopped else "")

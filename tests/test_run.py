@@ -1,8 +1,10 @@
 """The whole pipeline as its user runs it: real subprocesses on real digits, killed for real."""
 
 import json
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -48,7 +50,7 @@ def test_one_command_leaves_all_that_a_run_is(finished, runs_folder):
     folder, printed = finished
     assert {p.name for p in folder.iterdir()} - {".lock"} == {
         "checkpoints", "comparison.json", "config.json", "data.json", "environment.json", "logs", "members",
-        "metrics.csv", "report.html", "submission.csv",
+        "metrics.csv", "outcome.json", "report.html", "submission.csv",
     }  # fmt: skip
     assert sorted(p.name for p in (folder / "members").iterdir()) == ["relu-s0-f0", "swish-s0-f0"]
     check_submission(folder / "submission.csv", np.arange(1, 31))
@@ -87,17 +89,16 @@ def test_killed_mid_training_it_resumes_to_the_same_bits(finished, csv_source, r
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    wait_for((folder / ".lock").exists)
+    wait_for((folder / ".owner.json").exists)
     second = run(runs_folder, csv_source, folder)
     assert second.returncode == 2
-    assert f"another run is at work in {folder}" in second.stderr
-    wait_for((folder / "checkpoints" / "swish-s0-f0" / "epoch-0001.npz").exists)
+    assert f"another run is at work in {folder}: process {process.pid} on {socket.gethostname()}" in second.stderr
+    checkpoint, member = folder / "checkpoints" / "swish-s0-f0" / "epoch-0001.npz", folder / "members" / "swish-s0-f0"
+    wait_for(lambda: checkpoint.exists() or member.exists())
     workers = children(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_for(lambda: not any(alive(worker) for worker in workers), 20)
-    if (folder / "members" / "swish-s0-f0").exists():
-        pytest.fail("the run was over before it could be killed")
 
     resumed = run(runs_folder, csv_source, folder)
     assert resumed.returncode == 0, resumed.stderr
@@ -152,6 +153,24 @@ def test_when_no_member_can_be_trained_the_run_fails(csv_source, runs_folder):
     assert failed.returncode == 1
     assert "no member could be trained" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_disk_without_room_for_a_checkpoint_ends_the_run_and_names_the_file(csv_source, runs_folder):
+    """The system refuses files of more than a megabyte; a checkpoint takes ten."""
+    full = subprocess.run(
+        command(csv_source, "full", "--arms", "relu"),
+        cwd=runs_folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)),
+    )
+    assert full.returncode == 1
+    assert "no room to write full/checkpoints/relu-s0-f0/epoch-0001.npz" in full.stderr
+    assert "bytes are free there" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert not (runs_folder / "full" / "submission.csv").exists()
+    assert not list((runs_folder / "full").rglob("*.part"))
 
 
 @pytest.mark.parametrize(

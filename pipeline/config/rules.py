@@ -58,6 +58,7 @@ def _check_members(config: RunConfig, require: Require) -> None:
         require(1 <= config.folds_used <= config.folds, "folds_used", rule, config.folds_used)
     else:
         require(config.folds_used == 0, "folds_used", "0 when folds is 0", config.folds_used)
+    require(config.hours is None or 0 < config.hours < float("inf"), "hours", "above 0", config.hours)
     if config.vote != "equal":
         require(config.folds > 0, "vote", "'equal' when folds is 0: weights are fitted on validation rows", config.vote)
         voters = len(config.arms) * config.seeds

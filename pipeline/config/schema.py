@@ -30,7 +30,7 @@ WIDTHS = (1, 2, 3)
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
-NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote", "device", "backend")
+NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote", "device", "backend", "hours")
 # These say which members there are, not how one is trained.
 NOT_IN_RECIPE = (*NO_MEMBER_DEPENDS_ON, "arms", "seeds", "folds_used")
 
@@ -129,6 +129,9 @@ class RunConfig:
     backend: Backend = "auto"
     """What computes below Keras. auto: what the environment variable KERAS_BACKEND says, else TensorFlow; on a TPU,
     JAX."""
+    hours: float | None = None
+    """Hours for the training; 11.5 by default in a kernel, else no limit. No member is started that would not end in
+    time, by the seconds measured so far. Those that are finished vote, and the same command goes on with the rest."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 

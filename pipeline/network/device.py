@@ -1,6 +1,5 @@
 """The device that a worker process computes on, and the arithmetic that it does natively."""
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import keras
 
 from pipeline.network.accelerator import Device
+from pipeline.network.host import cores, usable_memory
 
 MEMORY_PER_WORKER = 2 << 30  # bytes; one takes about 1.2 GiB on the competition's data
 PROCESSES_PER_GPU = 2  # while the host prepares the next call of one small network, the other computes
@@ -63,6 +63,17 @@ def worker_capacity() -> int:
     return _room_on_gpus(len(gpus)) if gpus else _room_on_cpu()
 
 
+def device_count() -> int:
+    """How many devices there are: GPUs, or one for each worker that there is room for."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return len(jax.devices()) if jax.devices()[0].platform == "gpu" else 1
+    import tensorflow as tf
+
+    return len(tf.config.list_physical_devices("GPU")) or worker_capacity()
+
+
 def on_tensorflow_cpu() -> bool:
     """Whether it is TensorFlow that computes, and on the CPU."""
     if keras.backend.backend() != "tensorflow":
@@ -86,26 +97,19 @@ def describe_environment() -> dict[str, str]:
         **{package: version(package) for package in packages},
         "device": device.name,
         "devices": str(device.count),
-        "cores": str(_cores()),
+        "cores": str(cores()),
         "platform": platform.platform(),
     }
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _room_on_gpus(gpus: int) -> int:
     """Worker processes that keep the GPUs busy, with a core for each."""
-    return max(gpus, min(PROCESSES_PER_GPU * gpus, _cores()))
+    return max(gpus, min(PROCESSES_PER_GPU * gpus, cores()))
 
 
 def _room_on_cpu() -> int:
     """Worker processes that cores and memory allow."""
-    if not hasattr(os, "sysconf"):
-        return 1  # Windows does not say how much memory there is
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(_cores(), memory // MEMORY_PER_WORKER))
+    return max(1, min(cores(), (usable_memory() or 0) // MEMORY_PER_WORKER))
 
 
 def device_name() -> str:

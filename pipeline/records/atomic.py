@@ -1,5 +1,6 @@
 """Files and folders that a reader never sees half written."""
 
+import errno
 import hashlib
 import json
 import os
@@ -9,28 +10,96 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.errors import RunError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's share of it, the largest file allowed
+
 
 @contextmanager
 def atomic_replace(target: Path) -> Iterator[Path]:
     """A temporary path beside `target`, for a file or a folder, that takes the target's place if the block succeeds.
 
     A reader never sees half of it; when the block raises, the target stays as it was.
+
+    Raises:
+        RunError: the disk is full; names the target and the space that is left.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     _remove(temporary)
     try:
-        yield temporary
-        if target.is_dir():
-            _remove(target)
-        temporary.replace(target)
+        with full_disk_told(target):
+            yield temporary
+            _flush(temporary)
+            _put_in_place(temporary, target)
     finally:
         _remove(temporary)
 
 
 def atomic_write_json(path: Path, content: Any) -> None:
-    """Write JSON temporary and rename it."""
+    """Write JSON to a temporary file and rename it."""
     with atomic_replace(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+@contextmanager
+def full_disk_told(target: Path) -> Iterator[None]:
+    """Raise a RunError if the block fails for lack of room on the disk; it names `target` and the space left."""
+    try:
+        yield
+    except RunError:
+        raise
+    except Exception as error:
+        if (cause := _no_room(error)) is None:
+            raise
+        there = next(path for path in target.absolute().parents if path.exists())
+        raise RunError(
+            f"there is no room to write {target} ({cause}); {shutil.disk_usage(there).free:,} bytes are free there. "
+            "Nothing that was finished is lost. Make room, then give the same command again."
+        ) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed writers left anywhere in a folder; nobody may be writing there."""
+    for path in list(folder.rglob(".*.[0-9]*.part")):
+        _remove(path)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _no_room(error: BaseException | None) -> OSError | None:
+    """The error that says that the disk is full, if it led to this one: zip writers hide it behind their own."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _flush(path: Path) -> None:
+    """Bring the content to the disk, so that a power cut never leaves the name without it."""
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("r+b") as stream:
+                os.fsync(stream.fileno())
+
+
+def _put_in_place(temporary: Path, target: Path) -> None:
+    if not target.is_dir():
+        temporary.replace(target)
+        return
+    old = temporary.with_suffix(".old.part")  # a folder that is not empty cannot be replaced
+    _remove(old)
+    target.replace(old)
+    try:
+        temporary.replace(target)
+    except OSError:
+        old.replace(target)
+        raise
+    _remove(old)
 
 
 def _remove(path: Path) -> None:
@@ -38,9 +107,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -35,6 +35,20 @@ def write_outcome(folder: RunFolder, voters: int, members: int) -> None:
     atomic_write_json(folder.outcome, asdict(outcome))
 
 
+def recorded_voters(folder: RunFolder) -> int:
+    """How many members voted in the submission there; 0 without one that fits its record and the config."""
+    try:
+        outcome = read_outcome(folder)
+        if outcome and (outcome.submission_sha256, outcome.config_sha256) == (
+            file_sha256(folder.submission),
+            file_sha256(folder.config),
+        ):
+            return outcome.voters
+    except (OSError, UserError):
+        pass
+    return 0
+
+
 def read_outcome(folder: RunFolder) -> Outcome | None:
     """The record of a run's submission; None if there is none, as in runs of earlier versions.
 

@@ -1,6 +1,8 @@
 """A run's folder: every file name in it, which run it belongs to, and which process works in it."""
 
 import json
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,7 +16,7 @@ from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_folder
 from pipeline.config.schema import NOT_IN_RECIPE, MemberSpec, RunConfig, recipe
 from pipeline.data.digits import Digits
-from pipeline.records.atomic import atomic_replace, atomic_write_json
+from pipeline.records.atomic import atomic_replace, atomic_write_json, full_disk_told, remove_leftovers
 
 # Kaggle and its commands know these two by name.
 SUBMISSION = "submission.csv"
@@ -112,6 +114,11 @@ class RunFolder:
         """Locked by the process that works in the folder."""
         return self.path / ".lock"
 
+    @property
+    def owner(self) -> Path:
+        """Which process that is."""
+        return self.path / ".owner.json"
+
     def member(self, spec: MemberSpec) -> Path:
         """The folder of a finished member."""
         return self.members / spec.id
@@ -119,6 +126,12 @@ class RunFolder:
     def checkpoints(self, spec: MemberSpec) -> Path:
         """The folder of a member's checkpoints."""
         return self.all_checkpoints / spec.id
+
+    def checkpointed_epochs(self, spec: MemberSpec) -> int:
+        """How many epochs of a member its newest checkpoint holds; 0 without one."""
+        return max(
+            (int(path.stem.removeprefix("epoch-")) for path in self.checkpoints(spec).glob("epoch-*.npz")), default=0
+        )
 
     def worker_log(self, worker: int) -> Path:
         """What a worker process and its libraries print."""
@@ -130,17 +143,35 @@ class RunFolder:
 
         Raises:
             UserError: it cannot be written, another process works in it, or it holds something else.
+            RunError: the disk became full in the block.
         """
         is_run = self.lock.exists() or self.config.exists()
-        if self.path.is_dir() and any(self.path.iterdir()) and not is_run:
+        visible = [path for path in self.path.glob("*") if not path.name.startswith(".")]  # the rest is a killed run's
+        if visible and not is_run:
             raise UserError(f"the folder {self.path} is not empty and holds no run. Choose another with --out.")
         make_folder(self.path, CHOOSE_ANOTHER)
         try:
-            with FileLock(self.lock, timeout=0):
-                self._check_recipe(config)
-                yield
+            lock = FileLock(self.lock).acquire(timeout=0)
         except Timeout:
-            raise UserError(f"another run is at work in {self.path}. Let it finish, or choose another --out.") from None
+            raise UserError(
+                f"another run is at work in {self.path}: {self._owner()}. Let it finish, or choose another --out."
+            ) from None
+        with lock, full_disk_told(self.path):
+            self._check_recipe(config)
+            remove_leftovers(self.path)
+            atomic_write_json(self.owner, {"pid": os.getpid(), "host": socket.gethostname()})
+            try:
+                yield
+            finally:
+                self.owner.unlink()
+
+    def _owner(self) -> str:
+        """Who works here, as far as that is known."""
+        try:
+            owner = json.loads(self.owner.read_bytes())
+            return f"process {owner['pid']} on {owner['host']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "it does not say which process it is"
 
     def _check_recipe(self, config: RunConfig) -> None:
         """Check that the config here, if any, trains members in the same way; it may have fewer of them, or more."""

@@ -1,6 +1,7 @@
 """The members of a run as they train: bars on a terminal, plain lines in a log."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rich.console import Console
@@ -39,11 +40,16 @@ class ProgressView:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def begin(self, finished: int, total: int) -> None:
+    def begin(self, finished: Sequence[MemberSpec], total: int) -> None:
         """Say how many of the run's members were finished before."""
-        self._done, self._total = finished, total
+        self._done, self._total = len(finished), total
         if finished:
-            self._line(f"{finished} of {total} members are finished already")
+            self._line(f"{len(finished)} of {total} members are finished already")
+
+    def finished(self, spec: MemberSpec) -> None:
+        """Say that a member is finished, where no bar shows it."""
+        if not self._console.is_terminal:
+            self._line(f"  {spec.id} is finished")
 
     def warn(self, text: str) -> None:
         """Show a line that must not be overlooked, above the bars."""

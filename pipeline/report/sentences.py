@@ -1,5 +1,7 @@
 """The outcome of a comparison in sentences, the headline first."""
 
+from collections.abc import Mapping
+
 from pipeline.evidence.comparison import Comparison
 from pipeline.evidence.epochs import EpochSpan
 from pipeline.evidence.fairness import REQUIRED, Fairness, Shared, Unequal
@@ -16,6 +18,8 @@ SHARED = {
     Shared.DROPOUT: "the dropout draws",
     Shared.LEARNING_RATES: "the learning rates",
 }
+
+MOST_NAMED = 6  # members that are left out
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:
@@ -175,6 +179,15 @@ def submission_votes(vote: str, comparison: Comparison) -> str:
     scores = ((everyone.held_back, "held-back"), (everyone.validation, "validation"))
     known = [f", {s.errors:,} errors of {s.images:,} {where} images" for s, where in scores if s]
     return text + (known[0] if vote == "equal" and known else "")
+
+
+def partial_note(left: Mapping[str, str], total: int) -> str:
+    """What nobody should overlook about a run that left members out, given with the reason by id; empty if none."""
+    if not left:
+        return ""
+    ids, (reason, *_) = list(left), left.values()
+    shown = ", ".join(ids[:MOST_NAMED]) + (f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else "")
+    return f"Partial: {len(ids)} of {total} members are missing ({shown}): {reason}. The same command goes on."
 
 
 def half_finished(missing: int, total: int) -> str:

@@ -63,15 +63,23 @@ def show_comparison(console: Console, comparison: Comparison, digits: Digits) ->
 
 
 def show_outcome(
-    console: Console, config: RunConfig, folder: RunFolder, digits: Digits, comparison: Comparison, seconds: float
+    console: Console,
+    config: RunConfig,
+    folder: RunFolder,
+    digits: Digits,
+    comparison: Comparison,
+    note: str,
+    seconds: float,
 ) -> None:
-    """Print what came out of a run, failures first, and where it is."""
+    """Print what came out of a run, failures first, and where it is; `note` is what nobody should overlook, if any."""
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
     show_comparison(console, comparison, digits)
     votes = submission_votes(config.vote, comparison)
     console.print(f"submission: {folder.submission}, {votes}", markup=False)
     console.print(f"report: {folder.report}", markup=False)
+    if note:
+        console.print(f"WARNING: {note}", style="bold red", markup=False)
     console.print(f"done in {seconds:.0f} s")
 
 

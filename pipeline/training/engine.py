@@ -1,23 +1,32 @@
 """Many members: which of a run's are missing, who trains them, and who is told."""
 
+import shutil
+from collections import defaultdict
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
-from pipeline.records.members import invalid_reason
+from pipeline.records.members import Member, invalid_reason, read_member
 from pipeline.records.run_folder import RunFolder
+from pipeline.training.limits import Limits
 from pipeline.training.messages import Progress
+
+DECIDE_BITS = ("keras", "tensorflow", "jax")  # packages of another version of which a member has other bits
 
 
 class Observer(Protocol):
     """Whoever follows the training."""
 
-    def begin(self, finished: int, total: int, /) -> None:
-        """So many of the run's members were finished before."""
+    def begin(self, finished: Sequence[MemberSpec], total: int, /) -> None:
+        """These of the run's members were finished before."""
 
     def watch(self, spec: MemberSpec, progress: Progress, /) -> None:
         """A member has come so far."""
+
+    def finished(self, spec: MemberSpec, /) -> None:
+        """A member is finished and in its folder."""
 
     def warn(self, text: str, /) -> None:
         """Something went wrong that the run survives."""
@@ -26,16 +35,18 @@ class Observer(Protocol):
 class Engine(Protocol):
     """Whatever trains members and commits each to its folder: processes here, or a cluster."""
 
-    def run(self, specs: Sequence[MemberSpec], digits: Digits, observer: Observer) -> dict[str, str]:
+    def run(self, specs: Sequence[MemberSpec], digits: Digits, observer: Observer, limits: Limits) -> dict[str, str]:
         """Train members.
 
         Args:
             specs: The members, in the order to start them.
             digits: The data they share.
             observer: Is told how each member does.
+            limits: When to end: soon after `limits.over`, with members in flight left at their checkpoints. Only
+                members are started that `limits.allow`, and `limits.measure` is told how long each epoch took.
 
         Returns:
-            The ids of members that failed, each with the reason.
+            The ids of members that failed, each with the reason; not of those that the limits left out.
 
         Raises:
             RunError: nothing can be trained at all.
@@ -43,21 +54,63 @@ class Engine(Protocol):
 
 
 def train_members(
-    engine: Engine, specs: Sequence[MemberSpec], digits: Digits, folder: RunFolder, observer: Observer
-) -> dict[str, str]:
+    engine: Engine,
+    specs: Sequence[MemberSpec],
+    digits: Digits,
+    folder: RunFolder,
+    observer: Observer,
+    limits: Limits,
+) -> tuple[dict[str, str], dict[str, str]]:
     """Train the members that the run's folder does not hold yet.
 
     Returns:
-        The ids of members that failed, each with the reason.
+        The ids of members that failed, and of those that the limits left out, each with the reason.
 
     Raises:
         RunError: nothing can be trained at all.
     """
     data_digest = digits.digest()
     reasons = {spec: invalid_reason(folder.member(spec), spec, data_digest) for spec in specs}
+    finished = [spec for spec, reason in reasons.items() if not reason]
     missing = [spec for spec, reason in reasons.items() if reason]
-    observer.begin(len(specs) - len(missing), len(specs))
+    observer.begin(finished, len(specs))
+    _take_in([read_member(folder.member(spec), spec) for spec in finished], folder, observer, limits)
     for spec in missing:
         if folder.member(spec).exists():
             observer.warn(f"{reasons[spec]}; it is trained again")
-    return engine.run(missing, digits, observer)
+    failed = engine.run(missing, digits, observer, limits)
+    left = {
+        spec.id: limits.reason or reason
+        for spec in missing
+        if spec.id not in failed and (reason := invalid_reason(folder.member(spec), spec, data_digest))
+    }
+    return failed, left
+
+
+def _take_in(finished: Sequence[Member], folder: RunFolder, observer: Observer, limits: Limits) -> None:
+    """Learn from the members that were finished before, and tidy up after them."""
+    strangers: dict[str, list[str]] = defaultdict(list)
+    for member in finished:
+        shutil.rmtree(folder.checkpoints(member.spec), ignore_errors=True)  # its worker was killed before it could
+        for record in member.history:
+            limits.measure(member.spec, record["seconds"])
+        if versions := other_versions(member.environment):
+            strangers[versions].append(member.spec.id)
+    for versions, ids in strangers.items():
+        observer.warn(f"finished members that vote as they are, though trained with {versions}: {', '.join(ids)}")
+
+
+def other_versions(environment: dict[str, str]) -> str:
+    """Versions that a member was trained with and that are others here, in words; empty if there are none."""
+    return ", ".join(
+        f"{package} {environment[package]} (here {_installed(package)})"
+        for package in DECIDE_BITS
+        if package in environment and environment[package] != _installed(package)
+    )
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -8,7 +8,7 @@ so the arms of one seed share every draw, and a resumed member ends in the same 
 import hashlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from pipeline.training.messages import Progress
 from pipeline.training.schedule import learning_rates
 from pipeline.training.trainer import Trainer
 
+SHORT_DIGEST = 16  # characters of a digest that are kept and told
 STEPS_PER_CALL = 32  # between two calls the progress is shown; a call costs well under a millisecond
 
 
@@ -67,7 +68,9 @@ def train_member(
     trainer = trainers[kind]
     trainer.reset(derive_seed(spec, WEIGHTS))
     initial_weights, dropout = trainer.shared_digest(), trainer.dropout_digest()
-    history, draws = _train_epochs(trainer, spec, digits, rows, _Checkpoints(checkpoints, spec, digits, policy), watch)
+    environment = {**describe_environment(), "precision": policy}
+    kept = _Checkpoints(checkpoints, spec, digits, environment)
+    history, draws = _train_epochs(trainer, spec, digits, rows, kept, watch)
     training, validation = rows
     trainer.finalize(training)
     member = Member(
@@ -76,7 +79,7 @@ def train_member(
         validation_rows=validation,
         validation_probabilities=trainer.predict(digits.images[validation]),
         test_probabilities=trainer.predict(digits.test_images),
-        environment={**describe_environment(), "precision": policy, "xla": trainer.xla},
+        environment={**environment, "xla": trainer.xla},
         fingerprints={
             "rows": hashlib.sha256(training.tobytes() + validation.tobytes()).hexdigest(),
             "draws": draws,
@@ -89,18 +92,22 @@ def train_member(
 
 
 class _Checkpoints:
-    """A member's checkpoints, which only the same spec, data, precision and backend can restore."""
+    """A member's checkpoints, which only the same spec and data on the same device and versions can restore."""
 
-    def __init__(self, folder: Path, spec: MemberSpec, digits: Digits, policy: str) -> None:
+    def __init__(self, folder: Path, spec: MemberSpec, digits: Digits, environment: Mapping[str, str]) -> None:
         self._folder = folder
-        parts = (digest(spec), digits.digest(), policy, keras.backend.backend())
-        self._key = hashlib.sha256(" ".join(parts).encode()).hexdigest()
+        here = ("precision", "device", "keras", keras.backend.backend())
+        self._made_with = {
+            "config": digest(spec)[:SHORT_DIGEST],
+            "data": digits.digest()[:SHORT_DIGEST],
+            **{name: environment[name] for name in here},
+        }
 
     def restore(self, trainer: Trainer) -> tuple[History, list[str]]:
-        return restore(self._folder, self._key, trainer.variables)
+        return restore(self._folder, self._made_with, trainer.variables)
 
     def save(self, trainer: Trainer, history: History) -> None:
-        save(self._folder, self._key, trainer.variables, history)
+        save(self._folder, self._made_with, trainer.variables, history)
 
 
 def _train_epochs(

@@ -11,6 +11,8 @@ class Ready:
 
     capacity: int
     """How many workers the machine has room for."""
+    devices: int
+    """How many devices they share: the i-th worker computes on device i modulo this."""
     device: Device
     """What it computes on."""
 
@@ -36,6 +38,11 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Committed:
+    """The worker's member is finished and in its folder."""
+
+
+@dataclass(frozen=True)
 class Diverged:
     """The worker's member cannot be trained; another try would end the same way."""
 
@@ -43,8 +50,19 @@ class Diverged:
 
 
 @dataclass(frozen=True)
-class Committed:
-    """The worker's member is finished and in its folder."""
+class OutOfMemory:
+    """The worker ends, because there is no memory left."""
+
+    reason: str
+    of_device: bool
+    """Whether it is the memory of its GPU or TPU; else it is that of the machine."""
 
 
-Message = Ready | Progress | Diverged | Committed
+@dataclass(frozen=True)
+class DiskFull:
+    """The worker ends, because it cannot write; nor could any other."""
+
+    reason: str
+
+
+Message = Ready | Progress | Committed | Diverged | OutOfMemory | DiskFull

@@ -1,36 +1,40 @@
-"""Many members: fresh worker processes, two per GPU or one per CPU core, fed one member at a time.
+"""Many members: worker processes, two per GPU or one per CPU core, fed one member at a time.
 
-Parent and worker talk over a pipe; its end is how the parent learns that a worker died. A worker pays for start-up and
-compilation once and trains member after member. It loads TensorFlow, the parent never does. What a worker and the
-libraries below it print goes to logs/worker-<device>.log in the run's folder.
+Parent and worker talk over a pipe; its end is how the parent learns that a worker died. What becomes of a dead worker:
+
+- It died with its member: it is replaced, and the member is tried once more, on another device if there is one.
+- It was the second in a row on its device: the device is given up while there are others.
+- It ran out of memory: it is not replaced, and its member is tried again with fewer workers. If none shared the memory
+  with it, it died with its member as above; only a GPU's memory is sure to be too small once more.
+- It died before it could train: it is not replaced. The run fails when no worker is left.
+- It could not write: the run fails, because nobody can.
 """
 
 import multiprocessing
 import os
-import shutil
 import signal
-import sys
-import threading
-import traceback
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import Any
+from multiprocessing.connection import wait
+from typing import Any, Final
 
 from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
 from pipeline.network.accelerator import check_device, device_environment
-from pipeline.records.members import commit
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.engine import Observer
-from pipeline.training.messages import Committed, Diverged, Message, Progress, Ready
+from pipeline.training.limits import Limits
+from pipeline.training.messages import Committed, DiskFull, Diverged, Message, OutOfMemory, Progress, Ready
+from pipeline.training.queue import MemberQueue
+from pipeline.training.worker import serve
 
-ATTEMPTS = 2
+DEATHS_IN_A_ROW = 2  # on one device, which is then given up
 LOG_TAIL = 15  # lines of a dead worker's log that are shown
+START_METHOD: Final = "spawn"  # TensorFlow does not survive a fork
+LONGEST_WAIT = 1.0  # seconds until a request to stop is noticed
 
 
 class Workers:
@@ -40,20 +44,27 @@ class Workers:
 
     Args:
         folder: The run's folder.
+        specs: The run's members; none of them missing, no worker starts.
         device: What the workers have to compute on: auto, cpu, gpu or tpu.
         backend: What they compute with: auto, tensorflow or jax.
     """
 
-    def __init__(self, folder: RunFolder, device: str = "auto", backend: str = "auto") -> None:
+    def __init__(
+        self, folder: RunFolder, specs: Sequence[MemberSpec], device: str = "auto", backend: str = "auto"
+    ) -> None:
         # TensorFlow turns oneDNN on by itself only for CPUs with AVX512 instructions; on others it pays as well. Set
         # here, because a bundled worker loads TensorFlow before it reaches its own first line.
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         # JAX would reserve most of a GPU's memory for the first of the processes that share it.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         os.environ.update(device_environment(device, backend))
-        self._device = device
+        self._wanted_device = device
         self._folder = folder
-        self._workers = [_Worker(0, folder)]
+        self._devices = 0  # not known before the first worker is ready
+        self._deaths = Counter[int]()  # in a row, by device
+        self._workers: list[_Worker] = []
+        if any(not folder.member(spec).exists() for spec in specs):
+            self._start(0)
 
     def __enter__(self) -> "Workers":
         return self
@@ -62,142 +73,183 @@ class Workers:
         for worker in self._workers:
             worker.stop()
 
-    def run(self, specs: Sequence[MemberSpec], digits: Digits, observer: Observer) -> dict[str, str]:
+    def run(self, specs: Sequence[MemberSpec], digits: Digits, observer: Observer, limits: Limits) -> dict[str, str]:
         """Train members; see `Engine.run`.
 
         Raises:
-            RunError: a worker died before it was ready to train anything.
+            RunError: no worker is left that could train, or the disk is full.
             UserError: a worker does not compute on the device that was asked for.
         """
         blind = replace(digits, held_back_labels=None)  # so that nothing could train on them
-        pending, attempts, failed = deque(specs), Counter[str](), dict[str, str]()
-        while pending or any(worker.spec for worker in self._workers):
-            for connection in wait([worker.connection for worker in self._workers]):
-                worker = next(w for w in self._workers if w.connection is connection)
-                try:
-                    message: Message = worker.connection.recv()
-                except (EOFError, OSError):
-                    self._bury(worker, pending, attempts, failed, observer)
-                    continue
-                match message:
-                    case Progress():
-                        observer.watch(worker.spec, message)
-                        continue
-                    case Ready(capacity, device):
-                        check_device(self._device, device)
-                        if worker.device == 0 and len(self._workers) == 1:
-                            count = min(capacity, len(specs))
-                            self._workers += [_Worker(device, self._folder) for device in range(1, count)]
+        queue = MemberQueue(specs, limits, self._folder.checkpointed_epochs)
+        if specs and not self._workers:
+            self._start(0)
+        while not limits.over and self._hand_out(queue):
+            timeout = min(LONGEST_WAIT, limits.seconds_left)
+            for connection in wait([worker.connection for worker in self._workers], timeout):
+                worker = next((w for w in self._workers if w.connection is connection), None)
+                if worker is None:
+                    continue  # it was stopped on account of another one
+                match worker.receive():
+                    case Ready(capacity, devices, device):
+                        check_device(self._wanted_device, device)
+                        self._begin(min(capacity, len(specs)), devices)
+                        worker.ready = True
                         worker.send(blind)
+                    case Progress() as progress:
+                        if progress.record:
+                            limits.measure(worker.spec, progress.record["seconds"])
+                        observer.watch(worker.spec, progress)
+                    case Committed():
+                        self._deaths[self._device(worker)] = 0
+                        observer.finished(worker.release())
                     case Diverged(reason):
-                        failed[worker.spec.id] = reason
-                        observer.warn(f"{worker.spec.id} failed and is left out: {reason}")
-                worker.give(pending.popleft() if pending else None)
-        return failed
+                        _give_up(worker.release(), reason, queue, observer)
+                    case OutOfMemory() as last_words:
+                        worker.out_of_memory = last_words
+                    case DiskFull(reason):
+                        raise RunError(reason)
+                    case None:
+                        self._bury(worker, queue, observer)
+        return queue.failed
 
-    def _bury(
-        self,
-        worker: "_Worker",
-        pending: deque[MemberSpec],
-        attempts: Counter[str],
-        failed: dict[str, str],
-        observer: Observer,
-    ) -> None:
-        """Replace a dead worker, and try its member once more or give it up."""
-        worker.process.join()
-        reason = f"worker {worker.device} ended with exit code {worker.process.exitcode}"
-        tail = "".join(worker.log.read_text(errors="replace").splitlines(keepends=True)[-LOG_TAIL:])
+    def _start(self, number: int) -> None:
+        self._workers.append(_Worker(number, self._folder))
+
+    def _begin(self, count: int, devices: int) -> None:
+        """Start the other workers, once the first has told how many there is room for."""
+        if not self._devices:
+            self._devices = devices
+            for number in range(1, count):
+                self._start(number)
+
+    def _device(self, worker: "_Worker") -> int:
+        return worker.number % max(self._devices, 1)
+
+    def _hand_out(self, queue: MemberQueue) -> bool:
+        """Give members to the workers that are free; whether there is anything to wait for then."""
+        devices = {self._device(worker) for worker in self._workers}
+        for worker in self._workers:
+            if worker.ready and worker.spec is None and (spec := queue.take(self._device(worker), devices)):
+                worker.train(spec)
+        return any(worker.spec or (len(queue) and not worker.ready) for worker in self._workers)
+
+    def _bury(self, worker: "_Worker", queue: MemberQueue, observer: Observer) -> None:
+        """Do without a dead worker, or replace it; have its member tried again, or give it up."""
+        worker.stop()
+        self._workers.remove(worker)
         if not worker.ready:
-            raise RunError(f"{reason} before it could train. The end of {worker.log}:\n{tail}")
-        if spec := worker.spec:
-            attempts[spec.id] += 1
-            if attempts[spec.id] < ATTEMPTS:
-                observer.warn(f"{reason} while it trained {spec.id}, which is tried once more; see {worker.log}")
-                pending.appendleft(spec)
-            else:
-                failed[spec.id] = f"{reason}, twice"
-                observer.warn(f"{spec.id} failed and is left out: {reason}, twice. The end of {worker.log}:\n{tail}")
-        self._workers[self._workers.index(worker)] = _Worker(worker.device, self._folder)
+            self._report_false_start(worker, observer)
+        elif memory := worker.lack_of_memory():
+            self._relieve(worker, memory, queue, observer)
+        else:
+            self._bury_with_member(worker, queue, observer)
+
+    def _report_false_start(self, worker: "_Worker", observer: Observer) -> None:
+        reason = f"{worker.obituary()} before it could train"
+        if not self._workers:
+            raise RunError(f"{reason}, and no other worker is left. The end of {worker.log}:\n{worker.log_tail()}")
+        observer.warn(f"{reason}; going on without it, with {len(self._workers)}. See {worker.log}")
+
+    def _relieve(self, worker: "_Worker", memory: OutOfMemory, queue: MemberQueue, observer: Observer) -> None:
+        """Go on with fewer workers after one ran out of the memory that it shared; alone, it fails with its member."""
+        sharers = [w for w in self._workers if not memory.of_device or self._device(w) == self._device(worker)]
+        if sharers:
+            observer.warn(f"{worker.obituary()}: going on with {len(self._workers)} workers. See {worker.log}")
+            if worker.spec:
+                queue.put_back(worker.spec)
+        elif memory.of_device and worker.spec:
+            reason = f"{worker.obituary()}, alone on its device. Lower --train.batch-size or --width."
+            _give_up(worker.spec, reason, queue, observer)
+            self._start(worker.number)
+        else:
+            self._bury_with_member(worker, queue, observer)
+
+    def _bury_with_member(self, worker: "_Worker", queue: MemberQueue, observer: Observer) -> None:
+        """Have a dead worker's member tried once more, or give it up; replace the worker, or give its device up."""
+        device, spec, reason = self._device(worker), worker.spec, worker.obituary()
+        self._deaths[device] += 1
+        if spec and queue.try_again(spec, device):
+            observer.warn(f"{reason} while it trained {spec.id}, which is tried once more; see {worker.log}")
+        elif spec:
+            _give_up(spec, f"{reason}, twice", queue, observer)
+            observer.warn(f"The end of {worker.log}:\n{worker.log_tail()}")
+        if self._deaths[device] >= DEATHS_IN_A_ROW and any(self._device(w) != device for w in self._workers):
+            self._retire(device, queue, observer)
+        else:
+            self._start(worker.number)
+
+    def _retire(self, device: int, queue: MemberQueue, observer: Observer) -> None:
+        """Use a device no more."""
+        observer.warn(f"device {device} is given up: {DEATHS_IN_A_ROW} workers in a row died on it")
+        for worker in [w for w in self._workers if self._device(w) == device]:
+            worker.stop()
+            self._workers.remove(worker)
+            if worker.spec:
+                queue.put_back(worker.spec)
+
+
+def _give_up(spec: MemberSpec, reason: str, queue: MemberQueue, observer: Observer) -> None:
+    queue.failed[spec.id] = reason
+    observer.warn(f"{spec.id} failed and is left out: {reason}")
 
 
 class _Worker:
     """A worker process as its parent sees it."""
 
-    def __init__(self, device: int, folder: RunFolder) -> None:
-        self.device = device
-        self.log = folder.worker_log(device)
+    def __init__(self, number: int, folder: RunFolder) -> None:
+        self.number = number
+        self.log = folder.worker_log(number)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.spec: Any = None
         self.ready = False
-        context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+        self.spec: Any = None
+        self.out_of_memory: OutOfMemory | None = None
+        context = multiprocessing.get_context(START_METHOD)
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, device, folder, self.log), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs, number, folder, self.log), daemon=True)
         self.process.start()
         theirs.close()
 
-    def give(self, spec: MemberSpec | None) -> None:
-        """Hand it its next member, or nothing to do."""
-        self.ready = True
+    def train(self, spec: MemberSpec) -> None:
+        """Hand it its next member."""
         self.spec = spec
-        if spec is not None:
-            self.send(spec)
+        self.send(spec)
+
+    def release(self) -> MemberSpec:
+        """Take its member from it, which it is done with."""
+        spec, self.spec = self.spec, None
+        return spec
 
     def send(self, content: Any) -> None:
         """Send it something; if it just died, the next read of the pipe will tell."""
         with suppress(OSError):
             self.connection.send(content)
 
+    def receive(self) -> Message | None:
+        """What it says; None if it is dead."""
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            return None
+
     def stop(self) -> None:
+        """Kill it, if it lives, and wait for its end."""
         self.process.kill()
         self.process.join()
 
+    def obituary(self) -> str:
+        """How it ended, in words."""
+        if self.out_of_memory:
+            return f"worker {self.number} ran out of memory ({self.out_of_memory.reason})"
+        killed = " (killed, as happens when memory runs out)" if self.process.exitcode == -signal.SIGKILL else ""
+        return f"worker {self.number} ended with exit code {self.process.exitcode}{killed}"
 
-def serve(connection: Connection, device: int, folder: RunFolder, log: Path) -> None:
-    """The worker process: receive the digits, then train and commit every member that is sent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    with log.open("a") as stream:
-        os.dup2(stream.fileno(), 1)
-        os.dup2(stream.fileno(), 2)
-    try:
-        _serve(connection, device, folder)
-    except (EOFError, BrokenPipeError):
-        pass  # the parent has gone
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)  # not sys.exit: the threads of a broken TensorFlow may never end
+    def lack_of_memory(self) -> OutOfMemory | None:
+        """What it lacked, if it died for lack of memory: it said so, the system killed it, or its C++ parts gave up."""
+        if self.process.exitcode == -signal.SIGKILL or "std::bad_alloc" in self.log_tail():
+            return self.out_of_memory or OutOfMemory(self.obituary(), of_device=False)
+        return self.out_of_memory
 
-
-def _serve(connection: Connection, device: int, folder: RunFolder) -> None:
-    # Imported late: these load TensorFlow, which takes seconds and is of no use to the parent.
-    from pipeline.network.device import configure_device, found_device, worker_capacity
-    from pipeline.training.loop import DivergedError, train_member
-    from pipeline.training.trainer import Trainer
-
-    def send(message: Message) -> None:
-        connection.send(message)
-
-    configure_device(device)
-    send(Ready(worker_capacity(), found_device()))
-    digits: Digits = connection.recv()
-    data_digest = digits.digest()
-    trainers: dict[Any, Trainer] = {}
-    while True:
-        spec: MemberSpec = connection.recv()
-        try:
-            member, network = train_member(spec, digits, folder.checkpoints(spec), trainers, send)
-        except DivergedError as error:
-            send(Diverged(str(error)))
-            continue
-        commit(folder.member(spec), member, data_digest, network.save)
-        shutil.rmtree(folder.checkpoints(spec))
-        send(Committed())
-
-
-def _die_with_parent() -> None:
-    """End this process as soon as its parent is gone, even if that was killed; otherwise it would be orphaned."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    def log_tail(self) -> str:
+        """The last lines of its log."""
+        return "".join(self.log.read_text(errors="replace").splitlines(keepends=True)[-LOG_TAIL:])

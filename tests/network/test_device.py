@@ -9,7 +9,13 @@ import tensorflow as tf
 from conftest import ROOT
 
 from pipeline.network import device
-from pipeline.network.device import configure_device, describe_environment, resolve_precision, worker_capacity
+from pipeline.network.device import (
+    configure_device,
+    describe_environment,
+    found_device,
+    resolve_precision,
+    worker_capacity,
+)
 
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="asks TensorFlow")
 
@@ -64,7 +70,7 @@ def test_workers_take_the_gpus_in_turn(monkeypatch):
     for index in (0, 1, 2):
         configure_device(index)
     assert taken == [(gpu, what) for gpu in ("GPU 0", "GPU 1", "GPU 0") for what in ("GPU", True)]
-    monkeypatch.setattr(device, "_cores", lambda: 3)
+    monkeypatch.setattr(device, "cores", lambda: 3)
     assert worker_capacity() == 3
 
 
@@ -76,15 +82,14 @@ def test_another_backend_is_refused(monkeypatch):
 
 @pytest.mark.parametrize(("cores", "gibibytes", "room"), [(8, 64, 8), (8, 5, 2), (8, 16, 8), (8, 1, 1), (1, 64, 1)])
 def test_memory_limits_the_workers_as_well_as_cores(cores, gibibytes, room, monkeypatch):
-    monkeypatch.setattr(device, "_cores", lambda: cores)
-    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gibibytes * 2**30 // 4096}
-    monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
+    monkeypatch.setattr(device, "cores", lambda: cores)
+    monkeypatch.setattr(device, "usable_memory", lambda: gibibytes * 2**30)
     assert device._room_on_cpu() == room
 
 
 @pytest.mark.parametrize(("gpus", "cores", "room"), [(1, 16, 2), (2, 4, 4), (2, 2, 2), (4, 2, 4), (1, 1, 1)])
 def test_two_processes_share_a_gpu_where_there_are_cores_to_feed_them(gpus, cores, room, monkeypatch):
-    monkeypatch.setattr(device, "_cores", lambda: cores)
+    monkeypatch.setattr(device, "cores", lambda: cores)
     assert device._room_on_gpus(gpus) == room
 
 

@@ -1,8 +1,11 @@
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 from pipeline.training.checkpoint import restore, save
+
+HERE = {"config": "1a2b", "keras": "3.15.1", "tensorflow": "2.21.0"}
 
 
 def variables(fill):
@@ -22,16 +25,16 @@ def contents(vs):
 
 def test_the_newest_is_restored_and_two_are_kept(tmp_path):
     for epoch in (1, 2, 3):
-        save(tmp_path, "key", variables(epoch), history(epoch))
+        save(tmp_path, HERE, variables(epoch), history(epoch))
     target = variables(0)
-    assert restore(tmp_path, "key", target) == (history(3), [])
+    assert restore(tmp_path, HERE, target) == (history(3), [])
     assert contents(target) == contents(variables(3))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["epoch-0002.npz", "epoch-0003.npz"]
 
 
 def test_nothing_to_restore(tmp_path):
     target = variables(0)
-    assert restore(tmp_path / "none", "key", target) == ([], [])
+    assert restore(tmp_path / "none", HERE, target) == ([], [])
     assert contents(target) == contents(variables(0))
 
 
@@ -43,21 +46,33 @@ def test_a_damaged_one_is_named_and_the_one_before_is_used(tmp_path):
         lambda b: b"x" * 99,
     ):
         for epoch in (1, 2):
-            save(tmp_path, "key", variables(epoch), history(epoch))
+            save(tmp_path, HERE, variables(epoch), history(epoch))
         newest = tmp_path / "epoch-0002.npz"
         newest.write_bytes(damage(newest.read_bytes()))
         target = variables(0)
-        found, warnings = restore(tmp_path, "key", target)
+        found, warnings = restore(tmp_path, HERE, target)
         assert found == history(1)
         assert contents(target) == contents(variables(1))
         assert len(warnings) == 1
         assert "epoch-0002.npz is damaged" in warnings[0]
 
 
-def test_another_members_checkpoint_is_not_used(tmp_path):
-    save(tmp_path, "other", variables(1), history(1))
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        ({**HERE, "config": "3c4d"}, "config 3c4d (now 1a2b)"),
+        (
+            {**HERE, "keras": "3.13.2", "tensorflow": "2.20.0"},
+            "keras 3.13.2 (now 3.15.1), tensorflow 2.20.0 (now 2.21.0)",
+        ),
+        ({"config": "1a2b", "keras": "3.15.1", "jax": "0.7"}, "tensorflow unknown (now 2.21.0), jax 0.7 (now none)"),
+    ],
+)
+def test_what_was_made_with_something_else_is_not_used_and_the_difference_is_named(there, told, tmp_path):
+    save(tmp_path, HERE, variables(1), history(1))
+    save(tmp_path, there, variables(2)[:1], history(2))
     target = variables(0)
-    found, warnings = restore(tmp_path, "key", target)
-    assert found == []
-    assert "another config, data or device" in warnings[0]
-    assert contents(target) == contents(variables(0))
+    found, warnings = restore(tmp_path, HERE, target)
+    assert found == history(1)
+    assert contents(target) == contents(variables(1))
+    assert warnings == [f"checkpoint {tmp_path / 'epoch-0002.npz'} is not used, as it was made with {told}"]

@@ -20,9 +20,20 @@ def run(spec, digits, folder, trainers, watch=lambda _: None):
     return train_member(spec, digits, folder, trainers, watch)[0]
 
 
-def test_history_rows_and_probabilities(spec, digits, tmp_path, trainers):
-    seen = []
+@pytest.mark.parametrize("ema_momentum", [0.0, 0.7])
+def test_history_rows_and_probabilities(ema_momentum, spec, digits, tmp_path, trainers, monkeypatch):
+    """With a moving average, the history is of the weights that are used in the end."""
+    spec = replace(spec, train=replace(spec.train, ema_momentum=ema_momentum))
+    seen, calls, run_steps = [], [], Trainer.run
+
+    def record(self, *steps):
+        calls.append(run_steps(self, *steps))
+        return calls[-1]
+
+    monkeypatch.setattr(Trainer, "run", record)
     result = run(spec, digits, tmp_path, trainers, seen.append)
+    assert [r["loss"] for r in result.history] == [loss / 4 for loss, _ in calls]  # one call of 4 steps an epoch
+    assert [r["accuracy"] for r in result.history] == [right / 80 for _, right in calls]
     training, validation = split_rows(spec, digits)
     assert result.validation_rows.tolist() == validation.tolist()
     assert sorted([*training, *validation]) == list(range(100))
@@ -88,6 +99,14 @@ def test_damaged_checkpoint_costs_an_epoch_and_a_warning(spec, digits, tmp_path,
     assert run(spec, digits, tmp_path, trainers, seen.append).test_probabilities.tobytes() == expected
     assert "epoch-0003.npz is damaged" in seen[0].warning
     assert [p.record["epoch"] for p in seen if p.record] == [3]
+
+
+def test_a_checkpoint_on_other_data_is_not_used(spec, digits, tmp_path, trainers):
+    run(spec, digits, tmp_path, trainers)
+    seen = []
+    run(spec, replace(digits, images=255 - digits.images), tmp_path, trainers, seen.append)
+    assert "is not used, as it was made with data " in seen[0].warning
+    assert [p.record["epoch"] for p in seen if p.record] == [1, 2, 3]
 
 
 def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, digits, tmp_path, monkeypatch):

@@ -1,3 +1,5 @@
+"""What becomes of members and devices when workers die: real processes, pipes and signals."""
+
 import os
 import re
 import signal
@@ -5,21 +7,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from stand_in_worker import TRAINED, plan_faults, stand_in
 
 from pipeline.config.errors import RunError
 from pipeline.config.schema import member_specs
 from pipeline.records.members import invalid_reason, read_member
 from pipeline.records.run_folder import RunFolder
-from pipeline.training.loop import train_member
+from pipeline.training.limits import Limits
 from pipeline.training.workers import Workers
 
 
 class Recorder:
-    """Keeps the warnings."""
+    """Keeps what it is told; each warning leaves a mark in the folder, for workers to wait for."""
 
-    def __init__(self):
-        self.warnings = []
+    def __init__(self, folder):
+        self.folder, self.warnings, self.done = folder, [], []
+
+    @property
+    def told(self):
+        return "\n".join(self.warnings)
 
     def begin(self, finished, total):
         pass
@@ -27,42 +33,187 @@ class Recorder:
     def watch(self, spec, progress):
         pass
 
+    def finished(self, spec):
+        self.done.append(spec.id)
+
     def warn(self, text):
+        (self.folder / f"warned-{len(self.warnings)}").touch()
         self.warnings.append(text)
 
 
-def test_killed_workers_lose_only_the_member_in_flight(tiny, digits, tmp_path):
-    """Real SIGKILLs: once in the first member, always in the second; the third diverges; the fourth is untouched."""
-    specs = member_specs(replace(tiny, arms=("relu",), seeds=4))
-    first, second, third, fourth = specs
-    third = replace(third, activation="exponential")  # beyond float32 before the first step
-    kills = {first.id: 1, second.id: 99}
-    observer, folder = Recorder(), RunFolder(tmp_path)
+@pytest.fixture
+def specs(tiny):
+    """relu-s0-f0, swish-s0-f0, relu-s1-f0 ... swish-s3-f0."""
+    return member_specs(replace(tiny, seeds=4))
+
+
+@pytest.fixture
+def train(specs, digits, tmp_path, monkeypatch):
+    """Train the members with stand-in workers among which some faults happen."""
+    stand_in(monkeypatch)
+    folder = RunFolder(tmp_path)
+
+    def run(*faults, observer=None, limits=None, **plan):
+        plan_faults(tmp_path, *faults, **plan)
+        observer = observer or Recorder(tmp_path)
+        with Workers(folder, specs) as engine:
+            failed = engine.run(specs, digits, observer, limits or Limits())
+            everyone = [worker.process for worker in engine._workers]
+        assert not any(process.is_alive() for process in everyone)
+        lines = [line.split() for line in (tmp_path / TRAINED).read_text().splitlines()]
+        for spec in specs:
+            if spec.id in observer.done:
+                assert invalid_reason(folder.member(spec), spec, digits.digest()) is None
+        return failed, observer, lines
+
+    return run
+
+
+def ids(specs):
+    return sorted(spec.id for spec in specs)
+
+
+def test_a_broken_device_is_given_up_and_its_members_are_trained_on_the_other(train, specs):
+    failed, observer, lines = train({"how": "crash", "number": 1}, marks=["warned-2"])
+    assert failed == {}
+    assert sorted(observer.done) == ids(specs)
+    assert {number for _, number in lines} == {"0"}
+    assert "device 1 is given up: 2 workers in a row died on it" in observer.told
+    assert observer.told.count("which is tried once more") == 2
+
+
+def test_both_workers_of_a_broken_gpu_end(train, specs):
+    failed, observer, lines = train({"how": "crash", "number": 1}, {"how": "crash", "number": 3}, capacity=4, devices=2)
+    assert failed == {}
+    assert sorted(observer.done) == ids(specs)
+    assert {int(number) % 2 for _, number in lines} == {0}
+
+
+def test_deaths_that_are_not_in_a_row_cost_no_device(train, specs):
+    failed, observer, _lines = train(
+        {"how": "crash", "member": "relu-s0-f0", "times": 1}, {"how": "crash", "member": "relu-s2-f0", "times": 1}
+    )
+    assert failed == {}
+    assert sorted(observer.done) == ids(specs)
+    assert "given up" not in observer.told
+
+
+def test_a_member_that_dies_everywhere_is_left_out_and_only_it(train, specs):
+    failed, observer, _ = train({"how": "crash", "member": "relu-s1-f0"})
+    assert list(failed) == ["relu-s1-f0"]
+    assert re.fullmatch(r"worker \d ended with exit code 3, twice", failed["relu-s1-f0"])
+    assert sorted([*observer.done, "relu-s1-f0"]) == ids(specs)
+    died = {re.search(r"worker (\d)", text)[1] for text in observer.warnings if "relu-s1-f0" in text}
+    assert died == {"0", "1"}  # one after the other
+
+
+@pytest.mark.parametrize("how", ["kill", "bad_alloc", "host_memory"])
+def test_what_runs_out_of_memory_goes_on_with_fewer_workers(how, train, specs):
+    """There is room for one of three."""
+    failed, observer, lines = train({"how": how, "number": 1}, {"how": how, "number": 2}, capacity=3)
+    assert failed == {}
+    assert sorted(observer.done) == ids(specs)
+    assert {number for _, number in lines} == {"0"}
+    assert "going on with 2 workers" in observer.told
+    assert "going on with 1 workers" in observer.told
+    if how == "host_memory":
+        assert "ran out of memory (MemoryError: Unable to allocate 3.00 GiB)" in observer.told
+
+
+def test_killed_alone_a_member_has_a_second_try_and_the_others_go_on(train, specs):
+    failed, observer, _ = train(
+        {"how": "kill", "member": "relu-s0-f0", "times": 1}, {"how": "kill", "member": "swish-s1-f0"}, capacity=1
+    )
+    assert list(failed) == ["swish-s1-f0"]
+    assert re.fullmatch(r"worker 0 ended with exit code -9 \(.*\), twice", failed["swish-s1-f0"])
+    assert sorted([*observer.done, "swish-s1-f0"]) == ids(specs)
+    assert "trained relu-s0-f0, which is tried once more" in observer.told
+
+
+def test_a_gpu_without_memory_for_two_trains_one_at_a_time(train, specs):
+    failed, observer, lines = train(
+        {"how": "device_memory", "number": 2}, {"how": "device_memory", "number": 3}, capacity=4, devices=2
+    )
+    assert failed == {}
+    assert {number for _, number in lines} == {"0", "1"}
+    assert observer.told.count("ran out of memory (ResourceExhaustedError: OOM when allocating tensor on") == 2
+
+
+def test_a_gpu_without_memory_for_one_fails_that_member_at_once_and_says_what_helps(train, specs):
+    failed, observer, _ = train({"how": "device_memory", "member": "swish-s0-f0"})
+    assert list(failed) == ["swish-s0-f0"]
+    assert "alone on its device. Lower --train.batch-size or --width." in failed["swish-s0-f0"]
+    assert observer.told.count("ran out of memory") == 1
+    assert sorted([*observer.done, "swish-s0-f0"]) == ids(specs)
+
+
+def test_a_replacement_that_dies_at_its_start_ends_its_device_not_the_run(train, specs):
+    failed, observer, _lines = train(
+        {"how": "crash", "number": 1, "times": 1},
+        {"how": "crash", "number": 1, "when": "start", "after": "fault-0-0"},
+        marks=["warned-1"],
+    )
+    assert failed == {}
+    assert sorted(observer.done) == ids(specs)
+    assert "worker 1 ended with exit code 3 before it could train; going on without it" in observer.told
+
+
+def test_no_worker_that_can_start_is_an_error_with_the_end_of_its_log(train):
+    with pytest.raises(RunError, match=r"(?s)before it could train.*worker-0.log.*Unable to allocate"):
+        train({"how": "host_memory", "when": "start"})
+
+
+def test_a_full_disk_ends_the_run_and_is_nobodys_fault(train, tmp_path):
+    observer = Recorder(tmp_path)
+    with pytest.raises(RunError, match=r"no room to write .*epoch-0001.npz.*bytes are free"):
+        train({"how": "disk", "member": "relu-s1-f0"}, observer=observer)
+    assert observer.told == ""
+
+
+def test_a_request_to_stop_leaves_what_is_in_flight(train, specs, tmp_path):
+    limits, observer = Limits(), Recorder(tmp_path)
+
+    def stop(spec, progress):
+        if spec.id == "swish-s1-f0":
+            limits.stop()
+
+    observer.watch = stop
+    failed, _, _ = train(capacity=1, observer=observer, limits=limits)
+    assert failed == {}
+    assert observer.done == [spec.id for spec in specs[:3]]
+
+
+def test_hours_that_do_not_reach_for_another_member_end_it(train, specs):
+    failed, observer, _ = train(capacity=1, seconds=1000.0, limits=Limits(hours=0.5))  # a member takes 3 epochs
+    assert failed == {}
+    assert observer.done == [specs[0].id]
+
+
+def test_workers_killed_in_training_resume_to_the_same_bits(tiny, digits, tmp_path):
+    """TensorFlow for real: SIGKILL in the first member, a second that diverges, a third that is untouched."""
+    import tensorflow as tf
+
+    from pipeline.training.loop import train_member
+
+    first, second, third = member_specs(replace(tiny, arms=("relu",), seeds=3))
+    second = replace(second, train=replace(second.train, learning_rate=1e30))
+    observer, folder, kills = Recorder(tmp_path), RunFolder(tmp_path), [first]
 
     def kill(spec, progress):
-        if progress.record and progress.record["epoch"] >= 2 and kills.get(spec.id, 0) > 0:
-            kills[spec.id] -= 1
+        if progress.record and progress.record["epoch"] == 2 and spec in kills:
+            kills.remove(spec)
             worker = next(worker for worker in engine._workers if worker.spec == spec)
             os.kill(worker.process.pid, signal.SIGKILL)
 
     observer.watch = kill
-    with Workers(folder) as engine:
-        failed = engine.run([first, second, third, fourth], digits, observer)
-        workers = list(engine._workers)
-    assert not any(worker.process.is_alive() for worker in workers)
-
-    assert set(failed) == {second.id, third.id}
-    assert re.fullmatch(r"worker \d ended with exit code -9, twice", failed[second.id])
-    assert "Lower --train.learning-rate" in failed[third.id]
-    assert len(observer.warnings) == 4
-    told = "\n".join(observer.warnings)
-    assert told.count(f"trained {first.id}, which is tried once more") == 1
-    assert told.count(f"trained {second.id}, which is tried once more") == 1
-    assert f"{second.id} failed and is left out" in told
-    assert f"{third.id} failed and is left out" in told
-    assert sorted(p.name for p in (tmp_path / "members").iterdir()) == sorted([first.id, fourth.id])
+    with Workers(folder, [first]) as engine:
+        failed = engine.run([first, second, third], digits, observer, Limits())
+    assert list(failed) == [second.id]
+    assert "Lower --train.learning-rate" in failed[second.id]
+    assert sorted(observer.done) == sorted([first.id, third.id])
+    assert sorted(p.name for p in (tmp_path / "members").iterdir()) == sorted([first.id, third.id])
     assert not (tmp_path / "checkpoints" / first.id).exists()
-    for spec in (first, fourth):
+    for spec in (first, third):
         assert invalid_reason(folder.member(spec), spec, digits.digest()) is None
     tf.config.experimental.enable_op_determinism()
     expected, _ = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
@@ -74,12 +225,13 @@ def test_killed_workers_lose_only_the_member_in_flight(tiny, digits, tmp_path):
 def test_a_worker_that_cannot_start_is_an_error_with_the_end_of_its_log(spec, digits, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "nonsense")
     with (
-        Workers(RunFolder(tmp_path)) as engine,
+        Workers(RunFolder(tmp_path), [spec]) as engine,
         pytest.raises(RunError, match=r"(?s)before it could train.*worker-0.log.*nonsense"),
     ):
-        engine.run([spec], digits, Recorder())
+        engine.run([spec], digits, Recorder(tmp_path), Limits())
 
 
-def test_nothing_to_do(digits, tmp_path):
-    with Workers(RunFolder(tmp_path)) as engine:
-        assert engine.run([], digits, Recorder()) == {}
+def test_nothing_to_do_starts_nothing(digits, tmp_path):
+    with Workers(RunFolder(tmp_path), []) as engine:
+        assert engine.run([], digits, Recorder(tmp_path), Limits()) == {}
+    assert not (tmp_path / "logs").exists()

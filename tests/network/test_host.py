@@ -1,0 +1,52 @@
+"""Limits of control groups, read from files laid out as Linux lays them out."""
+
+import os
+
+import pytest
+
+from pipeline.network.host import cores, usable_memory
+
+GIB = 1 << 30
+INSTALLED = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "expected"),
+    [
+        ("0::/", {"memory.max": f"{GIB}"}, GIB),
+        ("0::/job/step", {"job/step/memory.max": "max", "job/memory.max": f"{GIB}"}, GIB),
+        ("0::/job/step", {"job/step/memory.max": f"{GIB}", "job/memory.max": f"{2 * GIB}"}, GIB),
+        ("0::/job", {"other/memory.max": f"{GIB}", "job/memory.max": "max"}, INSTALLED),
+        ("0::/", {"memory.max": f"{INSTALLED * 2}"}, INSTALLED),
+        (
+            "9:name=systemd:/\n4:memory:/docker/1f\n3:cpu,cpuacct:/docker/1f\n0::/",
+            {"memory/docker/1f/memory.limit_in_bytes": f"{GIB}", "memory/memory.limit_in_bytes": "9223372036854771712"},
+            GIB,
+        ),
+        # In a container the group is the root of what it sees, whatever its name is outside.
+        ("4:memory:/docker/1f", {"memory/memory.limit_in_bytes": f"{GIB}"}, GIB),
+        ("", {"memory.max": f"{GIB}"}, INSTALLED),
+    ],
+)
+def test_memory_is_the_least_of_all_that_limits_it(membership, files, expected, tmp_path):
+    (tmp_path / "cgroup").write_text(membership)
+    for name, text in files.items():
+        path = tmp_path / "fs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    assert usable_memory(tmp_path / "fs", tmp_path / "cgroup") == expected
+
+
+def test_a_system_without_control_groups(tmp_path):
+    assert usable_memory(tmp_path / "none", tmp_path / "nothing") == INSTALLED
+
+
+def test_cores_are_those_that_may_be_used(monkeypatch):
+    assert 1 <= cores() <= os.cpu_count()
+    if len(os.sched_getaffinity(0)) > 1:
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(before)})
+        try:
+            assert cores() == 1
+        finally:
+            os.sched_setaffinity(0, before)

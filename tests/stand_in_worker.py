@@ -1,0 +1,140 @@
+"""Workers that die in every way: real processes, pipes and signals; what they commit is guessed, so nothing is trained.
+
+faults.json in the run's folder tells what goes wrong: for how many workers there is room, on how many devices, a list
+of faults (which member or worker it hits, how often, at what, and after which other one), and the marks that workers
+wait for after each member.
+"""
+
+import errno
+import faulthandler
+import json
+import os
+import signal
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+from factories import make_member
+
+from pipeline.data.folds import split_rows
+from pipeline.records.members import commit
+from pipeline.training import worker
+from pipeline.training.messages import Committed, Progress, Ready
+
+FAULTS, TRAINED = "faults.json", "trained.txt"
+
+
+class ResourceExhaustedError(Exception):
+    """TensorFlow has one of this name."""
+
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def crash():
+    os._exit(3)
+
+
+def bad_alloc():
+    faulthandler.disable()  # pytest's; it would print a page
+    os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
+    os.abort()
+
+
+def host_memory():
+    raise MemoryError("Unable to allocate 3.00 GiB")
+
+
+def device_memory():
+    raise ResourceExhaustedError("OOM when allocating tensor on /device:GPU:0\nand more")
+
+
+def disk():
+    raise OSError(errno.ENOSPC, "No space left on device", "runs/x/epoch-0001.npz")
+
+
+def ask_the_run_to_stop():
+    os.kill(os.getppid(), signal.SIGTERM)
+    signal.pause()
+
+
+def kill_the_run():
+    os.kill(os.getppid(), signal.SIGKILL)
+    signal.pause()
+
+
+def plan_faults(folder, *faults, capacity=2, devices=None, seconds=0.01, marks=()):
+    """Write faults.json."""
+    plan = {"capacity": capacity, "devices": devices or capacity, "faults": faults, "seconds": seconds, "marks": marks}
+    folder.mkdir(exist_ok=True)
+    (folder / FAULTS).write_text(json.dumps(plan))
+
+
+def stand_in(monkeypatch):
+    """Have these workers take the place of the real ones."""
+    monkeypatch.setattr("pipeline.training.workers.serve", serve)
+    monkeypatch.setattr("pipeline.training.workers.START_METHOD", "fork")  # fast, and nothing here uses TensorFlow
+
+
+def serve(connection, number, folder, log):
+    """In place of `worker.serve`: the same, but for the training."""
+    worker._train_all = pretend
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - not pytest's
+    worker.serve(connection, number, folder, log)
+
+
+def pretend(connection, number, folder):
+    plan = json.loads((folder.path / FAULTS).read_text())
+    strike(plan, folder, "start", number, None)
+    connection.send(Ready(plan["capacity"], plan["devices"]))
+    digits = connection.recv()
+    (folder.path / f"ready-{number}").touch()
+    while True:
+        spec = connection.recv()
+        wait_for(folder, [f"ready-{i}" for i in range(plan["capacity"])])  # so that every worker gets a member
+        connection.send(Progress(1, 1, 1, 0.5, 0.5, {"seconds": plan["seconds"]}))
+        strike(plan, folder, "training", number, spec.id)
+        commit(folder.member(spec), guess(spec, digits), digits.digest(), Path.touch)
+        with (folder.path / TRAINED).open("a") as stream:
+            stream.write(f"{spec.id} {number}\n")
+        connection.send(Committed())
+        wait_for(folder, plan["marks"])
+
+
+def guess(spec, digits):
+    """A member whose probabilities depend on its id alone."""
+    generator = np.random.default_rng(zlib.crc32(spec.id.encode()))
+    _, rows = split_rows(spec, digits)
+    return make_member(
+        spec,
+        spec.activation,
+        spec.seed,
+        spec.fold,
+        rows=rows,
+        validation=generator.dirichlet(np.ones(10), len(rows)),
+        test=generator.dirichlet(np.ones(10), len(digits.test_images)),
+        history=[{"epoch": 1, "loss": 1.0, "validation_accuracy": 0.5, "seconds": 1.0}],
+        environment={"device": "a guess"},
+    )
+
+
+def wait_for(folder, names):
+    while not all((folder.path / name).exists() for name in names):
+        time.sleep(0.01)
+
+
+def strike(plan, folder, when, number, member):
+    """Let the faults happen that are due."""
+    for i, fault in enumerate(plan["faults"]):
+        hit = fault.get("when", "training") == when
+        hit = hit and fault.get("number", number) == number and fault.get("member", member) == member
+        if not hit or not (folder.path / fault.get("after", FAULTS)).exists():
+            continue
+        for blow in range(fault.get("times", 99)):
+            mark = folder.path / f"fault-{i}-{blow}"
+            if not mark.exists():
+                mark.touch()
+                getattr(sys.modules[__name__], fault["how"])()

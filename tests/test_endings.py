@@ -1,0 +1,157 @@
+"""Whatever ends a run keeps what is finished: whole runs whose members are guessed by stand-in workers."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from stand_in_worker import guess, plan_faults, stand_in
+
+from pipeline.arguments import RunArguments
+from pipeline.cli import main as cli
+from pipeline.config.errors import RunError
+from pipeline.config.schema import member_specs
+from pipeline.data.digits import load
+from pipeline.ensemble.submission import check_submission
+from pipeline.records.outcome import read_outcome
+from pipeline.records.run_folder import RunFolder
+from pipeline.report import page
+from pipeline.run import main
+
+FIRST_OF_SECOND_PAIR = "relu-s1-f0"
+
+
+@pytest.fixture
+def config(tiny, csv_source, tmp_path, monkeypatch):
+    """Two pairs: relu-s0-f0, swish-s0-f0, relu-s1-f0, swish-s1-f0."""
+    stand_in(monkeypatch)
+    monkeypatch.setattr(page, "_plots", lambda *_: {})  # seconds each, and of no interest here
+    monkeypatch.chdir(tmp_path)
+    return replace(tiny, seeds=2, data=str(csv_source), out=str(tmp_path / "run"))
+
+
+@pytest.fixture
+def folder(config):
+    """The run's folder, as one that a run has worked in, so that faults can be planned there."""
+    folder = RunFolder.of(config)
+    folder.path.mkdir()
+    folder.lock.touch()
+    return folder
+
+
+def vote_of(config, count):
+    """The labels that the first members vote for."""
+    digits = load(config.data)
+    votes = [guess(spec, digits).test_probabilities for spec in member_specs(config)[:count]]
+    return np.mean(votes, axis=0, dtype=np.float64).argmax(axis=1).tolist()
+
+
+def labels(folder):
+    check_submission(folder.submission, np.arange(1, 31))
+    return pd.read_csv(folder.submission)["Label"].tolist()
+
+
+def goes_on_to_the_whole_vote(config, folder):
+    plan_faults(folder.path, capacity=1)
+    assert main(config).stopped == ""
+    assert labels(folder) == vote_of(config, 4)
+    assert not read_outcome(folder).is_partial
+    assert "Partial" not in folder.report.read_text()
+
+
+def test_asked_to_stop_it_votes_with_what_is_finished_and_the_same_command_goes_on(config, folder, capsys):
+    plan_faults(folder.path, {"how": "ask_the_run_to_stop", "member": "swish-s1-f0"}, capacity=1)
+    before = signal.getsignal(signal.SIGTERM)
+    ending = main(config)
+    assert ending.stopped.startswith("Partial: 1 of 4 members are missing (swish-s1-f0): the run was asked to stop")
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert labels(folder) == vote_of(config, 3)
+    outcome = read_outcome(folder)
+    assert (outcome.voters, outcome.members, outcome.is_partial) == (3, 4, True)
+    assert "Partial: 1 of 4 members" in folder.report.read_text()
+    assert "WARNING: Partial: 1 of 4" in capsys.readouterr().out
+    goes_on_to_the_whole_vote(config, folder)
+
+
+def test_asked_to_stop_before_any_member_is_finished_it_invents_nothing(config, folder):
+    plan_faults(folder.path, {"how": "ask_the_run_to_stop", "member": "relu-s0-f0"}, capacity=1)
+    with pytest.raises(RunError, match=r"(?s)no member could be trained.*relu-s0-f0: the run was asked to stop"):
+        main(config)
+    assert not folder.submission.exists()
+    goes_on_to_the_whole_vote(config, folder)
+
+
+def test_the_command_that_was_asked_to_stop_exits_with_143(config, folder, capsys, monkeypatch):
+    plan_faults(folder.path, {"how": "ask_the_run_to_stop", "member": FIRST_OF_SECOND_PAIR}, capacity=1)
+    monkeypatch.setattr("pipeline.cli.parse_run", lambda _: RunArguments(config))
+    with pytest.raises(SystemExit) as caught:
+        cli(["run"])
+    assert caught.value.code == 143
+    assert "stopped: Partial: 2 of 4 members are missing" in capsys.readouterr().err
+
+
+def test_killed_it_leaves_the_vote_of_the_whole_pairs(config, folder):
+    plan_faults(folder.path, {"how": "kill_the_run", "member": "swish-s1-f0"}, capacity=1)
+    if not (child := os.fork()):
+        main(config)
+        os._exit(0)  # not reached
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert labels(folder) == vote_of(config, 2)  # the third member is finished, but its partner is not
+    outcome = read_outcome(folder)
+    assert (outcome.voters, outcome.is_partial) == (2, True)
+    (folder.path / "members" / ".swish-s1-f0.1.part").mkdir()
+    (folder.path / ".report.html.1.part").write_text("half")
+    goes_on_to_the_whole_vote(config, folder)
+    assert not list(folder.path.rglob("*.part"))
+
+
+def test_hours_leave_out_what_would_not_end_in_time(config, folder, capsys):
+    plan_faults(folder.path, capacity=1, seconds=500.0)  # a member of 3 epochs takes 25 minutes
+    assert main(replace(config, hours=0.4)).stopped == ""
+    assert labels(folder) == vote_of(config, 1)
+    told = capsys.readouterr().out
+    assert "Partial: 3 of 4 members are missing (swish-s0-f0, relu-s1-f0, swish-s1-f0)" in told
+    assert "within the run's 0.4 hours. The same command goes on." in told
+    assert "next: Train the missing networks (finished ones are kept):\n  python -m pipeline run " in told
+    assert read_outcome(folder).is_partial
+    goes_on_to_the_whole_vote(config, folder)
+
+
+def test_a_full_disk_ends_the_run_and_keeps_the_provisional_vote(config, folder):
+    plan_faults(folder.path, {"how": "disk", "member": FIRST_OF_SECOND_PAIR}, capacity=1)
+    with pytest.raises(RunError, match=r"no room to write .*bytes are free there"):
+        main(config)
+    assert labels(folder) == vote_of(config, 2)
+    goes_on_to_the_whole_vote(config, folder)
+
+
+def test_a_provisional_vote_does_not_replace_one_of_more_members(config, folder):
+    """One member fails in a finished run; while it is tried again, the vote of the others stays."""
+    plan_faults(folder.path, {"how": "crash", "member": "swish-s1-f0"}, capacity=1)
+    main(config)
+    assert labels(folder) == vote_of(config, 3)
+    plan_faults(folder.path, {"how": "kill_the_run", "member": "swish-s1-f0"}, capacity=1)
+    for mark in folder.path.glob("fault-*"):
+        mark.unlink()
+    if not (child := os.fork()):
+        main(config)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert labels(folder) == vote_of(config, 3)
+
+
+def test_members_of_another_version_vote_and_are_named(config, folder, capsys):
+    plan_faults(folder.path, capacity=1)
+    main(config)
+    for path in folder.members.glob("*/member.json"):
+        manifest = json.loads(path.read_text())
+        path.write_text(json.dumps(manifest | {"environment": {"device": "a chip", "keras": "2.0"}}))
+    capsys.readouterr()
+    main(config)
+    told = capsys.readouterr().out
+    assert "though trained with keras 2.0 (here 3." in told
+    assert "relu-s0-f0, swish-s0-f0, relu-s1-f0, swish-s1-f0" in told
+    assert labels(folder) == vote_of(config, 4)
