@@ -18,10 +18,13 @@ OTHER = {
     "folds_used": 2,
     "split_seed": 1,
     "vote": "greedy",
+    "hours": 2.5,
+    "engine": "ray",
+    "ray_address": "auto",
     "augment": AugmentConfig(elastic=1),
     "train": TrainConfig(epochs=4),
 }
-ELSEWHERE = {"name", "data", "out", "vote"}  # no member depends on them
+ELSEWHERE = {"name", "data", "out", "vote", "hours", "engine", "ray_address"}  # no member depends on them
 
 
 def test_every_field_has_another_value():
