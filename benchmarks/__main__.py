@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from benchmarks.cluster import ClusterCost
 from benchmarks.coverage import Coverage
 from benchmarks.epochs import Epochs
 from benchmarks.gpu import Gpu
@@ -32,6 +33,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "views": Views,
     "coverage": Coverage,
     "epochs": Epochs,
+    "cluster": ClusterCost,
     "plot": Plot,
 }
 

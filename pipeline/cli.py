@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import tyro
 
@@ -20,6 +21,9 @@ from pipeline.config.errors import RunError, StoppedError, UserError, suggest
 from pipeline.config.presets import PRESETS
 from pipeline.config.schema import RunConfig
 from pipeline.streams import tolerant_output
+
+if TYPE_CHECKING:
+    from pipeline.run import EngineStarter
 
 FAILED = 1
 USER_ERROR = 2
@@ -113,7 +117,7 @@ def _run(arguments: list[str]) -> None:
     from pipeline.run import main as run
 
     make_folder(submissions_folder())  # before hours of training, not after
-    ending = run(wanted.config, wanted.labels)
+    ending = run(wanted.config, wanted.labels, start_engine=_engine_starter(wanted.config))
     submission = ending.folder.submission
     try:
         copy = keep_copy(submission, wanted.config.name)
@@ -125,6 +129,17 @@ def _run(arguments: list[str]) -> None:
     print(f"copy of the submission: {copy}")
     if ending.stopped:
         raise StoppedError(ending.stopped)
+
+
+def _engine_starter(config: RunConfig) -> "EngineStarter":
+    """What trains the members of a run. Not chosen in run.py, so that no kernel carries the cluster along."""
+    if config.engine == "ray":
+        from pipeline.training.cluster import Cluster
+
+        return lambda folder, _specs, config: Cluster(folder, config.ray_address)
+    from pipeline.training.workers import start_workers
+
+    return start_workers
 
 
 def _bundle(arguments: list[str]) -> None:

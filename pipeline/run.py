@@ -1,12 +1,13 @@
 """The stages of a run in order: load, train, vote, compare, report. The entry script."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config.rules import validate
-from pipeline.config.schema import RunConfig, member_specs
+from pipeline.config.schema import MemberSpec, RunConfig, member_specs
 from pipeline.data.checks import data_warnings
 from pipeline.data.digits import load
 from pipeline.data.folds import check_rows
@@ -30,9 +31,9 @@ from pipeline.report.terminal import (
     show_score,
     show_shares,
 )
-from pipeline.training.engine import train_members
+from pipeline.training.engine import Engine, train_members
 from pipeline.training.limits import Limits, stopped_by_sigterm
-from pipeline.training.workers import Workers
+from pipeline.training.workers import start_workers
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,14 @@ class Ending:
     """What is missing because the run was asked to stop; empty if it was not, or had nothing left to train."""
 
 
+EngineStarter = Callable[[RunFolder, Sequence[MemberSpec], RunConfig], AbstractContextManager[Engine]]
+
+
 def main(
-    config: RunConfig, labels: Path | None = None, publish: Callable[[RunFolder], None] = lambda _: None
+    config: RunConfig,
+    labels: Path | None = None,
+    publish: Callable[[RunFolder], None] = lambda _: None,
+    start_engine: EngineStarter = start_workers,
 ) -> Ending:
     """Carry out a run, or what is left of it.
 
@@ -53,6 +60,7 @@ def main(
         config: The run.
         labels: A file with the digits of the test images, to judge by; see `with_labels`.
         publish: Called with the run's folder whenever there is a new provisional submission.
+        start_engine: Makes what trains the members of the run in that folder.
 
     Raises:
         UserError: a mistake in the config, the data or the folder, found before any training.
@@ -63,7 +71,7 @@ def main(
     console, folder, specs = new_console(), RunFolder.of(config), member_specs(config)
     with stopped_by_sigterm(limits), folder.opened(config):
         show_run(console, config, folder)
-        with Workers(folder, specs, config.device, config.backend) as workers, ProgressView(console) as view:
+        with start_engine(folder, specs, config) as engine, ProgressView(console) as view:
             digits = with_labels(load(config.data), labels)
             show_data(console, digits)
             check_rows(config, digits)
@@ -71,7 +79,7 @@ def main(
                 view.warn(warning)
             folder.claim(config, digits)
             observer = ProvisionalVote(view, folder, specs, digits, publish)
-            failed, left = train_members(workers, specs, digits, folder, observer, limits)
+            failed, left = train_members(engine, specs, digits, folder, observer, limits)
         members = read_finished(folder, specs, failed | left)
         vote = "equal" if left else config.vote  # other weights are for the ensemble that was asked for
         predictions = predicted_labels(cast_votes(vote, members, digits))

@@ -59,6 +59,8 @@ def _check_members(config: RunConfig, require: Require) -> None:
     else:
         require(config.folds_used == 0, "folds_used", "0 when folds is 0", config.folds_used)
     require(config.hours is None or 0 < config.hours < float("inf"), "hours", "above 0", config.hours)
+    rule = "left out unless engine is 'ray'"
+    require(config.ray_address is None or config.engine == "ray", "ray_address", rule, config.ray_address)
     if config.vote != "equal":
         require(config.folds > 0, "vote", "'equal' when folds is 0: weights are fitted on validation rows", config.vote)
         voters = len(config.arms) * config.seeds

@@ -19,6 +19,7 @@ KERAS_ACTIVATIONS = (
 )  # fmt: skip
 
 
+EngineName = Literal["local", "ray"]
 Vote = Literal["equal", "greedy", "fitted"]
 DeviceKind = Literal["auto", "cpu", "gpu", "tpu"]
 Backend = Literal["auto", "tensorflow", "jax"]
@@ -30,7 +31,7 @@ WIDTHS = (1, 2, 3)
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
-NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote", "device", "backend", "hours")
+NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote", "device", "backend", "hours", "engine", "ray_address")
 # These say which members there are, not how one is trained.
 NOT_IN_RECIPE = (*NO_MEMBER_DEPENDS_ON, "arms", "seeds", "folds_used")
 
@@ -132,6 +133,10 @@ class RunConfig:
     hours: float | None = None
     """Hours for the training; 11.5 by default in a kernel, else no limit. No member is started that would not end in
     time, by the seconds measured so far. Those that are finished vote, and the same command goes on with the rest."""
+    engine: EngineName = "local"
+    """What trains the members: local, processes on this machine; ray, the nodes of a Ray cluster (docs/cluster.md)."""
+    ray_address: str | None = None
+    """Where the Ray cluster is: auto, HOST:PORT or ray://HOST:PORT. By default a Ray of this machine is started."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 

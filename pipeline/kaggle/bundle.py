@@ -88,6 +88,10 @@ def check_config(config: RunConfig) -> None:
             f"--data {config.data} is a place on this machine; a kernel finds the competition's data by itself. "
             "Leave --data out."
         )
+    if config.engine != "local":
+        raise UserError(
+            f"--engine {config.engine}: a kernel is one machine, which trains by itself. Leave --engine out."
+        )
     count = len(member_specs(config))
     most = (MOST_FILES - OTHER_FILES) // FILES_PER_MEMBER
     if count > most:

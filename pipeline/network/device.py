@@ -7,10 +7,8 @@ from pathlib import Path
 import keras
 
 from pipeline.network.accelerator import Device
-from pipeline.network.host import cores, usable_memory
+from pipeline.network.host import MEMORY_PER_WORKER, PROCESSES_PER_GPU, cores, usable_memory
 
-MEMORY_PER_WORKER = 2 << 30  # bytes; one takes about 1.2 GiB on the competition's data
-PROCESSES_PER_GPU = 2  # while the host prepares the next call of one small network, the other computes
 BFLOAT16_CPU_FLAGS = {"amx_bf16", "avx512_bf16"}
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from joblib import cpu_count
 
+MEMORY_PER_WORKER = 2 << 30  # bytes; one takes about 1.2 GiB on the competition's data
+PROCESSES_PER_GPU = 2  # while the host prepares the next call of one small network, the other computes
 CGROUPS, MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 

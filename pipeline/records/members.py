@@ -90,6 +90,30 @@ def commit(folder: Path, member: Member, data_digest: str, save_model: Callable[
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
+class DamagedMemberError(Exception):
+    """The files of a member are not those that were committed."""
+
+
+def commit_files(folder: Path, files: Mapping[str, bytes], spec: MemberSpec, data_digest: str) -> None:
+    """Write a member that another machine committed to a temporary folder and rename it to `folder`.
+
+    Args:
+        folder: members/<id> of the run.
+        files: The content of the member's files, by name.
+        spec: Which member it must be.
+        data_digest: `Digits.digest` of what it must have been trained on.
+
+    Raises:
+        DamagedMemberError: it is another member, or not whole.
+    """
+    with atomic_replace(folder) as temporary:
+        temporary.mkdir(parents=True)
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
+        if reason := invalid_reason(temporary, spec, data_digest):
+            raise DamagedMemberError(reason)
+
+
 def invalid_reason(folder: Path, spec: MemberSpec, data_digest: str) -> str | None:
     """Why a folder is not this member, finished and whole; None when it is."""
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from statistics import median
+from typing import Any
 
 from pipeline.config.schema import RunConfig
 from pipeline.data.digits import Digits
@@ -49,6 +50,12 @@ def environment(members: Sequence[Member]) -> dict[str, str]:
     """Versions and hardware that members were trained with; what differs between them is joined."""
     keys = dict.fromkeys(key for member in members for key in member.environment)
     return {key: _joined_values(m.environment[key] for m in members if key in m.environment) for key in keys}
+
+
+def machines(members: Sequence[Member]) -> dict[str, Any]:
+    """Versions and hardware as environment.json has them: the first member's, and those of each node of a cluster."""
+    nodes = {member.environment["node"]: member.environment for member in members if "node" in member.environment}
+    return {**members[0].environment, **({"nodes": [*nodes.values()]} if nodes else {})}
 
 
 def _joined_values(values: Iterable[str]) -> str:

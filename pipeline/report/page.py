@@ -17,7 +17,7 @@ from pipeline.records.run_folder import RunFolder
 from pipeline.report.activation_figures import activation_curves, learned_betas
 from pipeline.report.answer import answer, images_to_predict
 from pipeline.report.difference_figures import epoch_differences, paired_differences
-from pipeline.report.facts import environment, facts
+from pipeline.report.facts import environment, facts, machines
 from pipeline.report.galleries import disagreements, misread_by_all
 from pipeline.report.next_steps import next_steps
 from pipeline.report.plots import LOOK, Plot, arm_styles, csv_text, data_uri, svg_text
@@ -46,7 +46,7 @@ def write_report(
     note: str = "",
 ) -> None:
     """Write environment.json, comparison.json, metrics.csv and report.html; arguments as of `render_report`."""
-    atomic_write_json(folder.environment, members[0].environment)
+    atomic_write_json(folder.environment, machines(members))
     atomic_write_json(folder.comparison, asdict(comparison))
     with atomic_replace(folder.metrics) as temporary:
         write_metrics(temporary, members)

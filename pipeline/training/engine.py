@@ -103,13 +103,14 @@ def _take_in(finished: Sequence[Member], folder: RunFolder, observer: Observer, 
 def other_versions(environment: dict[str, str]) -> str:
     """Versions that a member was trained with and that are others here, in words; empty if there are none."""
     return ", ".join(
-        f"{package} {environment[package]} (here {_installed(package)})"
+        f"{package} {environment[package]} (here {installed_version(package)})"
         for package in DECIDE_BITS
-        if package in environment and environment[package] != _installed(package)
+        if package in environment and environment[package] != installed_version(package)
     )
 
 
-def _installed(package: str) -> str:
+def installed_version(package: str) -> str:
+    """The version of a package on this machine, in words."""
     try:
         return version(package)
     except PackageNotFoundError:

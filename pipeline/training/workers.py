@@ -21,7 +21,7 @@ from multiprocessing.connection import wait
 from typing import Any, Final
 
 from pipeline.config.errors import RunError
-from pipeline.config.schema import MemberSpec
+from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.digits import Digits
 from pipeline.network.accelerator import check_device, device_environment
 from pipeline.records.run_folder import RunFolder
@@ -187,6 +187,11 @@ class Workers:
             self._workers.remove(worker)
             if worker.spec:
                 queue.put_back(worker.spec)
+
+
+def start_workers(folder: RunFolder, specs: Sequence[MemberSpec], config: RunConfig) -> Workers:
+    """The worker processes that a config asks for."""
+    return Workers(folder, specs, config.device, config.backend)
 
 
 def _give_up(spec: MemberSpec, reason: str, queue: MemberQueue, observer: Observer) -> None:

@@ -94,6 +94,7 @@ def test_each_field_has_its_range(field, refused, sound):
     ("change", "field", "rule"),
     [
         ({"architecture": "residual", "dropout": 0.5}, "dropout", "1 with residual"),
+        ({"ray_address": "auto"}, "ray_address", "left out unless engine is 'ray'"),
         ({"folds": 0}, "folds_used", "0 when folds is 0"),
         ({"train.schedule": "plateau", "folds": 0, "folds_used": 0}, "train.schedule", "'cosine' when folds is 0"),
         ({"train.schedule": "plateau", "train.warmup": 0.1}, "train.warmup", "0 with schedule 'plateau'"),

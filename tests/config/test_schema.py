@@ -20,10 +20,13 @@ OTHER = {
     "vote": "greedy",
     "device": "gpu",
     "backend": "jax",
+    "hours": 2.5,
+    "engine": "ray",
+    "ray_address": "auto",
     "augment": AugmentConfig(elastic=1),
     "train": TrainConfig(epochs=4),
 }
-ELSEWHERE = {"name", "data", "out", "vote", "device", "backend"}  # no member depends on them
+ELSEWHERE = {"name", "data", "out", "vote", "device", "backend", "hours", "engine", "ray_address"}
 
 
 def test_every_field_has_another_value():

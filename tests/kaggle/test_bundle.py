@@ -90,6 +90,12 @@ def test_a_kernel_knows_its_accelerator_and_chooses_jax_on_a_tpu(tiny):
         bundle(replace(tiny, device="tpu"), accelerator="gpu")
 
 
+def test_a_kernel_needs_no_cluster(tiny):
+    assert "import ray" not in bundle(tiny)[0]
+    with pytest.raises(UserError, match="--engine ray: a kernel is one machine"):
+        check_config(replace(tiny, engine="ray"))
+
+
 def test_a_kernels_output_stays_within_kaggles_limit_of_files(tiny):
     check_config(replace(preset("leaderboard"), seeds=30))
     with pytest.raises(UserError, match="has 80 members of 6 files each.*at most 71"):

@@ -8,7 +8,15 @@ import pytest
 
 from pipeline.config.schema import digest
 from pipeline.network.curves import ActivationCurve
-from pipeline.records.members import Member, commit, invalid_reason, read_member, write_metrics
+from pipeline.records.members import (
+    DamagedMemberError,
+    Member,
+    commit,
+    commit_files,
+    invalid_reason,
+    read_member,
+    write_metrics,
+)
 
 HISTORY = [
     {"epoch": 1, "loss": 1 / 3, "validation_accuracy": 0.1, "seconds": 9.0},
@@ -47,6 +55,25 @@ def test_read_is_what_was_committed(folder, spec):
     assert member.seconds_per_epoch == [2.0, 4.0]
     assert keras.saving.load_model(folder / "model.keras").count_params() == 3
     assert sorted(p.name for p in folder.parent.iterdir()) == [spec.id]
+
+
+def test_files_of_a_member_that_another_machine_committed(folder, spec, tmp_path):
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    here = tmp_path / "here" / spec.id
+    here.parent.mkdir()
+    commit_files(here, files, spec, "data")
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == files
+    whole = files["model.keras"]
+    for damaged in (
+        files | {"model.keras": whole[:-1]},
+        {name: files[name] for name in files if name != "history.csv"},
+    ):
+        with pytest.raises(DamagedMemberError, match=r"model.keras is not what was committed|history.csv is missing"):
+            commit_files(here, damaged, spec, "data")
+    with pytest.raises(DamagedMemberError, match="another config or data"):
+        commit_files(here, files, spec, "other data")
+    assert (here / "model.keras").read_bytes() == whole
+    assert [path.name for path in here.parent.iterdir()] == [spec.id]
 
 
 def test_metrics_are_all_histories_in_one_table(folder, spec, tmp_path):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from factories import make_member
 from studies import study
 
-from pipeline.report.facts import environment, facts
+from pipeline.report.facts import environment, facts, machines
 
 NOW = datetime(2026, 11, 25, 8, 5, tzinfo=UTC)
 
@@ -50,3 +50,10 @@ def test_durations_are_those_of_all_epochs(digits, tiny, spec):
 def test_machines_that_differ_are_all_named(spec):
     members = [make_member(spec, environment={"device": device, "keras": "3"}) for device in ("T4", "P100", "T4")]
     assert environment(members) == {"device": "T4; P100", "keras": "3"}
+
+
+def test_the_record_lists_each_node_of_a_cluster(spec):
+    here, *nodes = {"device": "x"}, {"device": "y", "node": "a"}, {"device": "z", "node": "b"}
+    members = [make_member(spec, environment=where) for where in (here, *nodes, nodes[0])]
+    assert machines(members) == {"device": "x", "nodes": nodes}
+    assert machines(members[:1]) == here

@@ -1,0 +1,224 @@
+"""Many members on the nodes of a Ray cluster: one task for each, and Ray decides where it runs.
+
+The digits go to the cluster once. A node returns a member's files, which are checked and committed here. What becomes
+of a member whose task fails:
+
+- Its process or its node died, or its files did not arrive whole: it is tried once more, elsewhere if possible.
+- It diverged: it is given up, as it would diverge again.
+- It could not write for the second time: the run fails, because that is not the member's fault.
+"""
+
+import hashlib
+import os
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pipeline.config.errors import RunError
+from pipeline.config.schema import MemberSpec
+from pipeline.data.digits import Digits
+from pipeline.records.members import DamagedMemberError, commit_files
+from pipeline.records.run_folder import RunFolder
+from pipeline.training.engine import Observer
+from pipeline.training.limits import Limits
+from pipeline.training.messages import Diverged, Progress
+from pipeline.training.nodes import Job, Mailbox, Started, Trained, train_on_node
+from pipeline.training.queue import ATTEMPTS
+from pipeline.training.ray_connection import (
+    HEAD_PATIENCE,
+    NODE_PATIENCE,
+    Head,
+    check_node,
+    check_versions,
+    connect,
+    disconnect,
+    first_line,
+    has_room,
+    head_address,
+    living_nodes,
+    loss_of_head_told,
+    member_needs,
+    require_ray,
+)
+
+POLL = 0.5  # seconds between two looks at the nodes' reports
+
+
+class Cluster:
+    """The nodes of a Ray cluster. Use as a context manager: the tasks are cancelled on exit.
+
+    Args:
+        folder: The run's folder.
+        address: Where the cluster is; see `connect`.
+
+    Raises:
+        UserError: Ray is not installed.
+    """
+
+    def __init__(self, folder: RunFolder, address: str | None) -> None:
+        require_ray()
+        self._folder = folder
+        self._address = address
+        self._connected = False
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connected:
+            disconnect()
+
+    def run(self, specs: Sequence[MemberSpec], digits: Digits, observer: Observer, limits: Limits) -> dict[str, str]:
+        """Train members; see `Engine.run`.
+
+        Raises:
+            RunError: there is no such cluster, its versions are not those of this machine, or its head is lost.
+        """
+        if not specs:
+            return {}
+        connect(self._address)
+        self._connected = True
+        with loss_of_head_told():
+            head, training = Head(head_address(self._address)), _Training(self._folder, digits, observer, limits)
+            for spec in specs:
+                training.submit(spec)
+            while training.tasks and not limits.over:
+                head.check()
+                training.follow()
+        return training.failed
+
+
+@dataclass
+class _Task:
+    """A member's task, from its submission on."""
+
+    spec: MemberSpec
+    avoided: str | None
+    """Id of a node where it must not run."""
+    node: str | None = None
+    """Id of the node where it runs; None while it waits."""
+    host: str = "an unknown node"
+
+
+class _Training:
+    """The tasks of one call of `Cluster.run`.
+
+    Args:
+        folder: The run's folder.
+        digits: The data.
+        observer: Is told how each member does.
+        limits: When to end.
+    """
+
+    def __init__(self, folder: RunFolder, digits: Digits, observer: Observer, limits: Limits) -> None:
+        import ray
+
+        self.tasks: dict[Any, _Task] = {}
+        self.failed: dict[str, str] = {}
+        self._folder, self._observer, self._limits = folder, observer, limits
+        self._attempts = Counter[str]()
+        nodes, packages = living_nodes(), ("keras", os.environ.get("KERAS_BACKEND", "tensorflow"))
+        self._needs = member_needs(nodes)
+        able = [node for node in nodes if has_room(node, self._needs)]
+        if not able:
+            observer.warn("no node of the cluster has room for a member yet; waiting for one")
+        check_versions(able, packages)
+        self._train = ray.remote(**self._needs, max_retries=0)(train_on_node)  # retried here, where it is told
+        # On the head: if that is lost, so is the run.
+        on_head = {"node:__internal_head__": 0.001}
+        self._mailbox = ray.remote(num_cpus=0, resources=on_head)(Mailbox).remote()
+        ray.get(self._mailbox.take.remote(), timeout=NODE_PATIENCE)
+        self._data_digest = digits.digest()
+        blind = replace(digits, held_back_labels=None)  # so that nothing could train on them
+        self._job = ray.put(Job(blind, self._data_digest, _checkpoints_name(folder), packages))
+
+    def submit(self, spec: MemberSpec, avoided: str | None = None) -> None:
+        """Have a member trained by whichever node is free first, but for one to be avoided."""
+        place = {"label_selector": {"ray.io/node-id": f"!{avoided}"}} if avoided else {}
+        task = self._train.options(name=spec.id, **place).remote(spec, self._job, self._mailbox)
+        self.tasks[task] = _Task(spec, avoided)
+
+    def follow(self) -> None:
+        """Wait for a moment, pass on what the nodes report, and commit what is finished."""
+        import ray
+
+        ready, _ = ray.wait(list(self.tasks), timeout=POLL)
+        self._pass_on_reports()
+        for ref in ready:
+            self._end(ref, self.tasks.pop(ref))
+        for ref, task in [(ref, task) for ref, task in self.tasks.items() if task.node is None]:
+            self._review_waiting(ref, task)
+
+    def _pass_on_reports(self) -> None:
+        import ray
+
+        tasks = {task.spec.id: task for task in self.tasks.values()}
+        for member, report in ray.get(self._mailbox.take.remote(), timeout=HEAD_PATIENCE):
+            match report:
+                case _ if member not in tasks:
+                    pass  # the last words of an attempt that was lost
+                case Started(node, host, versions):
+                    check_node(host, versions)  # it may have joined the cluster since the others were checked
+                    tasks[member].node, tasks[member].host = node, host
+                case Progress():
+                    if report.record:
+                        self._limits.measure(tasks[member].spec, report.record["seconds"])
+                    self._observer.watch(tasks[member].spec, report)
+
+    def _end(self, ref: Any, task: _Task) -> None:
+        """Commit a member, or have it tried again or give it up."""
+        import ray
+
+        spec = task.spec
+        try:
+            match ray.get(ref):
+                case Trained(files):
+                    commit_files(self._folder.member(spec), files, spec, self._data_digest)
+                    self._observer.finished(spec)
+                case Diverged(reason):
+                    self._give_up(spec, reason)
+        except DamagedMemberError as error:
+            self._retry(task, str(error), error)
+        except ray.exceptions.RayError as error:
+            self._retry(
+                task, first_line(error), error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
+            )
+
+    def _retry(self, task: _Task, reason: str, cause: BaseException) -> None:
+        self._attempts[task.spec.id] += 1
+        reason = f"lost on {task.host} ({reason})"
+        if self._attempts[task.spec.id] < ATTEMPTS:
+            self._observer.warn(f"{task.spec.id} was {reason} and is tried once more")
+            self.submit(task.spec, task.node if self._others(task.node) else None)
+        elif isinstance(cause, RunError):
+            raise cause
+        else:
+            self._give_up(task.spec, f"{reason}, the second time")
+
+    def _give_up(self, spec: MemberSpec, reason: str) -> None:
+        self.failed[spec.id] = reason
+        self._observer.warn(f"{spec.id} failed and is left out: {reason}")
+
+    def _review_waiting(self, ref: Any, task: _Task) -> None:
+        """Take back a member that would not end in time, and let one run anywhere if no other node is left for it."""
+        import ray
+
+        in_time = self._limits.allow(task.spec, 0)
+        if in_time and (task.avoided is None or self._others(task.avoided)):
+            return
+        ray.cancel(ref, force=True)
+        del self.tasks[ref]
+        if in_time:
+            self.submit(task.spec)
+
+    def _others(self, node: str | None) -> bool:
+        """Whether a node other than that could train a member."""
+        return any(other["NodeID"] != node and has_room(other, self._needs) for other in living_nodes())
+
+
+def _checkpoints_name(folder: RunFolder) -> str:
+    """One name per run's folder, on whichever machine it is: there it finds its checkpoints again."""
+    place = f"{platform.node()}:{folder.path.resolve()}"
+    return f"pipeline-checkpoints/{hashlib.sha256(place.encode()).hexdigest()[:16]}"
