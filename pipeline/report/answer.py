@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipeline.data.digits import TEST_IMAGES, Digits
 from pipeline.evidence.comparison import Comparison
 from pipeline.evidence.intervals import Interval
-from pipeline.evidence.verdict import Paired, Verdict
+from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired, Verdict
 from pipeline.report.sentences import fairness_lines
 
 BASELINE = "relu"  # what is kept unless another arm is better
@@ -17,7 +17,7 @@ NOTABLE = 0.005  # a difference in time that rounds to less than 1% is none
 FINE = 10  # images; smaller differences are told with one decimal
 REASONS = {
     Verdict.SECOND_BETTER: "worse",
-    Verdict.EQUIVALENT: "equally good",
+    Verdict.EQUIVALENT: f"equally good within {MARGIN} points",
     Verdict.NOT_SHOWN: "not shown better",
     Verdict.FIRST_BETTER: "better than it, but not the best either",
     Verdict.TOO_FEW_PAIRS: "undecided, with too few pairs",
@@ -71,10 +71,7 @@ def answer(comparison: Comparison, images: int) -> Answer:
         remarks = [f"{s.arm} against {chosen}: {text}." for s, text in zip(others, numbers, strict=True)]
     remarks += [line for standing in others if (line := _late_line(standing.pair, images))]
     if any(standing.pair.interval for standing in others):
-        remarks.append(
-            f"Images: the difference in accuracy, scaled to the {images:,} images to predict; ± is its 95% interval "
-            "over seeds and images."
-        )
+        remarks.append(_reading_aid(others, images))
     return Answer(headline, remarks)
 
 
@@ -142,6 +139,14 @@ def _time(standing: Standing) -> str:
     if ratio is None or abs(ratio - 1) < NOTABLE:
         return ""
     return f", {ratio - 1:.0%} slower" if ratio > 1 else f", {1 - ratio:.0%} faster"
+
+
+def _reading_aid(others: Sequence[Standing], images: int) -> str:
+    unreliable = any(len(standing.pair.points) < SOUND_PAIRS for standing in others)
+    return (
+        f"Images: the difference in accuracy, scaled to the {images:,} images to predict; ± is its 95% interval over "
+        f"seeds and images{f', which is not reliable with fewer than {SOUND_PAIRS} pairs' if unreliable else ''}."
+    )
 
 
 def _late_line(result: Paired, images: int) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.evidence.epochs import EpochSpan
-from pipeline.evidence.verdict import MARGIN, Paired
+from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired
 from pipeline.report.plots import INK, WIDTH, ArmStyle, Plot, csv_text
 
 COLUMNS_OF_DOTS = 60  # dots of one column are stacked
@@ -36,6 +36,8 @@ def paired_differences(paired: Sequence[Paired], styles: Mapping[str, ArmStyle])
     bars = (
         "the bar is its 95% interval over seeds and images" if any(r.interval for r in paired) else "no bar: one pair"
     )
+    if any(1 < len(r.points) < SOUND_PAIRS for r in paired):
+        bars += f" (with fewer than {SOUND_PAIRS} pairs, it is not reliable)"
     return Plot(
         "paired-differences",
         "Pair by pair",

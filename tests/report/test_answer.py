@@ -36,7 +36,10 @@ def headline(result, arms=("relu", "swish")):
     [
         (Verdict.FIRST_BETTER, "Take swish: relu is worse (+14 ± 28 images of 28,000), 10% faster"),
         (Verdict.SECOND_BETTER, "Keep relu: swish is worse (-14 ± 28 images of 28,000), 11% slower"),
-        (Verdict.EQUIVALENT, "Keep relu: swish is equally good (-14 ± 28 images of 28,000), 11% slower"),
+        (
+            Verdict.EQUIVALENT,
+            "Keep relu: swish is equally good within 0.03 points (-14 ± 28 images of 28,000), 11% slower",
+        ),
         (Verdict.NOT_SHOWN, "Keep relu: swish is not shown better (-14 ± 28 images of 28,000), 11% slower"),
         (
             Verdict.TOO_FEW_PAIRS,
@@ -50,9 +53,11 @@ def test_each_verdict_has_its_headline(result, verdict, words):
 
 def test_of_equally_good_arms_the_faster_is_taken(result):
     equal = replace(result, verdict=Verdict.EQUIVALENT, time_ratio=0.8, time_interval=(0.7, 0.9))
-    assert headline(equal) == "Take swish: relu is equally good (+14 ± 28 images of 28,000), 25% slower"
+    assert (
+        headline(equal) == "Take swish: relu is equally good within 0.03 points (+14 ± 28 images of 28,000), 25% slower"
+    )
     unsure = replace(equal, time_interval=(0.7, 1.1))
-    assert headline(unsure) == "Keep relu: swish is equally good (-14 ± 28 images of 28,000)"
+    assert headline(unsure) == "Keep relu: swish is equally good within 0.03 points (-14 ± 28 images of 28,000)"
 
 
 def test_few_images_have_a_decimal_and_one_pair_no_interval(result):
@@ -62,6 +67,17 @@ def test_few_images_have_a_decimal_and_one_pair_no_interval(result):
     found = answer(compared_arms(["relu", "swish"], single), IMAGES)
     assert found.headline == ("Cannot choose between relu and swish yet: 1 of at least 6 pairs (-42 images of 28,000)")
     assert found.remarks == []
+
+
+def test_the_interval_is_explained_and_said_to_be_unreliable_with_few_pairs(result):
+    explained = answer(compared_arms(["relu", "swish"], result), IMAGES).remarks[-1]
+    assert explained.endswith("to predict; ± is its 95% interval over seeds and images.")
+    few = compared(pair(1, 4), pair(2, 4, fold=1))
+    assert (
+        answer(compared_arms(["relu", "swish"], few), IMAGES)
+        .remarks[-1]
+        .endswith("interval over seeds and images, which is not reliable with fewer than 5 pairs.")
+    )
 
 
 def test_relu_is_what_is_kept_wherever_it_stands(result):

@@ -54,8 +54,10 @@ def test_the_reading_direction_is_written_on_both_sides():
 
 
 def test_one_pair_has_no_bar_and_the_caption_claims_none():
-    several, single = (paired_differences(result(*PAIRS[:n]), STYLES) for n in (3, 1))
+    many, several, single = (paired_differences(result(*(PAIRS * 2)[:n]), STYLES) for n in (5, 3, 1))
     assert "the bar is its 95% interval" in several.caption
+    assert "with fewer than 5 pairs, it is not reliable" in several.caption
+    assert "reliable" not in many.caption + single.caption
     assert "no bar: one pair" in single.caption
     assert "interval" not in single.alt
     assert sum(len(line.get_xdata()) == 2 and line.get_linewidth() == 3 for line in single.figure.axes[0].lines) == 0
