@@ -155,6 +155,8 @@ def test_what_is_said_of_coverage_and_power_is_so():
     covered = [found["coverage"] for found in rows if found["folds"] * found["seeds"] >= 5]
     assert f"covers {100 * min(covered):.1f} to {max(covered):.1%}" in PROSE
     assert 0.93 < min(covered) < max(covered) < 0.975
+    off = max(abs(found[f"foretold_{e}"] - found[f"power_{e}"]) for found in rows for e in (0.03, 0.05))
+    assert f"within {np.ceil(100 * off):.0f} points of these" in PROSE
     for found in rows:
         assert max(found["false_difference"], found["false_equivalence"]) <= 0.05
     ten = [found for found in rows if (found["folds"], found["seeds"]) == (5, 2) and found["seed_sd"] <= 0.03]
