@@ -85,15 +85,12 @@ def power_sentence(result: Paired) -> str:
     """What such a study can show, and the pairs it takes; empty where the matter is settled or there is one pair."""
     if result.verdict not in (Verdict.NOT_SHOWN, Verdict.TOO_FEW_PAIRS) or not result.powers:
         return ""
-    chances = " and ".join(f"{p.power:.0%} for {p.effect} points" for p in result.powers)
+    chances = " and ".join(f"{p.power:.0%} to show one of {p.effect} points" for p in result.powers)
     needs = " and ".join(
-        f"{'more than 1,000' if p.pairs_needed is None else f'about {p.pairs_needed}'} for {p.effect} points"
+        f"{'more than 1,000' if p.pairs_needed is None else f'about {p.pairs_needed}'} pairs for {p.effect} points"
         for p in result.powers
     )
-    return (
-        f"The chance of such a study to show a true difference is {chances}. A chance of 80% takes {needs}, in pairs "
-        "on these images (--seeds)."
-    )
+    return f"If there is a true difference, the chance is {chances}. A chance of 80% takes {needs} (--seeds)."
 
 
 def fairness_lines(fairness: Fairness) -> list[str]:
@@ -112,8 +109,8 @@ def _unequal_line(unequal: Unequal) -> str:
     fold = "none" if unequal.fold is None else unequal.fold
     how = "differed" if unequal.recorded else "were not recorded"
     return (
-        f"{text}{SHARED[unequal.what][1:]} {how} in {unequal.pairs} of {_count(unequal.of, 'pair')}, first in that of "
-        f"seed {unequal.seed}, fold {fold}."
+        f"{text}{SHARED[unequal.what][1:]} {how} in {unequal.pairs} of {_count(unequal.of, 'pair')}, first with seed "
+        f"{unequal.seed}, fold {fold}."
     )
 
 
@@ -142,12 +139,13 @@ def _same_size_line(result: SameSize) -> str:
     mixed = f"{half} {result.first} + {half} {result.second}"
     over = "seeds and images" if result.blocks > 1 else "images, for these networks"
     gains = " and ".join(
-        f"{gain.errors:+z.1f} over {pure[gain.over]} (95% interval {_range(gain.interval, 1)})" for gain in result.gains
+        f"{gain.errors:+z.1f} errors over {pure[gain.over]} (95% interval {_range(gain.interval, 1)})"
+        for gain in result.gains
     )
     text = (
         f"Ensembles of {size}, errors of {result.images:,} images: {pure[result.first]} {result.first_errors:.1f}, "
         f"{pure[result.second]} {result.second_errors:.1f}, {mixed} {result.mixed_errors:.1f}. {mixed} gains {gains}, "
-        f"over {over}; {_count(result.blocks, 'block')} of seeds."
+        f"over {over}, from {_count(result.blocks, 'block')} of seeds."
     )
     if 1 < result.blocks < SOUND_PAIRS:
         text += f" With fewer than {SOUND_PAIRS} blocks, the intervals are not reliable."

@@ -1,8 +1,8 @@
-"""Power against simulated t tests, and the pairs needed against power itself."""
+"""Power against simulated means, and the pairs needed against power itself."""
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import t
 
 from pipeline.evidence.intervals import Spread
 from pipeline.evidence.power import power, powers
@@ -11,11 +11,11 @@ SPREAD = Spread(pairs=10, difference=0.01, shared=0.0, own=0.03**2, degrees=20.0
 
 
 @pytest.mark.parametrize(("effect", "pairs", "tests"), [(0.05, 10, 1), (0.03, 40, 1), (0.05, 10, 3)])
-def test_power_is_that_of_a_t_test_over_pairs(effect, pairs, tests):
-    sd = 0.03 * 10**0.5  # of a single pair
-    drawn = np.random.default_rng(0).normal(effect, sd, (4000, pairs))
-    found = ttest_1samp(drawn, 0, axis=1).pvalue < 0.05 / tests
-    assert power(effect, SPREAD, pairs, tests) == pytest.approx(found.mean(), abs=0.025)
+def test_power_is_that_of_means_beyond_students_interval(effect, pairs, tests):
+    error = 0.03 * (10 / pairs) ** 0.5
+    means = np.random.default_rng(0).normal(effect, error, 100_000)
+    expected = (means > t.ppf(1 - 0.025 / tests, pairs - 1) * error).mean()
+    assert power(effect, SPREAD, pairs, tests) == pytest.approx(expected, abs=0.005)
 
 
 def test_too_few_pairs_have_none_and_a_sure_thing_has_all():

@@ -17,7 +17,6 @@ from pipeline.config.command import run_command
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import TrainConfig
-from pipeline.evidence import comparison as compare
 from pipeline.kaggle import watch
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA, PLACEHOLDER
@@ -49,7 +48,7 @@ def test_labels_belong_to_the_command_not_to_the_config(monkeypatch):
     wanted = parse_run(["leaderboard", "--labels", "private.csv"])
     assert (wanted.config, wanted.labels) == (preset("leaderboard"), Path("private.csv"))
     seen = {}
-    monkeypatch.setattr(compare, "compare_runs", lambda *arguments: seen.update(enumerate(arguments)))
+    monkeypatch.setattr("pipeline.compare.compare_runs", lambda *arguments: seen.update(enumerate(arguments)))
     main(["compare", "a", "b", "--arms", "elu", "mish", "--out", "o", "--data", "sample", "--labels", "private.csv"])
     assert list(seen.values()) == [(Path("a"), Path("b")), Path("o"), "sample", ("elu", "mish"), Path("private.csv")]
 
@@ -64,7 +63,7 @@ def test_labels_judge_a_finished_run(finished, csv_source, digits, tmp_path, mon
     before = (folder / "submission.csv").read_bytes()
     main(["run", "original", "--data", str(csv_source), "--out", str(folder), *TINY_FLAGS, "--labels", str(labels)])
     told = capsys.readouterr().out
-    right = sum(f"{line}\n".encode() in before for line in rows.splitlines())
+    right = len(set(rows.split()) & set(before.decode().split()))
     assert f"this submission would score {right / 30:.5f} on the held-back labels" in told
     assert (folder / "submission.csv").read_bytes() == before
     (paired,) = json.loads((folder / "comparison.json").read_text())["paired"]

@@ -49,9 +49,7 @@ def test_too_few_pairs_are_said_to_be_too_few():
     assert describe(one).startswith("swish against relu, cannot decide: needs at least 6 pairs, has 1: +0.500 points")
     assert "interval" not in describe(one)
     assert "With fewer than 5 pairs, the interval is not reliable." in details(two)
-    assert "The chance of such a study to show a true difference is 0% for 0.03 points and 0% for 0.05 points." in (
-        details(two)
-    )
+    assert "the chance is 0% to show one of 0.03 points and 0% to show one of 0.05 points." in details(two)
 
 
 def test_details_have_all_numbers(result):
@@ -69,8 +67,8 @@ def test_details_have_all_numbers(result):
         "-0.008 points (95% interval -0.041 to +0.025, over seeds and images) over 6 pairs and 4,000 images, "
         "P(swish > relu) = 0.50, p = 0.44 (sign-flip test, raw), 0.94 after Holm's correction. On average over epochs "
         "21 to 30: -0.037 points (95% interval -0.058 to -0.017, over pairs), swish ahead in 1 and relu ahead in 9 of "
-        "6 pairs. The chance of such a study to show a true difference is 14% for 0.03 points and 40% for 0.05 points. "
-        "A chance of 80% takes more than 1,000 for 0.03 points and about 24 for 0.05 points, in pairs on these images "
+        "6 pairs. If there is a true difference, the chance is 14% to show one of 0.03 points and 40% to show one of "
+        "0.05 points. A chance of 80% takes more than 1,000 pairs for 0.03 points and about 24 pairs for 0.05 points "
         "(--seeds). Time per epoch: 1.00 (95% interval 0.90 to 1.10) times relu's."
     )
 
@@ -94,12 +92,11 @@ def test_what_pairs_did_not_share_is_said():
     assert fairness_lines(Fairness([("swish", "relu")], found)) == [
         "Checked by their records: the members of each pair shared the training and validation rows, the order and "
         "the augmentation of every image, the initial weights.",
-        "Not equal between swish and relu: the learning rates differed in 9 of 10 pairs, first in that of seed 0, "
-        "fold 1.",
-        "Not equal between swish and relu: the dropout draws were not recorded in 1 of 10 pairs, first in that of "
-        "seed 2, fold none.",
+        "Not equal between swish and relu: the learning rates differed in 9 of 10 pairs, first with seed 0, fold 1.",
+        "Not equal between swish and relu: the dropout draws were not recorded in 1 of 10 pairs, first with seed 2, "
+        "fold none.",
         "Not compared pair by pair: elu and relu. The order and the augmentation of every image differed in 2 of 2 "
-        "pairs, first in that of seed 0, fold 0.",
+        "pairs, first with seed 0, fold 0.",
     ]
     (alike,) = fairness_lines(Fairness([("swish", "relu")], []))
     assert alike.endswith("the initial weights, the dropout draws, the learning rates.")
@@ -132,11 +129,11 @@ def test_ensembles_and_weights_are_told_in_words(outcome):
     two, four, greedy, fitted, judged = ensemble_lines(comparison)
     assert two == (
         "Ensembles of 2, errors of 42,000 images: 2 relu 200.0, 2 swish 201.5, 1 relu + 1 swish 190.2. "
-        "1 relu + 1 swish gains +9.8 over 2 relu (95% interval +1.3 to +18.2) and +11.2 over 2 swish (95% interval "
-        "-2.0 to +24.5), over seeds and images; 10 blocks of seeds."
+        "1 relu + 1 swish gains +9.8 errors over 2 relu (95% interval +1.3 to +18.2) and +11.2 errors over 2 swish "
+        "(95% interval -2.0 to +24.5), over seeds and images, from 10 blocks of seeds."
     )
-    assert "2 relu + 2 swish gains -2.0 over 4 relu" in four
-    assert four.endswith("over images, for these networks; 1 block of seeds.")
+    assert "2 relu + 2 swish gains -2.0 errors over 4 relu" in four
+    assert four.endswith("over images, for these networks, from 1 block of seeds.")
     assert greedy == (
         "Greedy instead of equal votes: +0.010 points (95% interval -0.020 to +0.040, on 1,500 validation images that "
         "the weights were not fitted on): no gain shown, keep equal votes."
