@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout, suppress
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -120,6 +121,7 @@ def _log_in() -> Any:
     return api
 
 
+@cache
 def _accept_new_words() -> None:
     """Let the client take values of enums that are newer than it is; by itself it raises a KeyError."""
     from kagglesdk.kaggle_object import EnumSerializer

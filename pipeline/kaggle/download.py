@@ -12,7 +12,7 @@ from pipeline.data.digits import load
 from pipeline.kaggle.calls import COMPETITION_REMEDIES
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.connection import CHUNK
-from pipeline.records.atomic import atomic_write_json, file_sha256
+from pipeline.records.atomic import atomic_write_json, file_sha256, remove_leftovers
 
 FILES = ("train.csv", "test.csv", "sample_submission.csv")
 RECORD = "download.json"
@@ -29,6 +29,7 @@ def download_data() -> None:
     folder = make_folder(data_folder())
     if _is_whole(folder):
         shutil.rmtree(folder / PARTIAL, ignore_errors=True)  # of a command that was killed at its end
+        remove_leftovers(folder)
         print(f"{folder}/ has the data already: {', '.join(FILES)}", flush=True)
         return
     partial, kaggle = make_folder(folder / PARTIAL), Kaggle()
@@ -39,6 +40,7 @@ def download_data() -> None:
             (unpacked / name).replace(folder / name)
         atomic_write_json(folder / RECORD, {name: file_sha256(folder / name) for name in FILES})
         shutil.rmtree(partial)
+        remove_leftovers(folder)
     except OSError as error:
         raise RunError(
             f"{error.filename or partial}: cannot be written ({error.strerror or error}). What has arrived is kept in "

@@ -17,7 +17,7 @@ from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.push import FETCH, Push
 from pipeline.kaggle.salvage import rest_command, salvage
 from pipeline.kaggle.watch import KernelFailedError, log_lines, watch
-from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
+from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256, remove_leftovers
 from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import RECEIPT, RunFolder
 
@@ -111,6 +111,7 @@ def _locked(folder: RunFolder) -> Iterator[None]:
     """Keep other commands out of a run's folder within the block."""
     try:
         with FileLock(make_folder(folder.path) / folder.lock.name, timeout=0):
+            remove_leftovers(folder.path)
             yield
     except Timeout:
         raise UserError(f"another command is at work in {folder.path}. Let it finish.") from None

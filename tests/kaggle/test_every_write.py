@@ -81,6 +81,7 @@ def test_fetch(kills, account, server, pushed):
                 assert path.read_bytes() == server.outputs[f"runs/tiny/{path.name}"]
         if not is_fetched(folder):
             fetch(account, before, folder)
+            assert not list(folder.path.glob(".*.part"))
         assert (folder.path / "b").read_bytes() == server.outputs["runs/tiny/b"]
         assert not kills or not list(Path("runs").glob(".fetch-*"))
 
@@ -94,7 +95,7 @@ def test_download(kills, account, server, csv_source):
             if (path := Path("data") / name).exists():
                 assert path.read_bytes() == (csv_source / name).read_bytes()
         download_data()
-        assert {p.name for p in Path("data").iterdir() if p.suffix != ".part"} == {*FILES, "download.json"}
+        assert {p.name for p in Path("data").iterdir()} == {*FILES, "download.json"}
 
     each_fault(lambda: None, download_data, check, kills)
 

@@ -216,10 +216,11 @@ def test_a_provisional_submission_that_cannot_be_verified_stays_there(harm, serv
 
 
 def test_a_kernel_that_ran_out_of_its_hours_ends_well_and_says_what_is_missing(
-    server, account, pushed, broken_off, capsys
+    server, account, pushed, broken_off, tiny, capsys
 ):
     before, folder = pushed
     write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
+    broken_off.write_config(replace(tiny, hours=11.5))
     write_outcome(broken_off, 1, 2)
     serve_folder(server, broken_off.path.parents[1])
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in server.outputs.items()}
@@ -230,6 +231,7 @@ def test_a_kernel_that_ran_out_of_its_hours_ends_well_and_says_what_is_missing(
     assert is_fetched(folder)
     printed = capsys.readouterr().out
     assert "1 of 2 members were finished in time, and voted. To train the rest here: python -m pipeline run" in printed
+    assert "--hours" not in printed
 
 
 @pytest.mark.parametrize(
