@@ -116,6 +116,7 @@ def test_layers_hold_the_very_object_and_not_kerass_swish():
     assert activation_layer("silu").activation is keras.activations.silu
     assert isinstance(activation_layer("swish_beta"), SwishBeta)
     assert keras.saving.get_registered_name(swish) == "pipeline>swish"
+    assert keras.saving.get_registered_name(SwishBeta) == "pipeline>SwishBeta"
     with pytest.raises(ValueError, match="Received: 'nope'"):
         activation_layer("nope")
 

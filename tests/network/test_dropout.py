@@ -104,3 +104,4 @@ def test_it_is_saved_and_loaded_as_itself(tmp_path):
     model.save(tmp_path / "model.keras")
     (layer,) = keras.saving.load_model(tmp_path / "model.keras").layers
     assert (type(layer), layer.rate, layer.seed) == (Dropout, 0.25, 3)
+    assert keras.saving.get_registered_name(Dropout) == "pipeline>Dropout"  # as in models saved before

@@ -63,5 +63,6 @@ def test_it_is_saved_and_loaded_as_itself(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert type(loaded.layers[0]) is BatchNormalization
+    assert keras.saving.get_registered_name(BatchNormalization) == "pipeline>BatchNormalization"
     x = np.ones((2, 3), np.float32)
     np.testing.assert_array_equal(model(x), loaded(x))
