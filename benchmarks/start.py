@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.flags import Flags
 from benchmarks.record import environment, save
-from pipeline.config.schema import TrainConfig
+from pipeline.config.schema import MemberSpec, TrainConfig
 from pipeline.data.digits import load
 
 HELP = [sys.executable, "-m", "pipeline", "--help"]
@@ -40,6 +40,7 @@ def train_first_steps(data: str) -> None:
     from benchmarks.ours import specs_of
     from pipeline.records.run_folder import RunFolder
     from pipeline.training.limits import Limits
+    from pipeline.training.messages import Progress
     from pipeline.training.workers import Workers
 
     class Trained(Exception):  # noqa: N818 - it is the aim, not an error
@@ -51,8 +52,9 @@ def train_first_steps(data: str) -> None:
         def begin(self, *_: object) -> None:
             pass
 
-        def watch(self, *_: object) -> None:
-            raise Trained
+        def watch(self, _: MemberSpec, progress: Progress) -> None:
+            if progress.step:
+                raise Trained
 
         def finished(self, *_: object) -> None:
             pass

@@ -1,5 +1,6 @@
 """Trainers for the tests of training, and steps for them to take; apart from factories.py because this loads Keras."""
 
+import itertools
 from dataclasses import replace
 
 import keras
@@ -7,9 +8,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from pipeline.config.schema import AugmentConfig, MemberSpec, TrainConfig
+from pipeline.config.schema import OWN_ACTIVATIONS, AugmentConfig, MemberSpec, TrainConfig
 from pipeline.data.augment import DRAWS_PER_IMAGE, draw_transforms
-from pipeline.network import dropout, normalization
+from pipeline.network import architectures, dropout, normalization
 from pipeline.network.activations import activation_layer
 from pipeline.network.architectures import ARCHITECTURES
 from pipeline.network.dropout import Dropout
@@ -62,6 +63,19 @@ def simulate_gpu(monkeypatch, gpu=True):
     """Let the modules that ask take TensorFlow's device for a GPU, so that their code for GPUs runs on the CPU."""
     for module in (dropout, normalization, steps_module):
         monkeypatch.setattr(module, "on_tensorflow_cpu", lambda: not gpu)
+
+
+def take_turns(monkeypatch, architecture):
+    """Give each layer of a network the activation of the next arm, so that it has the operations of all arms."""
+    build = ARCHITECTURES[architecture]
+
+    def mixed(*settings):
+        arms = itertools.cycle(OWN_ACTIVATIONS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(architectures, "activation_layer", lambda _, dtype: activation_layer(next(arms), dtype))
+            return build(*settings)
+
+    monkeypatch.setitem(ARCHITECTURES, architecture, mixed)
 
 
 def steps(count, batch=20, rate=1e-3):

@@ -130,8 +130,8 @@ def _train_epochs(
                 watch(Progress(len(history), 0, steps, math.nan, math.nan, warning=text))
         told.update(texts)
 
-    watch(Progress(len(history), 0, steps, math.nan, math.nan, device=found_device()))
     warn_once(warnings)
+    watch(Progress(len(history), 0, steps, math.nan, math.nan, device=found_device()))
     all_draws = hashlib.sha256()
     for epoch in range(1, spec.train.epochs + 1):
         started = time.perf_counter()

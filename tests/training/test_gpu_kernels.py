@@ -1,16 +1,12 @@
 """Every operation of a training call has a kernel for GPUs. TensorFlow's registry tells so without a GPU."""
 
-import itertools
 from dataclasses import replace
 from functools import cache
 
 import keras
 import pytest
-from trainers import CONFIG, simulate_gpu, trainer
+from trainers import CONFIG, simulate_gpu, take_turns, trainer
 
-from pipeline.config.schema import OWN_ACTIVATIONS
-from pipeline.network import architectures
-from pipeline.network.activations import activation_layer
 from pipeline.network.architectures import ARCHITECTURES
 
 if keras.backend.backend() != "tensorflow":
@@ -79,17 +75,11 @@ def kernels():
         pytest.skip("this build of TensorFlow has no kernels for GPUs")
 
 
-def take_turns(monkeypatch):
-    """Give each layer the activation of the next arm, so that one network holds the operations of all arms."""
-    arms = itertools.cycle(OWN_ACTIVATIONS)
-    monkeypatch.setattr(architectures, "activation_layer", lambda _, dtype: activation_layer(next(arms), dtype))
-
-
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_no_operation_of_a_training_call_needs_the_cpu(architecture, precision, digits, monkeypatch):
     simulate_gpu(monkeypatch)
-    take_turns(monkeypatch)
+    take_turns(monkeypatch, architecture)
     train = replace(CONFIG, batch_size=BATCH, **PRECISIONS[precision])
     steps = trainer(digits, train, precision, architecture=architecture).steps
     assert without_kernel(steps._compiled.get_concrete_function().graph) == set()
@@ -97,7 +87,7 @@ def test_no_operation_of_a_training_call_needs_the_cpu(architecture, precision, 
 
 def test_nor_does_one_without_xla(digits, monkeypatch):
     simulate_gpu(monkeypatch)
-    take_turns(monkeypatch)
+    take_turns(monkeypatch, "ghouzam")
     train = replace(CONFIG, batch_size=BATCH, ema_momentum=0.9)
     steps = trainer(digits, train, "mixed_float16", architecture="ghouzam").steps
     assert without_kernel(steps._plain.get_concrete_function().graph) == set()

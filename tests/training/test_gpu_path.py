@@ -1,17 +1,15 @@
 """The code for GPUs, run on the CPU: the step compiled whole, float16, and what happens where XLA refuses."""
 
-import itertools
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+import trainers
 from keras import layers, ops
-from trainers import CONFIG, SPEC, simulate_gpu, small, steps, trainer, weights
+from trainers import CONFIG, SPEC, simulate_gpu, small, steps, take_turns, trainer, weights
 
-from pipeline.config.schema import OWN_ACTIVATIONS
-from pipeline.network import architectures, fusion
-from pipeline.network.activations import activation_layer
+from pipeline.network import fusion
 from pipeline.network.architectures import ARCHITECTURES
 from pipeline.training import steps as steps_module
 from pipeline.training.checkpoint import restore, save
@@ -64,8 +62,7 @@ def assert_resumes_and_loads(t, folder, digits):
 )
 def test_every_network_computes_the_same_compiled_whole(architecture, changes, digits, tmp_path, monkeypatch):
     """The arms take turns from layer to layer, so that each network has all of them."""
-    arms = itertools.cycle(OWN_ACTIVATIONS)
-    monkeypatch.setattr(architectures, "activation_layer", lambda _, dtype: activation_layer(next(arms), dtype))
+    take_turns(monkeypatch, architecture)
     config = replace(CONFIG, batch_size=BATCH, **changes)
     t = trainer(digits, config, architecture=architecture, dropout=0.0)  # XLA draws other numbers from the same seed
     t.reset(2)
@@ -110,6 +107,11 @@ def test_float16_learns_averages_and_skips_a_step_that_overflows(activation, cha
     t.run(*steps(1, BATCH))
     assert any((a != b).any() for a, b in zip(values(kept), before, strict=True))
 
+    rows, transforms, rates = steps(1, BATCH)
+    with pytest.raises(tf.errors.OpError):  # not a refusal: XLA has compiled these steps
+        t.run(rows + 10**6, transforms, rates)
+    assert t.xla == "whole step"
+
 
 def test_a_loss_scale_below_1_is_a_warning(digits):
     t = trainer(digits, policy="mixed_float16")
@@ -128,18 +130,14 @@ class Spelled(layers.Layer):
         return inputs + 0 * tf.strings.to_number(text)
 
 
-def spelled(*settings):
-    network = small(*settings)
-    return keras.Sequential([keras.Input((28, 28, 1)), Spelled(), *network.layers])
-
-
 def test_where_xla_refuses_the_member_is_trained_without_it_and_both_log_and_record_say_so(
     digits, tmp_path, monkeypatch
 ):
-    monkeypatch.setitem(ARCHITECTURES, "small", spelled)
+    monkeypatch.setitem(ARCHITECTURES, "small", small)
+    monkeypatch.setattr(trainers, "activation_layer", lambda *_: Spelled())
     spec = replace(SPEC, folds=5, fold=0, train=replace(CONFIG, epochs=2))
-    trainers, seen = {}, []
-    member, _ = train_member(spec, digits, tmp_path / "first", trainers, seen.append)
+    compiled, seen = {}, []
+    member, _ = train_member(spec, digits, tmp_path / "first", compiled, seen.append)
     warnings = [progress.warning for progress in seen if progress.warning]
     assert len(warnings) == 1
     assert "XLA did not compile the training step, so it is slower: " in warnings[0]
@@ -149,18 +147,8 @@ def test_where_xla_refuses_the_member_is_trained_without_it_and_both_log_and_rec
     monkeypatch.setattr(steps_module, "xla_failure", lambda: "told not to")
     never, _ = train_member(spec, digits, tmp_path / "second", {}, lambda _: None)
     assert never.test_probabilities.tobytes() == member.test_probabilities.tobytes()
-    again, _ = train_member(replace(spec, seed=1), digits, tmp_path / "third", trainers, lambda _: None)
+    again, _ = train_member(replace(spec, seed=1), digits, tmp_path / "third", compiled, lambda _: None)
     assert again.environment["xla"] == member.environment["xla"]
-
-
-def test_an_error_that_is_no_refusal_is_not_survived(digits):
-    t = trainer(digits)
-    t.reset(0)
-    t.run(*steps(1))
-    rows, transforms, rates = steps(1)
-    with pytest.raises(tf.errors.OpError):
-        t.run(rows + 10**6, transforms, rates)
-    assert t.xla == "whole step"
 
 
 def test_where_xla_does_not_work_at_all_nothing_is_left_to_it(digits, monkeypatch):

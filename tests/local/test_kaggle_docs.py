@@ -1,0 +1,19 @@
+"""docs/kaggle.md: each row of the table of what is proven names a test that is there."""
+
+import re
+
+from conftest import ROOT
+
+KINDS = {"run on CPU", "simulated", "asked of TensorFlow", "compiled for the card", "estimated", "not known"}
+
+
+def test_all_that_is_said_to_be_proven_has_its_test():
+    table = (ROOT / "docs" / "kaggle.md").read_text().partition("## What is proven, and how")[2]
+    lines = [line for line in table.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert {row[0] for row in rows} == KINDS
+    for kind, _, tests in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", tests)
+        assert bool(named) == (kind != "not known")
+        for path, name in named:
+            assert f"def {name}" in (ROOT / path).read_text()
