@@ -59,7 +59,7 @@ class ClusterCost(Flags):
         print(f"from the first step to the last member, ray / local: {statistics.median(ratios):.3f} ({span})")
         print(f"until the first step: ray {starts['ray']:.1f} s, local {starts['local']:.1f} s")
         seconds = recorded_seconds(RECORDED)
-        estimates = [simulate(seconds, self.members, count, self.cores, starts["ray"]) for count in self.nodes]
+        estimates = [simulate(seconds, self.members, count, self.cores) for count in self.nodes]
         show_estimates(self.members, self.cores, estimates)
         content = {name: [vars(t) for t in times] for name, times in runs.items()}
         save("cluster", self.out, {
@@ -135,24 +135,23 @@ def recorded_seconds(metrics: Path) -> list[float]:
     return list(seconds.values())
 
 
-def makespan(seconds: Sequence[float], slots: int, start: float) -> float:
+def makespan(seconds: Sequence[float], slots: int) -> float:
     """Seconds until the last member of a queue is finished.
 
     Args:
         seconds: Those of each member, in the order of the queue.
         slots: Members that are trained at the same time; whichever is free takes the next.
-        start: Seconds that each slot needs before its first member.
     """
-    free = [start] * slots
+    free = [0.0] * slots
     for member in seconds:
         heapq.heapreplace(free, free[0] + member)
     return max(free)
 
 
-def simulate(recorded: Sequence[float], members: int, nodes: int, cores: int, start: float) -> Estimate:
+def simulate(recorded: Sequence[float], members: int, nodes: int, cores: int) -> Estimate:
     """Estimate a study whose members take the recorded seconds in turn, a core each."""
     seconds = [recorded[i % len(recorded)] for i in range(members)]
-    total, alone = (makespan(seconds, count * cores, start) for count in (nodes, 1))
+    total, alone = (makespan(seconds, count * cores) for count in (nodes, 1))
     return Estimate(
         nodes=nodes,
         hours=round(total / 3600, 2),
