@@ -183,6 +183,13 @@ def test_a_request_to_stop_leaves_what_is_in_flight(train, specs, tmp_path):
     assert observer.done == [spec.id for spec in specs[:3]]
 
 
+def test_signals_to_the_whole_group_are_left_to_the_parent(train, specs):
+    failed, observer, _ = train({"how": "signals"})
+    assert failed == {}
+    assert sorted(observer.done) == ids(specs)
+    assert observer.warnings == []
+
+
 def test_hours_that_do_not_reach_for_another_member_end_it(train, specs):
     failed, observer, _ = train(capacity=1, seconds=1000.0, limits=Limits(hours=0.5))  # a member takes 3 epochs
     assert failed == {}
