@@ -56,6 +56,15 @@ def disk():
     raise OSError(errno.ENOSPC, "No space left on device", "runs/x/epoch-0001.npz")
 
 
+def read_only():
+    raise OSError(errno.EROFS, "Read-only file system", "runs/x/epoch-0001.npz")
+
+
+def signals():
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def ask_the_run_to_stop():
     os.kill(os.getppid(), signal.SIGTERM)
     signal.pause()

@@ -1,22 +1,30 @@
 """A kernel that really runs, the whole way from code to score; and what one says and refuses."""
 
 import json
+import os
 import platform
 import shutil
+import signal
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, TINY_FLAGS, command_at
 from kaggle_server import KERNEL, KEY
+from stand_in_worker import plan_faults, stand_in
 
 from pipeline.config.config_json import to_json
-from pipeline.config.errors import UserError
+from pipeline.config.errors import StoppedError, UserError
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA
 from pipeline.kernel import describe_machine, run_kernel
-from pipeline.records.run_folder import RECEIPT
+from pipeline.records.atomic import file_sha256
+from pipeline.records.outcome import read_outcome
+from pipeline.records.run_folder import RECEIPT, RunFolder
+from pipeline.report import page
 
 
 @pytest.fixture
@@ -109,6 +117,50 @@ def test_a_kernel_for_jax_runs_on_jax(server, push):
     assert member["environment"]["xla"] == "whole step"
 
 
+IDENTITY = {"commit": "abc", "run_id": "1", "bundle_sha256": "2"}
+
+
+@pytest.fixture
+def kernel(tiny, csv_source, tmp_path, monkeypatch):
+    """The config and folder of a kernel of two pairs, whose members are guessed."""
+    stand_in(monkeypatch)
+    monkeypatch.setattr(page, "_plots", lambda *_: {})
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(csv_source, "data")
+    config = replace(tiny, seeds=2)
+    folder = RunFolder.of(config)
+    folder.path.mkdir(parents=True)
+    folder.lock.touch()
+    return config, folder
+
+
+def test_a_kernel_keeps_within_kaggles_hours_and_shows_each_provisional_submission(kernel):
+    config, folder = kernel
+    plan_faults(folder.path, {"how": "kill_the_run", "member": "swish-s1-f0"}, capacity=1)
+    if not (child := os.fork()):
+        run_kernel(to_json(config), IDENTITY)
+        os._exit(0)  # not reached
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert folder.read_config().hours == 11.5
+    assert Path("submission.csv").read_bytes() == folder.submission.read_bytes()
+    assert read_outcome(folder).voters == 2
+    assert sorted(path.name for path in folder.members.iterdir()) == ["relu-s0-f0", "relu-s1-f0", "swish-s0-f0"]
+    assert not Path(RECEIPT).exists()  # which would say that the output is whole
+
+
+def test_a_kernel_that_is_asked_to_stop_leaves_its_receipt(kernel):
+    config, folder = kernel
+    plan_faults(folder.path, {"how": "ask_the_run_to_stop", "member": "swish-s1-f0"}, capacity=1)
+    with pytest.raises(StoppedError, match="1 of 4 members are missing"):
+        run_kernel(to_json(replace(config, hours=2.0)), IDENTITY)
+    assert folder.read_config().hours == 2.0
+    receipt = json.loads(Path(RECEIPT).read_text())
+    for name, sha256 in receipt["sha256"].items():
+        assert file_sha256(Path(name)) == sha256
+    assert {"submission.csv", "report.html", folder.submission.as_posix()} <= receipt["sha256"].keys()
+    assert read_outcome(folder).voters == 3
+
+
 def test_the_log_begins_with_versions_and_hardware():
     text = "\n".join(describe_machine())
     assert f"python {platform.python_version()}" in text
@@ -128,6 +180,6 @@ def test_the_log_begins_with_versions_and_hardware():
 def test_a_kernel_that_cannot_run_leaves_no_receipt(change, message, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
-        run_kernel(change(to_json(tiny)), {"commit": "abc", "run_id": "1", "bundle_sha256": "2"})
+        run_kernel(change(to_json(tiny)), IDENTITY)
     assert not (tmp_path / RECEIPT).exists()
     assert capsys.readouterr().out.startswith("bundle: {'commit': 'abc'")

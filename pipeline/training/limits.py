@@ -47,7 +47,8 @@ class Limits:
 
     def allow(self, spec: MemberSpec, epochs_done: int) -> bool:
         """Whether a member with that many epochs behind it would end in time; yes, as long as nothing is measured."""
-        return self._seconds_per_epoch(spec) * (spec.train.epochs - epochs_done) * SPARE <= self.seconds_left
+        seconds = self._seconds_per_epoch(spec) * (spec.train.epochs - epochs_done) * SPARE
+        return not self.over and seconds <= self.seconds_left
 
     def _seconds_per_epoch(self, spec: MemberSpec) -> float:
         """Mean of the latest member's worth of epochs, of its own activation if there are any, else of the slowest."""

@@ -59,10 +59,10 @@ class OutOfMemory:
 
 
 @dataclass(frozen=True)
-class DiskFull:
+class Unwritable:
     """The worker ends, because it cannot write; nor could any other."""
 
     reason: str
 
 
-Message = Ready | Progress | Committed | Diverged | OutOfMemory | DiskFull
+Message = Ready | Progress | Committed | Diverged | OutOfMemory | Unwritable

@@ -23,8 +23,9 @@ from pipeline.data.digits import Digits
 from pipeline.records.atomic import full_disk_told
 from pipeline.records.members import commit
 from pipeline.records.run_folder import RunFolder
-from pipeline.training.messages import Committed, DiskFull, Diverged, Message, OutOfMemory, Ready
+from pipeline.training.messages import Committed, Diverged, Message, OutOfMemory, Ready, Unwritable
 
+NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)  # a full disk is a RunError already
 MOST_CHARACTERS = 300  # of an error; TensorFlow's can fill a screen
 
 
@@ -52,9 +53,9 @@ def serve(connection: Connection, number: int, folder: RunFolder, log: Path) -> 
 
 def last_message(error: BaseException) -> Message | None:
     """What the parent should know of the error that ends a worker; None if the exit code says all."""
-    if isinstance(error, RunError):
-        return DiskFull(str(error))
     text = str(error)
+    if isinstance(error, RunError) or getattr(error, "errno", None) in NOT_WRITABLE:
+        return Unwritable(text)
     exhausted = type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in text  # TensorFlow; JAX
     if exhausted or isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         reason = f"{type(error).__name__}: {text.partition(chr(10))[0][:MOST_CHARACTERS]}"

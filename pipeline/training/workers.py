@@ -27,7 +27,7 @@ from pipeline.network.accelerator import check_device, device_environment
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.engine import Observer
 from pipeline.training.limits import Limits
-from pipeline.training.messages import Committed, DiskFull, Diverged, Message, OutOfMemory, Progress, Ready
+from pipeline.training.messages import Committed, Diverged, Message, OutOfMemory, Progress, Ready, Unwritable
 from pipeline.training.queue import MemberQueue
 from pipeline.training.worker import serve
 
@@ -107,7 +107,7 @@ class Workers:
                         _give_up(worker.release(), reason, queue, observer)
                     case OutOfMemory() as last_words:
                         worker.out_of_memory = last_words
-                    case DiskFull(reason):
+                    case Unwritable(reason):
                         raise RunError(reason)
                     case None:
                         self._bury(worker, queue, observer)

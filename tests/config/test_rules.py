@@ -62,6 +62,7 @@ def told(config, field):
         ("dropout", [-0.01, 1.91, NAN], [0, 1.9]),
         ("seeds", [0], [1]),
         ("split_seed", [-1], [0]),
+        ("hours", [0.0, -1.0, NAN, float("inf")], [None, 0.01, 11.5]),
         ("folds", [1, -1], [2]),
         ("folds_used", [0, 6], [1, 5]),
         ("augment.rotation", [-0.1, 180.1, NAN], [0, 180]),

@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import StratifiedKFold
 
 from pipeline.config.errors import UserError
-from pipeline.data.folds import first_copies, split_rows, validation_folds
+from pipeline.data.folds import check_rows, first_copies, split_rows, validation_folds
 
 
 def test_folds_are_stratified_cover_every_row_once_and_depend_on_the_seed(digits):
@@ -41,3 +41,11 @@ def test_class_absent_from_a_fold(digits):
     few = replace(digits, images=digits.images[keep], labels=digits.labels[keep])
     with pytest.raises(UserError, match="digit 7 has 3 labelled rows.*5 folds"):
         validation_folds(few, 5, 0)
+
+
+@pytest.mark.parametrize(("folds", "rows"), [(5, 80), (0, 100)])
+def test_a_batch_may_have_all_rows_of_a_member_and_no_more(folds, rows, digits, tiny):
+    config = replace(tiny, folds=folds, folds_used=min(folds, 1))
+    check_rows(replace(config, train=replace(config.train, batch_size=rows)), digits)
+    with pytest.raises(UserError, match=f"batch_size is {rows + 1}, but a member has only {rows} rows"):
+        check_rows(replace(config, train=replace(config.train, batch_size=rows + 1)), digits)

@@ -1,6 +1,8 @@
 """Whose a run's folder is."""
 
 import json
+import os
+import socket
 from dataclasses import replace
 
 import pytest
@@ -71,12 +73,34 @@ def test_a_damaged_record_of_the_data_is_no_licence(text, folder, tiny, digits):
         folder.claim(tiny, digits)
 
 
-def test_two_runs_at_once_do_not(folder, tiny):
-    with (
-        folder.opened(tiny),
-        pytest.raises(UserError, match="another run is at work in"),
-        folder.opened(tiny),
+def test_two_runs_at_once_do_not_and_the_second_is_told_who_is_there(folder, tiny):
+    with folder.opened(tiny):
+        whose = f"process {os.getpid()} on {socket.gethostname()}"
+        with pytest.raises(UserError, match=f"another run is at work in .*: {whose}"), folder.opened(tiny):
+            pass
+        folder.owner.write_text("{")
+        with pytest.raises(UserError, match="it does not say which process it is"), folder.opened(tiny):
+            pass
+    assert not folder.owner.exists()
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(folder, tiny):
+    kept = {*contents(folder), folder.path / "members" / "notes.part"}
+    (folder.members / "x" / ".model.keras.12.part").mkdir(parents=True)
+    for path in (
+        folder.path / ".data.json.77.part",
+        folder.members / ".relu-s0-f0.5.old.part",
+        *kept - {*contents(folder)},
     ):
+        path.write_text("half")
+    with folder.opened(tiny):
+        pass
+    assert set(contents(folder)) == kept
+
+
+def test_a_run_that_was_killed_before_it_had_its_lock_is_no_obstacle(tiny, tmp_path):
+    (tmp_path / ".probe").touch()
+    with RunFolder(tmp_path).opened(tiny):
         pass
 
 

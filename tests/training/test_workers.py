@@ -163,10 +163,14 @@ def test_no_worker_that_can_start_is_an_error_with_the_end_of_its_log(train):
         train({"how": "host_memory", "when": "start"})
 
 
-def test_a_full_disk_ends_the_run_and_is_nobodys_fault(train, tmp_path):
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [("disk", r"no room to write .*epoch-0001.npz.*bytes are free"), ("read_only", "Read-only file .*epoch-0001.npz")],
+)
+def test_a_full_disk_ends_the_run_and_is_nobodys_fault(how, told, train, tmp_path):
     observer = Recorder(tmp_path)
-    with pytest.raises(RunError, match=r"no room to write .*epoch-0001.npz.*bytes are free"):
-        train({"how": "disk", "member": "relu-s1-f0"}, observer=observer)
+    with pytest.raises(RunError, match=told):
+        train({"how": how, "member": "relu-s1-f0"}, observer=observer)
     assert observer.told == ""
 
 
@@ -181,6 +185,13 @@ def test_a_request_to_stop_leaves_what_is_in_flight(train, specs, tmp_path):
     failed, _, _ = train(capacity=1, observer=observer, limits=limits)
     assert failed == {}
     assert observer.done == [spec.id for spec in specs[:3]]
+
+
+def test_signals_to_the_whole_group_are_left_to_the_parent(train, specs):
+    failed, observer, _ = train({"how": "signals"})
+    assert failed == {}
+    assert sorted(observer.done) == ids(specs)
+    assert observer.warnings == []
 
 
 def test_hours_that_do_not_reach_for_another_member_end_it(train, specs):
