@@ -19,6 +19,7 @@ import numpy as np
 from factories import make_member
 
 from pipeline.data.folds import split_rows
+from pipeline.network.accelerator import Device
 from pipeline.records.members import commit
 from pipeline.training import worker
 from pipeline.training.messages import Committed, Progress, Ready
@@ -98,7 +99,7 @@ def serve(connection, number, folder, log):
 def pretend(connection, number, folder):
     plan = json.loads((folder.path / FAULTS).read_text())
     strike(plan, folder, "start", number, None)
-    connection.send(Ready(plan["capacity"], plan["devices"]))
+    connection.send(Ready(plan["capacity"], plan["devices"], Device("cpu", "a guess", 1, "float32")))
     digits = connection.recv()
     (folder.path / f"ready-{number}").touch()
     while True:
