@@ -1,8 +1,9 @@
-"""The source's experiment the way the source ran it: Keras's `fit`, fed by ImageDataGenerator, in float32.
+"""The blog post's experiment the way the blog post ran it: Keras's `fit`, fed by ImageDataGenerator, in float32.
 
-Two mercies, as the Keras of the source's days had neither trouble. `jit_compile=False`: Keras 3 would compile the step
-by XLA, whose convolutions are several times slower on a CPU. And batches reach `fit` through a tf.data pipeline without
-autotuner: at the end of an epoch, the one that Keras makes itself waits for its autotuner, up to as long as that epoch.
+Two concessions, because Keras had neither problem when the post was written. `jit_compile=False`: Keras 3 would compile
+the step by XLA, whose convolutions are several times slower on a CPU. And batches reach `fit` through a tf.data pipeline
+without autotuner: the one that Keras makes itself waits for its autotuner at the end of an epoch, for up to as long as
+that epoch took.
 """
 
 import itertools
@@ -26,7 +27,7 @@ def plain_swish(x: Any) -> Any:
 
 
 def network(activation: str) -> keras.Model:
-    """The source's network, compiled."""
+    """The blog post's network, compiled."""
     function = plain_swish if activation == "swish" else activation
     model = keras.Sequential(
         [
@@ -55,7 +56,7 @@ def network(activation: str) -> keras.Model:
 
 
 def train(pause: Pause, _: int, spec: MemberSpec, data: str) -> None:
-    """Train the source's network on the rows of that member, with its activation and seed, until stopped."""
+    """Train the blog post's network on the rows of that member, with its activation and seed, until stopped."""
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
     keras.utils.set_random_seed(spec.seed)

@@ -1,4 +1,4 @@
-"""The source's experiment: this project against the way the source ran it."""
+"""The blog post's experiment: this project against the way the blog post ran it."""
 
 import statistics
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ ARMS = ("relu", "swish")
 
 @dataclass(frozen=True)
 class Original(Flags):
-    """Both arms with augmentation and validation, ours at once, the source's one after the other.
+    """Both arms with augmentation and validation, ours at once, the blog post's one after the other.
 
-    The accuracies that are compared are those after the last round; --rounds 29 makes the source's 30 epochs.
+    The accuracies that are compared are those after the last round; --rounds 29 makes the blog post's 30 epochs.
     """
 
     seeds: int = 1
@@ -49,7 +49,7 @@ class Original(Flags):
                 accuracies[arm].append((mine["validation_accuracy"], their.last_reports[0]["validation_accuracy"]))
         speed_up = statistics.median(speed_ups)
         span = f"{min(speed_ups):.2f} to {max(speed_ups):.2f}"
-        print(f"both arms: {speed_up:.2f} times as fast as the source's way ({span})")
+        print(f"both arms: {speed_up:.2f} times as fast as the blog post's way ({span})")
         gains = [gain_of(arm, pairs) for arm, pairs in accuracies.items()]
         show(
             f"validation accuracy after {self.rounds + 1} epochs",
@@ -61,7 +61,7 @@ class Original(Flags):
 
 
 def gain_of(arm: str, pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
-    """Accuracy of ours and of the source's way, one pair per seed, and what the pairs say about their difference."""
+    """Accuracy of ours and of the blog post's way, one pair per seed, and what the pairs say about their difference."""
     ours, theirs = np.array(pairs).T
     interval = None
     if len(pairs) > 1:

@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "silu": nn.S
 
 
 def ghouzam(activation: Callable[[], nn.Module]) -> nn.Module:
-    """The source's network, up to the logits; in: shape (n, 1, 28, 28)."""
+    """The blog post's network, up to the logits; in: shape (n, 1, 28, 28)."""
     return nn.Sequential(
         *(nn.Conv2d(1, 32, 5, padding=2), activation(), nn.Conv2d(32, 32, 5, padding=2), activation()),
         *(nn.MaxPool2d(2), nn.Dropout(0.25)),

@@ -1,4 +1,4 @@
-"""Named configs: the sample, the source's experiment, the strongest recipe."""
+"""Named configs: the sample, the blog post's experiment, the strongest recipe."""
 
 from pipeline.config.errors import UserError, suggest
 from pipeline.config.schema import RunConfig, TrainConfig
@@ -24,7 +24,7 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         ),
     ),
     "original": (
-        "the source's experiment: ReLU against Swish, RMSprop, 30 epochs, 10% validation",
+        "the blog post's experiment: ReLU against Swish, RMSprop, 30 epochs, 10% validation",
         RunConfig(name="original"),
     ),
     "study": (
@@ -32,7 +32,7 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         RunConfig(
             name="study",
             arms=("relu", "swish", "swish_beta"),
-            # All of the source's 30 epochs: after 6, ReLU is ahead of Swish, and after 30 it is not (docs/study).
+            # All of the blog post's 30 epochs: after 6, ReLU is ahead of Swish, and after 30 it is not (docs/study).
             seeds=2,
             folds=5,
             folds_used=5,

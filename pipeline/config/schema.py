@@ -23,9 +23,8 @@ EngineName = Literal["local", "ray"]
 Vote = Literal["equal", "greedy", "fitted"]
 DeviceKind = Literal["auto", "cpu", "gpu", "tpu"]
 Backend = Literal["auto", "tensorflow", "jax"]
-Architecture = Literal[
-    "ghouzam", "deotte", "residual"
-]  # the functions of these names in pipeline.network.architectures
+# The functions of these names in pipeline.network.architectures.
+Architecture = Literal["ghouzam", "deotte", "residual"]
 WITHOUT_DROPOUT = ("residual",)
 WIDTHS = (1, 2, 3)
 
@@ -43,13 +42,13 @@ class AugmentConfig:
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
     rotation: float = 10.0
-    """Degrees; largest rotation either way. 10 is the source's; past 20, a 1 and a 7 start to mix."""
+    """Degrees; largest rotation either way. 10 is the blog post's; past 20, a 1 and a 7 start to mix."""
     zoom: float = 0.1
-    """Fraction; width and height are each scaled by a factor in [1 - zoom, 1 + zoom]. The source's value."""
+    """Fraction; width and height are each scaled by a factor in [1 - zoom, 1 + zoom]. The blog post's value."""
     shift: float = 0.1
-    """Fraction of the side; largest move along each axis (0.1 of 28 pixels is 2.8). The source's value."""
+    """Fraction of the side; largest move along each axis (0.1 of 28 pixels is 2.8). The blog post's value."""
     shear: float = 0.0
-    """Degrees; largest slant of the vertical either way. 0 in the source; handwriting slants by 10 and more."""
+    """Degrees; largest slant of the vertical either way. 0 in the blog post; handwriting slants by 10 and more."""
     elastic: float = 0.0
     """Pixels; largest move along each axis of the nodes of a 4 x 4 grid, between which the image bends smoothly."""
     clean_epochs: int = 0
@@ -65,17 +64,17 @@ class TrainConfig:
     epochs: int = 30
     """Passes over the training rows. The weights used are the last epoch's, never the best-scoring epoch's."""
     batch_size: int = 86
-    """Images per step. 86 is the source's. The rows left over when an epoch is cut into batches sit that epoch out."""
+    """Images per step. 86 is the blog post's. Rows left over when an epoch is cut into batches sit that epoch out."""
     optimizer: Literal["rmsprop", "adam", "adamw"] = "rmsprop"
-    """Update rule, with Keras's default moments. RMSprop is the source's."""
+    """Update rule, with Keras's default moments. RMSprop is the blog post's."""
     learning_rate: float = 1e-3
     """Step size at its peak."""
     schedule: Literal["plateau", "cosine"] = "plateau"
-    """plateau: halved when validation accuracy stalls (the source's). cosine: linear warm-up, cosine decay to zero."""
+    """plateau: halved when validation accuracy stalls (the blog post's). cosine: linear warm-up, then down to zero."""
     patience: int = 3
-    """Epochs without a better validation accuracy before plateau halves the rate. The source's value."""
+    """Epochs without a better validation accuracy before plateau halves the rate. The blog post's value."""
     min_learning_rate: float = 1e-5
-    """Floor of the plateau schedule. The source's value."""
+    """Floor of the plateau schedule. The blog post's value."""
     warmup: float = 0.0
     """Fraction of the training spent on linear warm-up before the cosine decay; steadies the start at high rates."""
     weight_decay: float = 0.0
@@ -105,7 +104,7 @@ class RunConfig:
     """The run's folder. By default runs/NAME-RECIPE, so that the same command finds its own folder and resumes it, and
     one with more seeds, arms or folds trains only what is missing."""
     architecture: Architecture = "ghouzam"
-    """The network: ghouzam (the source's, 887,530 parameters), deotte (batch-normalised, 327,242 parameters) or
+    """The network: ghouzam (the blog post's, 887,530 parameters), deotte (batch-normalised, 327,242 parameters) or
     residual (batch-normalised, 1,188,618 parameters, 5 times the work of deotte)."""
     width: int = 1
     """Factor on the channels of every layer: 1, 2 or 3. The work of a step grows with its square."""

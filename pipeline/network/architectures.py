@@ -21,10 +21,10 @@ from pipeline.network.normalization import BatchNormalization
 
 
 def ghouzam(activation: str, seed: int, policy: str = "float32", width: int = 1, dropout: float = 1.0) -> keras.Model:
-    """The source's network: 32C5-32C5-P2-D.25-64C3-64C3-P2-D.25-FC256-D.5-softmax, "same" padding.
+    """The blog post's network: 32C5-32C5-P2-D.25-64C3-64C3-P2-D.25-FC256-D.5-softmax, "same" padding.
 
     887,530 parameters with a parameter-free activation. From Yassine Ghouzam's public Kaggle notebook
-    "Introduction to CNN Keras", which the source of this project took over.
+    "Introduction to CNN Keras", which the blog post took over.
     """
     seeds = _seeds(seed)
 

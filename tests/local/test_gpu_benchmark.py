@@ -98,8 +98,8 @@ def test_a_machine_without_a_gpu_says_what_it_could_not_do(tmp_path):
         assert "compiled for a T4" not in record
     else:
         (row,) = record["compiled for a T4"]
-        # Of 7 convolutions, the first has no gradient by its input. XLA turns gradients of the last, whose result is one
-        # pixel, into forward ones.
+        # Of 7 convolutions, the first has no gradient by its input. XLA turns gradients of the last, whose result is
+        # one pixel, into forward ones.
         assert sum(row["convolutions"].values()) == 7 + 6 + 7
         assert row["convolutions"]["forward"] >= 7
         assert row["launches"] > 20
