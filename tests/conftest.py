@@ -220,7 +220,7 @@ def account(server, tmp_path, monkeypatch):
     return Kaggle()
 
 
-def write_short_bundle(_, run_id):
+def write_short_bundle(_, run_id, accelerator):
     """Write a bundle that only says which it is: the whole one takes a second, and is tested by itself."""
     with atomic_replace(make_folder(BUNDLE.parent) / BUNDLE.name) as temporary:
         temporary.write_text(f"IDENTITY = {{'run_id': '{run_id}'}}")

@@ -56,8 +56,8 @@ def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, 
 
 
 def rest_command(config: RunConfig, folder: RunFolder) -> str:
-    """How to train here what a kernel did not finish, for people. The kernel's limit of hours does not hold here."""
-    return f"To train the rest here: {run_command(replace(config, out=str(folder.path), hours=None))}"
+    """How to train here what a kernel did not finish, for people; not with the kernel's hours and accelerator."""
+    return f"To train the rest here: {run_command(replace(config, out=str(folder.path), hours=None, device='auto'))}"
 
 
 def _run_files(files: list[OutputFile]) -> tuple[str, dict[str, OutputFile]]:

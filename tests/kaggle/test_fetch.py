@@ -220,7 +220,7 @@ def test_a_kernel_that_ran_out_of_its_hours_ends_well_and_says_what_is_missing(
 ):
     before, folder = pushed
     write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
-    broken_off.write_config(replace(tiny, hours=11.5))
+    broken_off.write_config(replace(tiny, hours=11.5, device="gpu"))
     write_outcome(broken_off, 1, 2)
     serve_folder(server, broken_off.path.parents[1])
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in server.outputs.items()}
@@ -232,6 +232,7 @@ def test_a_kernel_that_ran_out_of_its_hours_ends_well_and_says_what_is_missing(
     printed = capsys.readouterr().out
     assert "1 of 2 members were finished in time, and voted. To train the rest here: python -m pipeline run" in printed
     assert "--hours" not in printed
+    assert "--device" not in printed
 
 
 @pytest.mark.parametrize(
