@@ -1,9 +1,9 @@
 """The blog post's experiment the way the blog post ran it: Keras's `fit`, fed by ImageDataGenerator, in float32.
 
 Two concessions, because Keras had neither problem when the post was written. `jit_compile=False`: Keras 3 would
-compile the step by XLA, whose convolutions are several times slower on a CPU. And batches reach `fit` through a tf.data pipeline
-without autotuner: the one that Keras makes itself waits for its autotuner at the end of an epoch, for up to as long as
-that epoch took.
+compile the step by XLA, whose convolutions are several times slower on a CPU. And batches reach `fit` through a tf.data
+pipeline without autotuner: the one that Keras makes itself waits for its autotuner at the end of an epoch, for up to as
+long as that epoch took.
 """
 
 import itertools
