@@ -51,6 +51,8 @@ def connect(address: str | None) -> None:
     options: dict[str, Any] = {} if address else {"include_dashboard": False}
     before = signal.getsignal(signal.SIGTERM)
     try:
+        if address and ":" in address and not _answers(address.removeprefix(CLIENT)):
+            raise ConnectionError("nothing answers there")  # Ray itself would try for minutes
         ray.init(
             address or "local",
             runtime_env=_runtime_environment(),
@@ -174,7 +176,7 @@ def _answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), ANSWER_PATIENCE).close()
-    except OSError:
+    except (OSError, ValueError):  # no such host, nobody there, or a port that is none
         return False
     return True
 

@@ -134,8 +134,8 @@ def test_a_killed_process_is_replaced_and_when_the_head_is_lost_what_was_committ
         if spec == short and progress.record and not killed:
             killed.extend(tasks_of(short.id))
             os.kill(killed[0], signal.SIGKILL)
-        if spec == long and observer.ids and nodes.head_node:
-            nodes.remove_node(nodes.head_node, allow_graceful=False)
+        if spec == long and observer.ids and nodes.head_node.any_processes_alive():
+            nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
 
     observer = Recorder(kill)
     with (
@@ -160,11 +160,15 @@ def test_the_command_trains_on_a_ray_of_its_own_to_the_bits_of_the_worker_proces
     assert "2 of 2 members are finished already" in again.stdout
 
 
-def test_no_cluster_at_the_address(spec, digits, tmp_path):
+@pytest.mark.parametrize(("address", "reason"), [
+    ("ray://127.0.0.1:9", "nothing answers there"), ("127.0.0.1:port", "nothing answers there"),
+    ("nonsense", "Invalid address format"),
+])  # fmt: skip
+def test_no_cluster_at_the_address(spec, digits, tmp_path, address, reason):
     pytest.importorskip("ray", reason="Ray is not installed: python -m pip install -r requirements-cluster.txt")
     with (
-        Cluster(RunFolder(tmp_path), "ray://127.0.0.1:9") as cluster,
-        pytest.raises(RunError, match=r"cannot connect to the Ray cluster at ray://127.0.0.1:9.*docs/cluster.md"),
+        Cluster(RunFolder(tmp_path), address) as cluster,
+        pytest.raises(RunError, match=f"(?s)cannot connect to the Ray cluster at {address}: {reason}.*docs/cluster.md"),
     ):
         cluster.run([spec], digits, Recorder(), Limits())
 
