@@ -21,7 +21,7 @@ def test_the_first_layers_statistics_are_those_of_all_images(digits, monkeypatch
     recompute_statistics(network, statistics_network(network), digits.images)
     first = normalizations(network)[0]
     images = digits.images[..., None].astype(np.float32)
-    x = ops.convert_to_numpy(keras.Model(network.inputs, first.input)(images)).astype(np.float64)
+    x = ops.convert_to_numpy(keras.Model(network.inputs[0], first.input)(images)).astype(np.float64)
     np.testing.assert_allclose(first.moving_mean, x.mean(axis=(0, 1, 2)), rtol=1e-3)
     np.testing.assert_allclose(first.moving_variance, x.var(axis=(0, 1, 2)), rtol=1e-2)
 
