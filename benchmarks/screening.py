@@ -156,9 +156,9 @@ def effects_of(settings: Sequence[Setting]) -> list[dict[str, Any]]:
         {
             "factor": name,
             "errors": round(float(by_errors.mean()), 2),
-            "± se": round(pooled[0], 2),
+            "se of errors": round(pooled[0], 2),
             "log loss": round(float(by_losses.mean()), 5),
-            "± se ": round(pooled[1], 5),
+            "se of log loss": round(pooled[1], 5),
         }
         for name, by_errors, by_losses in effects
     ]

@@ -65,9 +65,9 @@ class Views:
                 "view": name,
                 "errors": [int(w.sum()) for w in wrong[name]],
                 "mean": round(float(np.mean([w.sum() for w in wrong[name]])), 1),
-                "change": told(wrong[name], wrong["as it is"], len(labels), 1),
+                "change of errors": told(wrong[name], wrong["as it is"], len(labels), 1),
                 "log loss, scaled": round(float(np.mean(losses[name])), 5),
-                "change ": told(losses[name], losses["as it is"], 1, 5),
+                "change of log loss": told(losses[name], losses["as it is"], 1, 5),
             }
             for name in wrong
         ]

@@ -30,7 +30,7 @@ def test_effects_are_differences_of_halves_and_the_arms_give_their_error(tiny):
     assert distortion["factor"] == "augment.shear 0.0 > 10, augment.elastic 0.0 > 1"
     assert (distortion["errors"], width["errors"]) == (4.0, -1.0)
     # The arms' estimates are 4 ± 2 and -1 ± 0 apart: sqrt((2² + 0²) / 2).
-    assert distortion["± se"] == width["± se"] == pytest.approx(2**0.5, abs=0.005)
+    assert distortion["se of errors"] == width["se of errors"] == pytest.approx(2**0.5, abs=0.005)
     assert distortion["log loss"] == pytest.approx(4 / 1000 / 10)
 
 
