@@ -67,6 +67,11 @@ def _check_members(config: RunConfig, require: Require) -> None:
         require(voters > 1, "vote", "'equal' with one arm and seed: there is nothing to weigh", config.vote)
     if config.device == "tpu":
         require(config.backend != "tensorflow", "backend", "'jax' or 'auto' with device 'tpu'", config.backend)
+    if config.engine == "ray":
+        rule = "'auto' with engine 'ray': its nodes compute on what they have"
+        require(config.device == "auto", "device", rule, config.device)
+        rule = "'auto' with engine 'ray': set KERAS_BACKEND instead"
+        require(config.backend == "auto", "backend", rule, config.backend)
 
 
 def _check_network(config: RunConfig, require: Require) -> None:

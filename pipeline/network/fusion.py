@@ -5,12 +5,16 @@ each operation, in bfloat16 a slow one. XLA compiles a formula into one loop; bu
 convolutions are 5 to 10 times slower than the ones of oneDNN around it.
 """
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import keras
 from keras import ops
+
+FRAMING = ("Graph execution error", "Detected at node", "<stack traces", "File ")  # lines of an error that name places
+LONGEST_REASON = 300  # characters; some of TensorFlow's errors fill a screen
 
 
 @cache
@@ -45,10 +49,12 @@ def xla_failure() -> str | None:
         try:
             tf.function(lambda x: x * ops.sigmoid(x), jit_compile=True, autograph=False)(tf.ones(8))
         except tf.errors.OpError as error:
-            return first_line(error)
+            return reason_of(error)
     return None
 
 
-def first_line(error: Exception) -> str:
-    """What an error of TensorFlow says before it shows the graph."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+def reason_of(error: Exception) -> str:
+    """What an error of TensorFlow says, in one line: without the places in the code that come before and after it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    reasons = [line for line in lines if line and not line.startswith(FRAMING)]
+    return re.sub(r"\[_Xla[^]]*\]", "", reasons[0])[:LONGEST_REASON] if reasons else type(error).__name__

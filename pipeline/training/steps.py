@@ -16,7 +16,7 @@ from pipeline.config.schema import TrainConfig
 from pipeline.data.augment import DRAWS_PER_IMAGE, apply_transforms
 from pipeline.data.digits import CLASSES
 from pipeline.network.device import on_tensorflow_cpu
-from pipeline.network.fusion import first_line, xla_failure
+from pipeline.network.fusion import reason_of, xla_failure
 
 # (rows, transforms, rates) of some steps -> (sum of losses over the steps, number of images classified right)
 RunSteps = Callable[[Any, Any, Any], tuple[Any, Any]]
@@ -68,7 +68,7 @@ class XlaSteps:
                 # A refusal comes before the first step has changed anything; a later error is of another kind.
                 if self._proven:
                     raise
-                self.refusal = first_line(error)
+                self.refusal = reason_of(error)
             else:
                 self._proven = True
                 return result

@@ -100,6 +100,8 @@ def test_each_field_has_its_range(field, refused, sound):
         ({"train.schedule": "plateau", "folds": 0, "folds_used": 0}, "train.schedule", "'cosine' when folds is 0"),
         ({"train.schedule": "plateau", "train.warmup": 0.1}, "train.warmup", "0 with schedule 'plateau'"),
         ({"device": "tpu", "backend": "tensorflow"}, "backend", "'jax' or 'auto' with device 'tpu'"),
+        ({"engine": "ray", "device": "gpu"}, "device", "'auto' with engine 'ray'"),
+        ({"engine": "ray", "backend": "jax"}, "backend", "'auto' with engine 'ray': set KERAS_BACKEND"),
         ({"train.optimizer": "adam", "train.weight_decay": 0.1}, "train.weight_decay", "0 unless optimizer is 'adamw'"),
         ({"train.optimizer": "rmsprop", "train.weight_decay": 0.1}, "train.weight_decay", "0 unless optimizer"),
         ({"vote": "greedy", "folds": 0, "folds_used": 0}, "vote", "'equal' when folds is 0: weights are fitted"),

@@ -39,11 +39,11 @@ def assert_equal(first, second):
 
 def assert_resumes_and_loads(t, folder, digits):
     """From a checkpoint, a trainer comes to the same bits again; its saved network predicts what it predicts."""
-    save(folder, "key", t.variables, [{"epoch": 1}])
+    save(folder, {"config": "this"}, t.variables, [{"epoch": 1}])
     result = t.run(*steps(2, BATCH))
     after = values(t.variables)
     t.reset(9)
-    assert restore(folder, "key", t.variables) == ([{"epoch": 1}], [])
+    assert restore(folder, {"config": "this"}, t.variables) == ([{"epoch": 1}], [])
     assert t.run(*steps(2, BATCH)) == result
     assert_equal(values(t.variables), after)
     t.network.save(folder / "model.keras")
