@@ -114,7 +114,7 @@ def test_hours_leave_out_what_would_not_end_in_time(config, folder, capsys):
     assert labels(folder) == vote_of(config, 1)
     told = capsys.readouterr().out
     assert "Partial: 3 of 4 members are missing (swish-s0-f0, relu-s1-f0, swish-s1-f0)" in told
-    assert "within the run's 0.4 hours. The same command goes on." in told
+    assert "within the run's 0.4 hours. Rerun the same command to continue." in told
     assert "next: Train the missing networks (finished ones are kept):\n  python -m pipeline run " in told
     assert read_outcome(folder).is_partial
     goes_on_to_the_whole_vote(config, folder)

@@ -24,7 +24,7 @@ def data_candidates() -> list[Path]:
 
 
 def data_folder() -> Path:
-    """Where the competition's data is put on a machine of one's own."""
+    """Where the competition's data is put on your own machine."""
     return Path("data")
 
 

@@ -1,4 +1,4 @@
-"""What makes a config sound; every breach is told at once, by field."""
+"""What makes a config sound; every problem is reported at once, by field."""
 
 import re
 from collections.abc import Callable

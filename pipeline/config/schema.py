@@ -131,7 +131,7 @@ class RunConfig:
     JAX."""
     hours: float | None = None
     """Hours for the training; 11.5 by default in a kernel, else no limit. No member is started that would not end in
-    time, by the seconds measured so far. Those that are finished vote, and the same command goes on with the rest."""
+    time, by the seconds measured so far. Those that are finished vote; rerun the same command to train the rest."""
     engine: EngineName = "local"
     """What trains the members: local, processes on this machine; ray, the nodes of a Ray cluster (docs/cluster.md)."""
     ray_address: str | None = None

@@ -44,7 +44,7 @@ def download_data() -> None:
     except OSError as error:
         raise RunError(
             f"{error.filename or partial}: cannot be written ({error.strerror or error}). What has arrived is kept in "
-            f"{partial}. Then give the same command again: it goes on from there."
+            f"{partial}. Then rerun the same command: it resumes from there."
         ) from None
     print(f"{folder}/ has {', '.join(FILES)}", flush=True)
 
@@ -71,7 +71,7 @@ def _unpack(partial: Path) -> Path:
         load(str(folder))
     except UserError as error:
         archive.unlink(missing_ok=True)  # or the next try would find it there, complete
-        raise RunError(f"what arrived cannot be used: {error} Give the same command again.") from None
+        raise RunError(f"what arrived cannot be used: {error} Rerun the same command.") from None
     return folder
 
 

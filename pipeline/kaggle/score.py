@@ -81,7 +81,7 @@ def _told(kaggle: Kaggle, entry: Entry, score: str) -> Entry:
 
 
 def _rank(kaggle: Kaggle) -> str:
-    """The account's rank in words; the score counts without it, so a failure is told and not raised."""
+    """The account's rank in words; the score counts without it, so a failure is printed, not raised."""
     try:
         place, teams = rank(kaggle)
     except (UserError, RunError) as error:

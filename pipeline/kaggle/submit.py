@@ -114,13 +114,13 @@ def _checked_config(folder: RunFolder, sha256: str) -> RunConfig:
     outcome = read_outcome(folder)
     if outcome and outcome.submission_sha256 != sha256:
         raise UserError(
-            f"{folder.submission} is not what the run wrote: it was changed since. Give the run's command again, which "
+            f"{folder.submission} is not what the run wrote: it was changed since. Rerun the run's command, which "
             "writes it anew and trains nothing that is finished. Or copy it elsewhere, and submit the copy."
         )
     if outcome and outcome.config_sha256 != file_sha256(folder.config):
         raise UserError(
             f"{folder.config} was changed since {folder.submission} was written: the run that it names now is not "
-            "finished, and the predictions are not its. Give the run's command again to finish it. The earlier "
+            "finished, and the predictions are not its. Rerun the run's command to finish it. The earlier "
             "predictions are in submissions/, and can be submitted from there."
         )
     if outcome and outcome.is_partial:
@@ -157,7 +157,7 @@ def _send(kaggle: Kaggle, entry: Entry, send: Callable[[], None]) -> None:
         print(f"{error}\nlooking whether it arrived all the same", flush=True)
         if not _arrived(kaggle, entry):
             raise RunError(
-                f"{error} The submission is not in Kaggle's list. Give the same command again: it looks once more "
+                f"{error} The submission is not in Kaggle's list. Rerun the same command: it looks once more "
                 "before it sends anything."
             ) from None
     except (UserError, RunError):

@@ -32,7 +32,7 @@ def watch(kaggle: Kaggle, pushed: Push) -> None:
 
     Raises:
         KernelFailedError: the kernel failed or was cancelled.
-        UserError: the kernel is not to be found, or the credentials are no longer valid.
+        UserError: there is no such kernel, or the credentials are no longer valid.
         RunError: Kaggle gave no answer for long.
         KeyboardInterrupt: as always.
     """

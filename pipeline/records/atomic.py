@@ -43,7 +43,7 @@ def atomic_write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def full_disk_told(target: Path) -> Iterator[None]:
-    """Raise a RunError if the block fails for lack of room on the disk; it names `target` and the space left."""
+    """Raise a RunError if the block fails because the disk is full; it names `target` and the space left."""
     try:
         yield
     except RunError:
@@ -54,7 +54,7 @@ def full_disk_told(target: Path) -> Iterator[None]:
         there = next(path for path in target.absolute().parents if path.exists())
         raise RunError(
             f"there is no room to write {target} ({cause}); {shutil.disk_usage(there).free:,} bytes are free there. "
-            "Nothing that was finished is lost. Make room, then give the same command again."
+            "Nothing that was finished is lost. Make room, then rerun the same command."
         ) from error
 
 

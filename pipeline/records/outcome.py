@@ -63,5 +63,5 @@ def read_outcome(folder: RunFolder) -> Outcome | None:
         return None
     except ValidationError:
         raise UserError(
-            f"{folder.outcome} is damaged. Give the run's command again: it trains nothing that is finished."
+            f"{folder.outcome} is damaged. Rerun the run's command: it trains nothing that is finished."
         ) from None

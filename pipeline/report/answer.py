@@ -1,6 +1,6 @@
 """The answer of a comparison: which activation to take, in one sentence, and what to know about it.
 
-Differences in accuracy are told in images of those to predict: percentage points mean little to most people.
+Differences in accuracy are given in images to predict: percentage points mean little to most people.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from pipeline.report.sentences import fairness_lines
 
 BASELINE = "relu"  # what is kept unless another arm is better
 NOTABLE = 0.005  # a difference in time that rounds to less than 1% is none
-FINE = 10  # images; smaller differences are told with one decimal
+FINE = 10  # images; smaller differences get one decimal
 REASONS = {
     Verdict.SECOND_BETTER: "worse",
     Verdict.EQUIVALENT: f"equally good within {MARGIN} points",

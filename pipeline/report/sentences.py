@@ -185,7 +185,9 @@ def partial_note(left: Mapping[str, str], total: int) -> str:
         return ""
     ids, (reason, *_) = list(left), left.values()
     shown = ", ".join(ids[:MOST_NAMED]) + (f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else "")
-    return f"Partial: {len(ids)} of {total} members are missing ({shown}): {reason}. The same command goes on."
+    return (
+        f"Partial: {len(ids)} of {total} members are missing ({shown}): {reason}. Rerun the same command to continue."
+    )
 
 
 def half_finished(missing: int, total: int) -> str:

@@ -1,4 +1,4 @@
-"""Many members: which of a run's are missing, who trains them, and who is told."""
+"""Many members: which ones are missing, what trains them, and who is notified."""
 
 import shutil
 from collections import defaultdict

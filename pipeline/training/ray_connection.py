@@ -197,6 +197,6 @@ def loss_of_head_told() -> Iterator[None]:
     except (ConnectionError, ActorDiedError, ActorUnavailableError, GetTimeoutError, RaySystemError) as error:
         raise RunError(
             f"the head of the Ray cluster is lost: {first_line(error)}\n"
-            "What was finished is in the run's folder. Start the cluster again, then give the same command: it trains "
+            "What was finished is in the run's folder. Start the cluster again, then rerun the same command: it trains "
             "what is missing."
         ) from error

@@ -250,7 +250,7 @@ class _Worker:
         return f"worker {self.number} ended with exit code {self.process.exitcode}{killed}"
 
     def lack_of_memory(self) -> OutOfMemory | None:
-        """What it lacked, if it died for lack of memory: it said so, the system killed it, or its C++ parts gave up."""
+        """What it lacked, if it ran out of memory: it said so, the system killed it, or its C++ parts gave up."""
         if self.process.exitcode == -signal.SIGKILL or "std::bad_alloc" in self.log_tail():
             return self.out_of_memory or OutOfMemory(self.obituary(), of_device=False)
         return self.out_of_memory

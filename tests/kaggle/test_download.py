@@ -78,7 +78,7 @@ def test_refusals(fault, kind, message, account, server):
 def test_a_zip_that_is_damaged(account, server):
     whole = server.archive
     server.archive = whole[:500] + b"\0" * 100 + whole[600:]
-    with pytest.raises(RunError, match="what arrived cannot be used.*damaged.*Give the same command again"):
+    with pytest.raises(RunError, match="what arrived cannot be used.*damaged.*Rerun the same command"):
         download_data()
     server.archive = whole
     download_data()
@@ -119,7 +119,7 @@ def test_what_arrived_is_read_before_it_counts_and_before_it_replaces_anything(a
     Path("data").mkdir()
     Path("data/train.csv").write_text("the one before")
     server.archive = archive
-    with pytest.raises(RunError, match=f"what arrived cannot be used: .*{message}.*Give the same command again"):
+    with pytest.raises(RunError, match=f"what arrived cannot be used: .*{message}.*Rerun the same command"):
         download_data()
     assert Path("data/train.csv").read_text() == "the one before"
     server.archive = whole
@@ -133,9 +133,7 @@ def test_a_full_disk_is_named_and_the_next_try_goes_on(room, account, server, cs
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
-        with pytest.raises(
-            RunError, match=r"data/.*cannot be written .File too large.*Then give the same command again"
-        ):
+        with pytest.raises(RunError, match=r"data/.*cannot be written .File too large.*Then rerun the same command"):
             download_data()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -240,7 +240,7 @@ def test_after_a_lost_answer_it_looks_before_it_believes_in_failure(account, ser
 
 def test_a_submission_that_never_arrived_is_sent_by_the_next_command_only(account, server, mine):
     server.faults["CreateSubmission"] = [503]
-    with pytest.raises(RunError, match="not in Kaggle's list. Give the same command again"):
+    with pytest.raises(RunError, match="not in Kaggle's list. Rerun the same command"):
         submit_file(account, mine)
     assert (sent(server), [e.status for e in read_log()]) == (1, ["sending"])
     assert submit_file(account, mine).score == 0.9
