@@ -18,7 +18,7 @@ def shown(spec, terminal, *reports):
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=150)
     with ProgressView(console) as view:
-        view.begin(3, 8)
+        view.begin([spec, spec, spec], 8)
         for report in reports:
             view.watch(spec, report)
         view.warn("look [here]")

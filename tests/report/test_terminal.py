@@ -24,17 +24,18 @@ def printed(show, *arguments):
 
 def test_failures_then_the_answer_then_the_table_then_the_places(digits, tiny, tmp_path):
     (config,), digits, _, comparison = study(digits, replace(tiny, seeds=2), failed=["swish-s1-f0"])
-    text = printed(show_outcome, config, RunFolder(tmp_path), digits, comparison, 12.3)
+    text = printed(show_outcome, config, RunFolder(tmp_path), digits, comparison, "Partial: 1 of 4", 12.3)
     lines = text.splitlines()
     assert lines[0] == "WARNING: swish-s1-f0 is left out: <worker> died"
     assert lines[1] == f"{answer(comparison, 30).headline}."
     assert "┃ who" in text
     assert all(cell in text for row in comparison_rows(comparison) for cell in row)
     assert all(line in lines for line in comparison_lines(comparison))
-    assert lines[-3:] == [
+    assert lines[-4:] == [
         f"submission: {tmp_path}/submission.csv, 3 networks with equal votes, "
         f"{comparison.ensembles[-1].validation.errors} errors of 20 validation images",
         f"report: {tmp_path}/report.html",
+        "WARNING: Partial: 1 of 4",
         "done in 12 s",
     ]
 
