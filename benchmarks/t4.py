@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.contest import Pause
 from pipeline.config.schema import MemberSpec
 
-PLUGIN_MODULE = "jax_plugins.xla_cuda12"
+PLUGIN_MODULE = "jax_cuda12_plugin"
 STEPS = 32
 BANDWIDTH = 240e9  # bytes per second: 3/4 of a T4's 320 GB/s, as copies reach
 ARITHMETIC = 20e12  # FLOP/s in float16: a third of a T4's 65 TFLOP/s

@@ -11,6 +11,7 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
+from benchmarks.ours import ENVIRONMENT
 from benchmarks.record import environment, save, show
 from benchmarks.screening import member_folders, scaled_losses
 from pipeline.config.errors import UserError
@@ -46,7 +47,7 @@ class Views:
 
     def run(self) -> None:
         """Print and write one line per way of looking."""
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        os.environ.update(ENVIRONMENT)
         wrong: dict[str, list[NDArray[Any]]] = {name: [] for name in (*VIEWS, FRESH)}
         losses: dict[str, list[NDArray[Any]]] = {name: [] for name in (*VIEWS, FRESH)}
         networks, validation_rows = [], None
