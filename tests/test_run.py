@@ -48,7 +48,7 @@ def copy_of(finished, name):
 
 def test_one_command_leaves_all_that_a_run_is(finished, runs_folder):
     folder, printed = finished
-    assert {p.name for p in folder.iterdir()} - {".lock"} == {
+    assert {p.name for p in folder.iterdir()} - {".lock", ".owner.json"} == {
         "checkpoints", "comparison.json", "config.json", "data.json", "environment.json", "logs", "members",
         "metrics.csv", "outcome.json", "report.html", "submission.csv",
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """Trainers for the tests of training, and steps for them to take; apart from factories.py because this loads Keras."""
 
 import itertools
+from contextlib import contextmanager
 from dataclasses import replace
 
 import keras
@@ -17,6 +18,20 @@ from pipeline.network.dropout import Dropout
 from pipeline.network.normalization import BatchNormalization
 from pipeline.training import steps as steps_module
 from pipeline.training.trainer import Trainer
+
+
+@contextmanager
+def deterministic():
+    """Within the block TensorFlow computes as in a worker on the CPU; afterwards as before."""
+    import tensorflow as tf
+    from tensorflow.python.framework import config
+
+    tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        config.disable_op_determinism()
+
 
 CONFIG = TrainConfig(batch_size=20, optimizer="adam", schedule="cosine", precision="float32")
 DISTORTION = AugmentConfig(rotation=15, zoom=0.1, shift=0.1, shear=10, elastic=1)

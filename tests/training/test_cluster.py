@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from conftest import environment, run
+from trainers import deterministic
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import member_specs
@@ -109,8 +109,8 @@ def test_a_lost_node_costs_only_what_was_in_flight_there_and_ctrl_c_cancels_the_
     member = read_member(folder.member(first), first)
     survivor = next(iter(nodes.worker_nodes)).node_id[:8]
     assert member.environment["node"].endswith(f"Ray node {survivor}")
-    tf.config.experimental.enable_op_determinism()
-    expected, _ = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
+    with deterministic():
+        expected, _ = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
     np.testing.assert_array_equal(member.test_probabilities, expected.test_probabilities)
     assert member.fingerprints == expected.fingerprints
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from stand_in_worker import TRAINED, plan_faults, stand_in
+from trainers import deterministic
 
 from pipeline.config.errors import RunError
 from pipeline.config.schema import member_specs
@@ -202,7 +203,6 @@ def test_hours_that_do_not_reach_for_another_member_end_it(train, specs):
 
 def test_workers_killed_in_training_resume_to_the_same_bits(tiny, digits, tmp_path):
     """TensorFlow for real: SIGKILL in the first member, a second that diverges, a third that is untouched."""
-    import tensorflow as tf
 
     from pipeline.training.loop import train_member
 
@@ -226,8 +226,8 @@ def test_workers_killed_in_training_resume_to_the_same_bits(tiny, digits, tmp_pa
     assert not (tmp_path / "checkpoints" / first.id).exists()
     for spec in (first, third):
         assert invalid_reason(folder.member(spec), spec, digits.digest()) is None
-    tf.config.experimental.enable_op_determinism()
-    expected, _ = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
+    with deterministic():
+        expected, _ = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
     np.testing.assert_array_equal(
         read_member(folder.member(first), first).test_probabilities, expected.test_probabilities
     )
