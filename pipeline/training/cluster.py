@@ -24,7 +24,7 @@ from pipeline.records.run_folder import RunFolder
 from pipeline.training.engine import Observer
 from pipeline.training.limits import Limits
 from pipeline.training.messages import Diverged, Progress
-from pipeline.training.nodes import Job, Mailbox, Started, Trained, train_on_node
+from pipeline.training.nodes import Job, Mailbox, Report, Started, Trained, train_on_node
 from pipeline.training.queue import ATTEMPTS
 from pipeline.training.ray_connection import (
     HEAD_PATIENCE,
@@ -145,17 +145,16 @@ class _Training:
         import ray
 
         ready, _ = ray.wait(list(self.tasks), timeout=POLL)
-        self._pass_on_reports()
+        reports = ray.get(self._mailbox.take.remote(), timeout=HEAD_PATIENCE)  # first: it fails if the head is lost
+        for ref in [ref for ref, task in self.tasks.items() if task.node is None and ref not in ready]:
+            self._review_waiting(ref, self.tasks[ref])
+        self._pass_on(reports)
         for ref in ready:
             self._end(ref, self.tasks.pop(ref))
-        for ref, task in [(ref, task) for ref, task in self.tasks.items() if task.node is None]:
-            self._review_waiting(ref, task)
 
-    def _pass_on_reports(self) -> None:
-        import ray
-
+    def _pass_on(self, reports: Sequence[tuple[str, Report]]) -> None:
         tasks = {task.spec.id: task for task in self.tasks.values()}
-        for member, report in ray.get(self._mailbox.take.remote(), timeout=HEAD_PATIENCE):
+        for member, report in reports:
             match report:
                 case _ if member not in tasks:
                     pass  # the last words of an attempt that was lost
