@@ -28,6 +28,8 @@ NEED_ROOM, NEED_NONE = ("os.rename", "os.mkdir"), ("os.remove", "os.rmdir")
 KILLED = 137
 NOT_THE_RUNS = (".lock", ".owner.json")
 
+pytestmark = pytest.mark.slow
+
 
 def fails_at(count, kill):
     """From now on, the count-th file operation of this process fails; 0: none does."""

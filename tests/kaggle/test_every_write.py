@@ -17,7 +17,10 @@ from pipeline.kaggle.submit import submit_file
 
 MOST = 200  # operations of a command
 
-pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # the server's threads, at the fork
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),  # the server's threads, at the fork
+]
 
 
 def each_fault(prepare, command, check, kills):

@@ -118,6 +118,7 @@ def test_two_commands_do_not_fetch_at_once(server, account, pushed):
         fetch(account, before, folder)
 
 
+@pytest.mark.slow
 def test_a_kernel_that_really_runs_and_breaks(server, account, tiny):
     shutil.copy(ROOT / METADATA, METADATA)
     (server.input / "competitions" / "digit-recognizer").unlink()
