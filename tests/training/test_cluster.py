@@ -141,7 +141,7 @@ def test_a_killed_process_is_replaced_and_when_the_head_is_lost_what_was_committ
     observer = Recorder(kill)
     with (
         Cluster(folder, nodes.address) as cluster,
-        pytest.raises(RunError, match=r"the head of the Ray cluster is lost.*\n.*give the same command"),
+        pytest.raises(RunError, match=r"the head of the Ray cluster is lost.*\n.*rerun the same command"),
     ):
         cluster.run([first, second, third], digits, observer, Limits())
     assert f"{first.id} was lost on " in observer.warnings[0]
