@@ -128,7 +128,7 @@ def test_initial_weights_are_uniform_in_glorots_limits():
                 kernel = ops.convert_to_numpy(layer.kernel)
                 area = np.prod(kernel.shape[:-2])
                 limit = np.sqrt(6 / (area * (kernel.shape[-2] + kernel.shape[-1])))
-                assert 0.95 * limit < np.abs(kernel).max() <= limit
+                assert 0.95 * limit < np.abs(kernel).max() <= limit * (1 + 1e-6)
                 assert kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.1)
 
 
@@ -165,7 +165,7 @@ def test_residual_by_its_formula(digits):
         return y + conv(y)
 
     def pool(x):
-        return ops.max_pool(x, 2, padding="same")
+        return ops.max_pool(x, 2, strides=2, padding="same")
 
     pixels = digits.images[:3, ..., None].astype(np.float32)
     x = block(pool(block(conv(pixels / 255))))
