@@ -1,4 +1,4 @@
-"""The command line: one command a function, and the exit codes."""
+"""The command line: one function per command, and the exit codes."""
 
 import sys
 from collections.abc import Callable, Sequence

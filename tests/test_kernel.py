@@ -20,7 +20,7 @@ from pipeline.config.config_json import to_json
 from pipeline.config.errors import StoppedError, UserError
 from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.metadata import METADATA
-from pipeline.kernel import describe_machine, run_kernel
+from pipeline.kernel import describe_machine, kernel_hours, run_kernel
 from pipeline.records.atomic import file_sha256
 from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import RECEIPT, RunFolder
@@ -132,6 +132,11 @@ def kernel(tiny, csv_source, tmp_path, monkeypatch):
     folder.path.mkdir(parents=True)
     folder.lock.touch()
     return config, folder
+
+
+def test_a_kernel_has_the_hours_that_kaggle_gives_its_accelerator(tiny):
+    assert [kernel_hours(replace(tiny, device=device)) for device in ("auto", "gpu", "tpu")] == [11.5, 11.5, 8.5]
+    assert kernel_hours(replace(tiny, device="tpu", hours=2.0)) == 2.0
 
 
 def test_a_kernel_keeps_within_kaggles_hours_and_shows_each_provisional_submission(kernel):

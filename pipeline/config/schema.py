@@ -130,8 +130,9 @@ class RunConfig:
     """What computes below Keras. auto: what the environment variable KERAS_BACKEND says, else TensorFlow; on a TPU,
     JAX."""
     hours: float | None = None
-    """Hours for the training; 11.5 by default in a kernel, else no limit. No member is started that would not end in
-    time, by the seconds measured so far. Those that are finished vote; rerun the same command to train the rest."""
+    """Hours for the training; by default 11.5 in a kernel, 8.5 on a TPU, and no limit elsewhere. No member is started
+    that would not end in time, by the seconds measured so far. The finished ones vote; rerun the same command to train
+    the rest."""
     engine: EngineName = "local"
     """What trains the members: local, processes on this machine; ray, the nodes of a Ray cluster (docs/cluster.md)."""
     ray_address: str | None = None

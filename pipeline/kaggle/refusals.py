@@ -90,8 +90,8 @@ def _broken_connection(what: str, error: requests.RequestException) -> Exception
     if isinstance(error, requests.exceptions.ProxyError):
         return NoAnswerError(f"{what}: the proxy does not let us through. Check http_proxy, https_proxy and all_proxy.")
     return NoAnswerError(
-        f"{what}: the connection to Kaggle failed ({type(error).__name__}). Check the network, then give the same "
-        "command again."
+        f"{what}: the connection to Kaggle failed ({type(error).__name__}). Check the network, then rerun the "
+        "same command."
     )
 
 
