@@ -1,8 +1,8 @@
 """Workers that die in every way: real processes, pipes and signals; what they commit is guessed, so nothing is trained.
 
 faults.json in the run's folder tells what goes wrong: for how many workers there is room, on how many devices, a list
-of faults (which member or worker it hits, how often, at what, and after which other one), and the marks that workers
-wait for after each member.
+of faults (which member or worker it hits, how often, at what, after which mark in the folder, or until which one it
+only waits), and the marks that workers wait for after each member.
 """
 
 import errno
@@ -110,6 +110,7 @@ def pretend(connection, number, folder):
         commit(folder.member(spec), guess(spec, digits), digits.digest(), Path.touch)
         with (folder.path / TRAINED).open("a") as stream:
             stream.write(f"{spec.id} {number}\n")
+        (folder.path / f"committed-{number}").touch()
         connection.send(Committed())
         wait_for(folder, plan["marks"])
 
@@ -147,4 +148,7 @@ def strike(plan, folder, when, number, member):
             mark = folder.path / f"fault-{i}-{blow}"
             if not mark.exists():
                 mark.touch()
-                getattr(sys.modules[__name__], fault["how"])()
+                if "until" in fault:
+                    wait_for(folder, [fault["until"]])
+                else:
+                    getattr(sys.modules[__name__], fault["how"])()

@@ -90,10 +90,14 @@ def test_both_workers_of_a_broken_gpu_end(train, specs):
     assert {int(number) % 2 for _, number in lines} == {0}
 
 
-def test_deaths_that_are_not_in_a_row_cost_no_device(train, specs):
+def test_deaths_that_are_not_in_a_row_cost_no_device(train, specs, tmp_path):
+    """Worker 0 dies, finishes a member, and dies again, while worker 1 holds on to its first member."""
     failed, observer, _lines = train(
-        {"how": "crash", "member": "relu-s0-f0", "times": 1}, {"how": "crash", "member": "relu-s2-f0", "times": 1}
+        {"how": "crash", "number": 0, "times": 1},
+        {"how": "crash", "number": 0, "times": 1, "after": "committed-0"},
+        {"number": 1, "times": 1, "until": "fault-1-0"},
     )
+    assert (tmp_path / "fault-1-0").exists()
     assert failed == {}
     assert sorted(observer.done) == ids(specs)
     assert "given up" not in observer.told
