@@ -89,10 +89,11 @@ class Reporter:
         self._last = self._mailbox.put.remote(self._member, report)
 
     def wait(self) -> None:
-        """Wait until all reports have arrived; they travel in order."""
-        import ray
+        """Wait until all reports have arrived; they travel in order.
 
-        ray.get(self._last)
+        `ray.get` would lend this task's core to another task while it waits, and nobody gives it back.
+        """
+        self._last.future().result()
 
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -23,7 +23,8 @@ from pipeline.training import engine, ray_connection
 from pipeline.training.cluster import Cluster
 from pipeline.training.limits import Limits
 from pipeline.training.loop import train_member
-from pipeline.training.ray_connection import Head
+from pipeline.training.nodes import Mailbox, Reporter, Started
+from pipeline.training.ray_connection import Head, connect, disconnect
 
 EPOCHS = 60  # so that a member is caught while it trains
 WITHOUT_END = 100_000
@@ -113,6 +114,33 @@ def test_a_lost_node_costs_only_what_was_in_flight_there_and_ctrl_c_cancels_the_
         expected, _ = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
     np.testing.assert_array_equal(member.test_probabilities, expected.test_probabilities)
     assert member.fingerprints == expected.fingerprints
+
+
+def test_a_task_keeps_its_core_while_it_waits_for_its_reports(nodes):
+    """Ray lends the core of a task that waits in `ray.get` to the next task, and nobody gives it back."""
+    import ray
+
+    class SlowMailbox(Mailbox):
+        def put(self, member, report):
+            time.sleep(6)  # in which another process could start
+
+    @ray.remote(num_cpus=1)
+    def reports(mailbox):
+        begin = time.time()
+        reporter = Reporter(mailbox, "relu-s0-f0")
+        reporter(Started("n", "here", {}))
+        reporter.wait()
+        return begin, time.time()
+
+    connect(nodes.address)
+    try:
+        mailbox = ray.remote(num_cpus=0)(SlowMailbox).remote()
+        spans = ray.get([reports.remote(mailbox) for _ in range(len(nodes.worker_nodes) + 1)], timeout=60)
+    finally:
+        disconnect()
+    assert all(end - begin >= 6 for begin, end in spans)
+    at_once = [sum(begin <= moment < end for begin, end in spans) for moment, _ in spans]
+    assert max(at_once) <= len(nodes.worker_nodes)  # of one core each
 
 
 def test_other_versions_on_a_node_are_told_before_any_work(nodes, spec, digits, tmp_path, monkeypatch):
