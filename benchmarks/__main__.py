@@ -12,6 +12,7 @@ from benchmarks.epochs import Epochs
 from benchmarks.gpu import Gpu
 from benchmarks.original import Original
 from benchmarks.plot import Plot
+from benchmarks.publish import Publish
 from benchmarks.pytorch import PyTorch
 from benchmarks.quick import Quick
 from benchmarks.screening import Screening
@@ -34,6 +35,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "coverage": Coverage,
     "epochs": Epochs,
     "cluster": ClusterCost,
+    "publish": Publish,
     "plot": Plot,
 }
 

@@ -124,7 +124,7 @@ def test_a_residual_networks_layers_can_be_timed_too(monkeypatch):
     assert layers._step_seconds(tf, adding, [(4, 28, 28, 64)] * 2) > 0
 
 
-@pytest.mark.parametrize("architecture", ["ghouzam", "deotte"])
+@pytest.mark.parametrize("architecture", ["ghouzam", "deotte", "residual"])
 def test_pytorchs_networks_are_the_same(architecture):
     torch = pytest.importorskip("torch", reason="PyTorch is a requirement of the benchmarks only")
     from benchmarks.torch_training import NETWORKS
@@ -144,9 +144,28 @@ def test_pytorch_trains_beside_ours(csv_source, tmp_path):
     assert done.returncode == 0, done.stderr
     names = [row["name"] for row in json.loads(out.read_text())["rows"]]
     assert [name.split()[:2] for name in names] == [
-        *[["ours", "relu,"], ["PyTorch", "relu,"], ["PyTorch", "relu,"]],
-        *[["ours", "swish,"], ["PyTorch", "silu,"], ["PyTorch", "silu,"]],
+        *[["ours", "relu,"], *[["PyTorch", "relu,"]] * 4],
+        *[["ours", "swish,"], *[["PyTorch", "silu,"]] * 4],
     ]
+
+
+def test_a_run_is_published_without_its_weights(finished, tmp_path):
+    folder = finished[0]
+    done = benchmark("publish", folder, "--out", tmp_path / "record")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "record").iterdir()} == {
+        "config.json", "metrics.csv", "environment.json", "predicted.npz"
+    }  # fmt: skip
+    predicted = np.load(tmp_path / "record/predicted.npz")
+    members = {path.name: np.load(path / "test_probabilities.npy") for path in (folder / "members").iterdir()}
+    assert set(predicted) == {*members, "vote"}
+    for member, probabilities in members.items():
+        assert predicted[member].dtype == np.uint8
+        np.testing.assert_array_equal(predicted[member], probabilities.argmax(axis=1))
+    voted = np.loadtxt(folder / "submission.csv", delimiter=",", skiprows=1, dtype=int)
+    np.testing.assert_array_equal(predicted["vote"], voted[:, 1])
+    config = json.loads((tmp_path / "record/config.json").read_text())
+    assert (config["data"], config["out"]) == ("auto", None)
 
 
 def test_the_command_writes_a_record_of_what_it_did(csv_source, tmp_path):
@@ -174,6 +193,7 @@ def test_the_command_writes_a_record_of_what_it_did(csv_source, tmp_path):
         (["swish", "--batches", 5000], "train.batch_size is 5000, but a member has only 2700 rows"),
         (["swish", "--arms"], "--arms must name at least one"),
         (["start", "--data", "nowhere.zip"], "nowhere.zip"),
+        (["publish", "nowhere", "--out", "record"], "nowhere is no run's folder"),
         (["plot", "--records", "nowhere"], "nowhere/swish.json is missing; python -m benchmarks swish writes it."),
     ],
 )
