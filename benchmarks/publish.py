@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import tyro
 
+from benchmarks.screening import finished_members
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
-from pipeline.config.schema import member_specs
 from pipeline.ensemble.submission import SUBMISSION_COLUMNS
 from pipeline.records.atomic import atomic_replace
-from pipeline.records.members import read_member
 from pipeline.records.run_folder import RunFolder
 
 
@@ -37,19 +36,14 @@ class Publish:
         Raises:
             UserError: the folder holds no finished run.
         """
-        run = RunFolder(self.folder)
-        try:
-            config = run.read_config()
-        except OSError as error:
-            raise UserError(f"{self.folder} is no run's folder: {error.filename} cannot be read.") from None
-        specs = member_specs(config)
-        if missing := [spec.id for spec in specs if not run.member(spec).exists()]:
-            raise UserError(f"{self.folder} is not finished: {missing[0]} is missing. Give its command again.")
-        predicted = {spec.id: read_member(run.member(spec), spec).test_probabilities.argmax(axis=1) for spec in specs}
+        config, members = finished_members(self.folder)
+        run, there = RunFolder(self.folder), RunFolder(self.out)
+        if not run.submission.exists():
+            raise UserError(f"{self.folder} is not finished: {run.submission} is missing. Give its command again.")
+        predicted = {member.spec.id: member.test_probabilities.argmax(axis=1) for _, member in members}
         predicted["vote"] = pd.read_csv(run.submission)[SUBMISSION_COLUMNS[1]].to_numpy()
 
         self.out.mkdir(parents=True, exist_ok=True)
-        there = RunFolder(self.out)
         with atomic_replace(there.config) as temporary:
             temporary.write_text(to_json(replace(config, data="auto", out=None)))
         for source, target in ((run.metrics, there.metrics), (run.environment, there.environment)):
@@ -57,4 +51,4 @@ class Publish:
                 shutil.copyfile(source, temporary)
         with atomic_replace(self.out / "predicted.npz") as temporary, temporary.open("wb") as stream:
             np.savez_compressed(stream, **{name: digits.astype(np.uint8) for name, digits in predicted.items()})
-        print(f"written: {self.out}, {len(specs)} networks and their vote on {len(predicted['vote']):,} images")
+        print(f"written: {self.out}, {len(members)} networks and their vote on {len(predicted['vote']):,} images")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,8 +37,9 @@ class Setting:
 class Screening:
     """Compare runs that differ in settings: errors and log loss of each, and the effect of every setting.
 
-    A setting has an effect where it takes two values, each in half of the runs. Settings that change together are one
-    factor. The arms are replicates: they give the standard error, pooled over the factors.
+    There are effects where the runs are balanced: each setting takes two values, each in half of the runs and of either
+    half by another setting. Settings that change together are one factor. The arms are replicates: they give the
+    standard error, pooled over the factors.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
@@ -56,6 +58,25 @@ class Screening:
         save("screening", self.out, {"settings": rows, "effects": effects})
 
 
+def finished_members(run: Path) -> tuple[RunConfig, list[tuple[Path, Member]]]:
+    """A finished run's config and its members, each with its folder.
+
+    Raises:
+        UserError: the folder holds no run, or one that is not finished.
+    """
+    try:
+        config = RunFolder(run).read_config()
+    except OSError as error:
+        raise UserError(f"{run} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
+    members = []
+    for spec in member_specs(config):
+        folder = RunFolder(run).member(spec)
+        if not folder.exists():
+            raise UserError(f"{run} is not finished: {spec.id} is missing. Give its command again.")
+        members.append((folder, read_member(folder, spec)))
+    return config, members
+
+
 def member_folders(runs: Sequence[Path]) -> Iterator[tuple[RunConfig, Path, Member]]:
     """The members of finished runs, each with its run's config and its own folder.
 
@@ -63,17 +84,11 @@ def member_folders(runs: Sequence[Path]) -> Iterator[tuple[RunConfig, Path, Memb
         UserError: a folder holds no finished run, or one without validation rows.
     """
     for run in runs:
-        try:
-            config = RunFolder(run).read_config()
-        except OSError as error:
-            raise UserError(f"{run} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
+        config, members = finished_members(run)
         if not config.folds:
             raise UserError(f"{run} has no validation rows: it trained on all (folds is 0).")
-        for spec in member_specs(config):
-            folder = RunFolder(run).member(spec)
-            if not folder.exists():
-                raise UserError(f"{run} is not finished: {spec.id} is missing. Give its command again.")
-            yield config, folder, read_member(folder, spec)
+        for folder, member in members:
+            yield config, folder, member
 
 
 def read_setting(run: Path) -> Setting:
@@ -132,13 +147,23 @@ def row_of(setting: Setting) -> dict[str, Any]:
 
 
 def effects_of(settings: Sequence[Setting]) -> list[dict[str, Any]]:
-    """The change in errors and in log loss when a factor goes from its first to its second value."""
+    """The change in errors and in log loss when a factor goes from its first to its second value.
+
+    None where it would be mixed with another factor's: each needs its two values in half of the runs, and each two
+    factors all four combinations equally often.
+    """
     factors: dict[tuple[bool, ...], list[str]] = {}
     for field, first in settings[0].recipe.items():
         values = [setting.recipe[field] for setting in settings]
         high = tuple(value != first for value in values)
-        if len(set(map(repr, values))) == 2 and 2 * sum(high) == len(high):
-            factors.setdefault(high, []).append(field)
+        if not any(high):
+            continue
+        if len(set(map(repr, values))) != 2 or 2 * sum(high) != len(high):
+            return []
+        factors.setdefault(high, []).append(field)
+    for one, other in combinations(factors, 2):
+        if 4 * sum(map(all, zip(one, other, strict=True))) != len(one):
+            return []
     effects = []
     errors = np.stack([setting.errors.sum(axis=0) for setting in settings]).astype(float)
     losses = np.stack([setting.losses.mean(axis=0) for setting in settings])

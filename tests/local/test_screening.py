@@ -39,6 +39,22 @@ def test_a_setting_without_halves_has_no_effect(tiny):
     assert effects_of(three) == []
 
 
+def test_a_factor_mixed_with_another_has_no_effect(tiny):
+    """Half of four runs are wide, but they are also the longer ones, or the lengths are three."""
+    for lengths in ((1, 1, 1, 2), (1, 2, 3, 1)):
+        settings = [
+            setting(replace(tiny, width=width, train=replace(tiny.train, epochs=epochs)), (10, 20))
+            for width, epochs in zip((1, 1, 2, 2), lengths, strict=True)
+        ]
+        assert effects_of(settings) == []
+    lengths = (1, 2, 1, 2)
+    settings = [
+        setting(replace(tiny, width=width, train=replace(tiny.train, epochs=epochs)), (10, 20))
+        for width, epochs in zip((1, 1, 2, 2), lengths, strict=True)
+    ]
+    assert len(effects_of(settings)) == 2
+
+
 def test_scaling_undoes_a_wrong_temperature_by_the_other_half():
     generator = np.random.default_rng(3)
     logits = generator.normal(0, 2, (4000, 10))
