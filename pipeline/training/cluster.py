@@ -11,7 +11,6 @@ of a member whose task fails:
 import hashlib
 import os
 import platform
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -86,10 +85,8 @@ class Cluster:
             for spec in specs:
                 training.submit(spec)
             while training.tasks and not limits.over:
-                if head.answers():  # a question to a silent one may block for a minute
-                    training.follow()
-                else:
-                    time.sleep(POLL)
+                head.check()
+                training.follow()
         return training.failed
 
 

@@ -164,14 +164,12 @@ class Head:
         self._address = address
         self._answered = time.monotonic()
 
-    def answers(self) -> bool:
-        """Whether the head answers; raises a ConnectionError if it has not for a while."""
+    def check(self) -> None:
+        """Raise a ConnectionError if the head has not answered for a while."""
         if self._address is None or _answers(self._address):
             self._answered = time.monotonic()
-            return True
-        if time.monotonic() - self._answered > HEAD_PATIENCE:
+        elif time.monotonic() - self._answered > HEAD_PATIENCE:
             raise ConnectionError(f"nothing answers at {self._address}")
-        return False
 
 
 def _answers(address: str) -> bool:
