@@ -88,9 +88,14 @@ def runs_folder(tmp_path_factory):
     return folder
 
 
+def copy_of(finished, folder):
+    """A copy of the finished run, to work in: the run itself belongs to all processes of the tests."""
+    return shutil.copytree(finished[0], folder)
+
+
 @pytest.fixture(scope="session")
 def finished(runs_folder, csv_source):
-    """A finished, uninterrupted run: its folder and what it printed. Trained once for all processes of the tests."""
+    """A finished run, to be read only: its folder and what it printed. Trained once for all processes of the tests."""
     printed = runs_folder / "printed.txt"
     with FileLock(runs_folder / ".lock"):
         if not printed.exists():

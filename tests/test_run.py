@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import command, environment, run
+from conftest import command, copy_of, environment, run
 
 from pipeline.ensemble.submission import check_submission
 
@@ -38,12 +38,6 @@ def wait_for(condition, seconds=120):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
-
-
-def copy_of(finished, name):
-    target = finished[0].with_name(name)
-    shutil.copytree(finished[0], target)
-    return target
 
 
 def test_one_command_leaves_all_that_a_run_is(finished, runs_folder):
@@ -72,9 +66,9 @@ def test_one_command_leaves_all_that_a_run_is(finished, runs_folder):
 
 
 def test_the_same_command_again_trains_nothing(finished, csv_source, runs_folder):
-    folder, _ = finished
+    folder = copy_of(finished, runs_folder / "again")
     before = {p: p.stat().st_mtime_ns for p in (folder / "members").rglob("*")}
-    again = run(runs_folder, csv_source, "whole")
+    again = run(runs_folder, csv_source, "again")
     assert again.returncode == 0
     assert "2 of 2 members are finished already" in again.stdout
     assert before == {p: p.stat().st_mtime_ns for p in (folder / "members").rglob("*")}
@@ -111,7 +105,7 @@ def test_killed_mid_training_it_resumes_to_the_same_bits(finished, csv_source, r
 
 
 def test_a_folder_with_another_recipe_or_other_data_is_left_alone(finished, csv_source, runs_folder):
-    folder = copy_of(finished, "kept")
+    folder = copy_of(finished, runs_folder / "kept")
     before = contents(folder)
     other = run(runs_folder, csv_source, folder, "--train.learning-rate", "0.5")
     assert other.returncode == 2
@@ -128,7 +122,7 @@ def test_a_folder_with_another_recipe_or_other_data_is_left_alone(finished, csv_
 
 
 def test_other_members_of_the_same_recipe_join_those_that_are_there(finished, csv_source, runs_folder):
-    folder = copy_of(finished, "extended")
+    folder = copy_of(finished, runs_folder / "extended")
     before = contents(folder / "members")
     other = run(runs_folder, csv_source, folder, "--arms", "swish", "--seeds", "2")
     assert other.returncode == 0, other.stderr
@@ -140,7 +134,7 @@ def test_other_members_of_the_same_recipe_join_those_that_are_there(finished, cs
 
 
 def test_a_damaged_member_is_trained_again(finished, csv_source, runs_folder):
-    folder = copy_of(finished, "damaged")
+    folder = copy_of(finished, runs_folder / "damaged")
     (folder / "members" / "relu-s0-f0" / "test_probabilities.npy").write_bytes(b"broken")
     again = run(runs_folder, csv_source, folder)
     assert again.returncode == 0

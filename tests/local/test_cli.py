@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TINY_FLAGS
+from conftest import ROOT, TINY_FLAGS, copy_of
 from factories import constants
 
 from pipeline.arguments import parse_run
@@ -54,8 +54,7 @@ def test_labels_belong_to_the_command_not_to_the_config(monkeypatch):
 
 
 def test_labels_judge_a_finished_run(finished, csv_source, digits, tmp_path, monkeypatch, capsys):
-    folder = tmp_path / "judged"
-    shutil.copytree(finished[0], folder, ignore=shutil.ignore_patterns(".lock"))
+    folder = copy_of(finished, tmp_path / "judged")
     labels = tmp_path / "labels.csv"
     rows = "".join(f"{image_id},{digit}\n" for image_id, digit in zip(digits.image_ids, digits.labels, strict=False))
     labels.write_text("ImageId,Label\n" + rows)

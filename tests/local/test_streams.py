@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, command, environment
+from conftest import ROOT, command, copy_of, environment
 
 from pipeline.cli import main
 from pipeline.streams import TolerantStream, tolerant_output
@@ -89,10 +89,11 @@ def test_help_into_a_closed_pipe_ends_without_a_word():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_finished_run_counts_though_nobody_can_take_its_output(finished, csv_source, runs_folder, tmp_path):
+def test_a_finished_run_counts_though_nobody_can_take_its_output(finished, csv_source, tmp_path):
+    folder = copy_of(finished, tmp_path / "again")
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(
-            command(csv_source, finished[0]),
+            command(csv_source, folder),
             cwd=tmp_path,
             env=environment() | {"PYTHONIOENCODING": "ascii"},
             stdout=full,
