@@ -7,6 +7,7 @@ from typing import Any
 import tyro
 
 from benchmarks.cluster import ClusterCost
+from benchmarks.composition import Composition
 from benchmarks.coverage import Coverage
 from benchmarks.epochs import Epochs
 from benchmarks.gpu import Gpu
@@ -30,6 +31,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "start": Start,
     "gpu": Gpu,
     "quick": Quick,
+    "composition": Composition,
     "screening": Screening,
     "views": Views,
     "coverage": Coverage,
