@@ -17,10 +17,11 @@ PAIRS = {"relu": "relu", "swish": "silu"}  # PyTorch's name of each of our arms
 class PyTorch(Flags):
     """Time per image: ours with augmentation, validation and checkpoints, PyTorch's without any of them.
 
-    PyTorch competes twice: as one process with all cores, and, as ours does, as one process per core.
+    PyTorch competes in four ways: eager and with torch.compile, each as one process with all cores, and, as ours does,
+    as one process per core.
     """
 
-    architectures: tuple[Architecture, ...] = ("ghouzam", "deotte")
+    architectures: tuple[Architecture, ...] = ("ghouzam", "deotte", "residual")
     """Networks."""
     batch: int = 86
     """Images per step."""
@@ -42,12 +43,16 @@ class PyTorch(Flags):
                 images = epoch_images(specs[0], self.data)
                 torch = [
                     Competitor(
-                        f"PyTorch {theirs}, {processes} × {CORES // processes} threads",
+                        f"PyTorch {theirs}, {way}, {processes} × {CORES // processes} threads",
                         "benchmarks.torch_training:train",
-                        (specs[0], theirs, precision == "mixed_bfloat16", CORES // processes, self.data),
+                        (
+                            *(specs[0], theirs, precision == "mixed_bfloat16", CORES // processes),
+                            *(way == "compiled", self.data),
+                        ),
                         images,
                         processes,
                     )
+                    for way in ("eager", "compiled")
                     for processes in sorted({1, CORES})
                 ]
                 contest = rows_of(

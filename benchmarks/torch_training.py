@@ -1,4 +1,4 @@
-"""The same networks in PyTorch, trained as its documentation advises for CPUs: eager, channels last, autocast.
+"""The same networks in PyTorch, trained as its documentation advises for CPUs: channels last, autocast, torch.compile.
 
 The images are in memory as float32 and are not augmented; there is no validation and no checkpoint. Nothing here may
 load TensorFlow: in one process with it, some builds of PyTorch crash.
@@ -45,10 +45,43 @@ def deotte(activation: Callable[[], nn.Module]) -> nn.Module:
     )
 
 
-NETWORKS = {"ghouzam": ghouzam, "deotte": deotte}
+class Block(nn.Module):
+    """y + act(C3(y)), with y the batch-normalised input; in and out: shape (n, filters, side, side)."""
+
+    def __init__(self, filters: int, activation: Callable[[], nn.Module]) -> None:
+        super().__init__()
+        self.normalization = nn.BatchNorm2d(filters)
+        self.branch = nn.Sequential(nn.Conv2d(filters, filters, 3, padding=1), activation())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The block's output."""
+        y = self.normalization(x)
+        return y + self.branch(y)
 
 
-def train(pause: Pause, _: int, spec: MemberSpec, activation: str, half: bool, threads: int, data: str) -> None:
+def residual(activation: Callable[[], nn.Module]) -> nn.Module:
+    """The widest network, up to the logits; in: shape (n, 1, 28, 28)."""
+
+    def conv(before: int, filters: int, size: int) -> list[nn.Module]:
+        return [nn.Conv2d(before, filters, size, padding=size // 2), activation()]
+
+    def pool() -> nn.Module:
+        return nn.MaxPool2d(2, ceil_mode=True)  # 7 pixels to 4
+
+    return nn.Sequential(
+        *(*conv(1, 64, 5), Block(64, activation), pool(), Block(64, activation), nn.BatchNorm2d(64)),
+        *(*conv(64, 128, 3), pool(), Block(128, activation), nn.BatchNorm2d(128)),
+        *(*conv(128, 256, 3), pool(), Block(256, activation), nn.BatchNorm2d(256)),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10)),
+    )
+
+
+NETWORKS = {"ghouzam": ghouzam, "deotte": deotte, "residual": residual}
+
+
+def train(
+    pause: Pause, _: int, spec: MemberSpec, activation: str, half: bool, threads: int, compiled: bool, data: str
+) -> None:
     """Train the network of that member with an activation of PyTorch's, in bfloat16 if `half`, until stopped."""
     torch.set_num_threads(threads)
     torch.manual_seed(spec.seed)
@@ -58,6 +91,7 @@ def train(pause: Pause, _: int, spec: MemberSpec, activation: str, half: bool, t
     labels = torch.from_numpy(digits.labels[rows]).long()
     network = NETWORKS[spec.architecture](ACTIVATIONS[activation]).train()
     network.to(memory_format=torch.channels_last)
+    model = torch.compile(network) if compiled else network
     optimizer = torch.optim.RMSprop(network.parameters(), lr=spec.train.learning_rate, alpha=0.9)
     batch = spec.train.batch_size
     while True:
@@ -66,7 +100,7 @@ def train(pause: Pause, _: int, spec: MemberSpec, activation: str, half: bool, t
             chosen = order[start:end]
             x = images[chosen].contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                loss = nn.functional.cross_entropy(network(x), labels[chosen])
+                loss = nn.functional.cross_entropy(model(x), labels[chosen])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
