@@ -80,7 +80,8 @@ def test_all_steps_of_a_run_on_two_gpus():
     steps = 42_000 // config.train.batch_size * config.train.epochs * len(member_specs(config))
     assert estimated_minutes(config, member_specs(config)[0], 1000) == pytest.approx(steps * 1e-3 / 60 / 2)
     study = preset("study")
-    steps = 33_600 // 86 * 30 * len(member_specs(study))  # a fifth of the images validates
+    rows = 33_600  # a fifth of the images validates
+    steps = rows // study.train.batch_size * study.train.epochs * len(member_specs(study))
     assert estimated_minutes(study, member_specs(study)[0], 1000) == pytest.approx(steps * 1e-3 / 60 / 2)
 
 
