@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
-from pipeline.config.schema import Vote
+from pipeline.config.schema import MemberSpec, Vote
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.ensemble.submission import write_submission
@@ -16,7 +16,7 @@ from pipeline.evidence.contributions import judge_blend
 from pipeline.evidence.selections import judge_selections
 from pipeline.records.atomic import atomic_write_json
 from pipeline.records.members import Member
-from pipeline.records.opened_runs import OpenedRun, check_unique, joint_name, load_data, open_run, read_run, run_names
+from pipeline.records.opened_runs import OpenedRun, joint_name, load_data, open_run, read_run, run_names
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.terminal import new_console, show_blend
 
@@ -36,8 +36,9 @@ def blend_runs(
         The folder that was written to.
 
     Raises:
-        UserError: fewer than two runs, a run without a finished network, runs of other data, the same network twice, or
-            weights asked for where the runs did not predict the same validation rows.
+        UserError: fewer than two runs, a run without a finished network, runs of other data, a run that adds no
+            network, weights asked for where the runs did not predict the same validation rows, or a folder that holds
+            something else.
     """
     if len(folders) < 2:
         raise UserError(f"blend takes two or more runs. Received: {', '.join(map(str, folders)) or 'none'}")
@@ -45,14 +46,12 @@ def blend_runs(
     digits = load_data(runs, data)
     groups, notes = _members_of(runs)
     members = [member for group in groups.values() for member in group]
-    check_unique(members)
     if vote != "equal":
         _check_weighable(vote, groups, digits)
     labels = predicted_labels(cast_votes(vote, members, digits))
-    target = RunFolder(make_folder(out or runs_folder() / f"blend-{joint_name(runs, vote)}", CHOOSE_ANOTHER))
-    write_submission(target.submission, digits.image_ids, labels)
     blend, voters = judge_blend(groups, digits), voters_of(members, digits)
     selections = judge_selections(voters, digits.held_back_labels) if voters else []
+    target = _own_folder(out or runs_folder() / f"blend-{joint_name(runs, vote)}")
     atomic_write_json(
         target.blend,
         {
@@ -63,6 +62,7 @@ def blend_runs(
             "selections": [asdict(selection) for selection in selections],
         },
     )
+    write_submission(target.submission, digits.image_ids, labels)
     console = new_console()
     for note in notes:
         console.print(f"WARNING: {note}", style="bold red", markup=False)
@@ -71,27 +71,49 @@ def blend_runs(
     return target
 
 
+def _own_folder(path: Path) -> RunFolder:
+    """A folder for the blend alone: new, empty, or that of an earlier blend.
+
+    Raises:
+        UserError: it holds something else, such as a run and its submission; or it cannot be written.
+    """
+    target = RunFolder(make_folder(path, CHOOSE_ANOTHER))
+    if not target.blend.exists() and any(not inside.name.startswith(".") for inside in path.iterdir()):
+        raise UserError(f"the folder {path} is not empty and holds no blend. Choose another with --out.")
+    return target
+
+
 def _members_of(runs: Sequence[OpenedRun]) -> tuple[dict[str, list[Member]], list[str]]:
-    """The finished members of each run, by the run's name, and a note for each run that lacks some."""
+    """The finished members of each run, by the run's name, each network once; and what the user should know of them."""
     groups: dict[str, list[Member]] = {}
     notes = []
+    seen: set[MemberSpec] = set()
     for run, name in zip(runs, run_names(runs), strict=True):
-        groups[name], missing = read_run(run, f"{{}} ({name})".format)
-        if not groups[name]:
+        found, missing = read_run(run, f"{{}} ({name})".format)
+        if not found:
             raise UserError(f"{run.folder.path} has no finished network: {missing[0]}")
         if missing:
-            count = len(missing) + len(groups[name])
+            count = len(missing) + len(found)
             notes.append(f"{name} is half-finished: {len(missing)} of its {count} networks are missing")
+        groups[name] = [member for member in found if member.spec not in seen]
+        if again := [member.spec.id for member in found if member.spec in seen]:
+            told = f"{', '.join(again)} of {run.folder.path}: an earlier run has the same, trained alike."
+            if not groups[name]:
+                raise UserError(f"{told} It adds no network. Leave it out.")
+            notes.append(f"{told} The earlier one votes.")
+        seen.update(member.spec for member in found)
     return groups, notes
 
 
 def _check_weighable(vote: Vote, groups: Mapping[str, Sequence[Member]], digits: Digits) -> None:
-    """Raise a UserError unless every network of the runs predicted the same validation rows."""
-    voters = voters_of([member for group in groups.values() for member in group], digits)
-    weighed = {arm for arm, _ in voters.names} if voters and len(voters.truth) else set()
+    """Raise a UserError unless there are rows that every voter of the runs predicted out of fold."""
+    gathered: list[Member] = []
     for name, group in groups.items():
-        if absent := {member.arm for member in group} - weighed:
+        gathered += group
+        voters = voters_of(gathered, digits)
+        if voters and not len(voters.truth):
+            arms = ", ".join(sorted({member.arm for member in group}))
             raise UserError(
-                f"--vote {vote} needs networks that predicted the same validation rows, and those of {name} "
-                f"({', '.join(sorted(absent))}) did not. Use --vote equal, or leave {name} out."
+                f"--vote {vote} needs networks that predicted the same validation rows, and those of {name} ({arms}) "
+                f"did not. Use --vote equal, or leave {name} out."
             )

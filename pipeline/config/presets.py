@@ -6,7 +6,7 @@ from pipeline.config.errors import UserError, suggest
 from pipeline.config.schema import AugmentConfig, RunConfig, TrainConfig
 
 # Chosen on validation rows: docs/score.md.
-STRONGEST = RunConfig(
+LEADERBOARD = RunConfig(
     name="leaderboard",
     architecture="deotte",
     seeds=8,
@@ -52,14 +52,14 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
     ),
     "study": (
         "does the activation matter: the strongest recipe, ReLU and Swish, 10 pairs over 5 folds and 2 seeds",
-        replace(STRONGEST, name="study", seeds=2, folds=5, folds_used=5),
+        replace(LEADERBOARD, name="study", seeds=2, folds=5, folds_used=5),
     ),
     "quick": (
         "one ReLU and one Swish network on all labelled rows, sized for five minutes of two cores",
         # Less dropout is better in so short a training: docs/score.md.
-        replace(STRONGEST, name="quick", seeds=1, dropout=0.5, train=replace(STRONGEST.train, epochs=7)),
+        replace(LEADERBOARD, name="quick", seeds=1, dropout=0.5, train=replace(LEADERBOARD.train, epochs=7)),
     ),
-    "leaderboard": ("the strongest recipe: 16 networks of 2 arms, all labelled rows, soft voting", STRONGEST),
+    "leaderboard": ("the strongest recipe: 16 networks of 2 arms, all labelled rows, soft voting", LEADERBOARD),
 }
 
 

@@ -10,6 +10,7 @@ from pipeline.config.schema import (
     OWN_ACTIVATIONS,
     WIDTHS,
     WITHOUT_DROPOUT,
+    WITHOUT_NORMALIZATION,
     Architecture,
     AugmentConfig,
     RunConfig,
@@ -79,6 +80,9 @@ def _check_network(config: RunConfig, require: Require) -> None:
     require(0 <= config.dropout <= MAX_DROPOUT, "dropout", f"in [0, {MAX_DROPOUT}]: a factor", config.dropout)
     if config.architecture in WITHOUT_DROPOUT:
         require(config.dropout == 1, "dropout", f"1 with {config.architecture}, which has no dropout", config.dropout)
+    if config.architecture in WITHOUT_NORMALIZATION:
+        rule = f"False with {config.architecture}, which has no batch normalisation"
+        require(not config.train.fresh_statistics, "train.fresh_statistics", rule, config.train.fresh_statistics)
 
 
 def _check_augment(augment: AugmentConfig, epochs: int, require: Require) -> None:

@@ -26,6 +26,7 @@ Backend = Literal["auto", "tensorflow", "jax"]
 # The functions of these names in pipeline.network.architectures.
 Architecture = Literal["ghouzam", "deotte", "residual"]
 WITHOUT_DROPOUT = ("residual",)
+WITHOUT_NORMALIZATION = ("ghouzam",)
 WIDTHS = (1, 2, 3)
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}

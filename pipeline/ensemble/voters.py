@@ -1,4 +1,4 @@
-"""Who can vote together.
+"""Voters, and the rows that all of them predicted.
 
 A voter is all members of one arm and seed. Over the folds they predict every row that they did not train on, so voters
 can be weighed on the same rows.
@@ -7,6 +7,7 @@ can be weighed on the same rows.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,12 @@ from pipeline.records.members import Member
 
 @dataclass(frozen=True)
 class Voters:
-    """The voters of a run that predicted the same rows."""
+    """Two or more voters."""
 
     names: list[tuple[str, int]]
     """Arm and seed of each."""
     truth: NDArray[np.uint8]
-    """Digits of the rows, shape (n,); empty where all members trained on all rows."""
+    """Digits of the rows that every voter predicted out of fold, shape (n,); empty where there are none."""
     probabilities: NDArray[np.float64]
     """Out-of-fold, shape (voters, n, 10)."""
     test_probabilities: NDArray[np.float64]
@@ -31,18 +32,17 @@ class Voters:
 
 
 def voters_of(members: Sequence[Member], digits: Digits) -> Voters | None:
-    """The voters that predicted most rows; None if there are not two."""
+    """All voters; None if there are not two."""
     groups: dict[tuple[str, int], list[Member]] = defaultdict(list)
     for member in members:
         groups[member.arm, member.spec.seed].append(member)
     parts = {name: out_of_fold(group) for name, group in groups.items()}
-    widest = max((rows for rows, _ in parts.values()), key=len)
-    names = [name for name, (rows, _) in parts.items() if np.array_equal(rows, widest)]
-    if len(names) < 2:
+    if len(parts) < 2:
         return None
+    common: NDArray[np.int64] = reduce(np.intersect1d, [rows for rows, _ in parts.values()])
     return Voters(
-        names,
-        digits.labels[widest],
-        np.array([parts[name][1] for name in names]),
-        np.array([soft_vote([m.test_probabilities for m in groups[name]]) for name in names]),
+        list(parts),
+        digits.labels[common],
+        np.array([probabilities[np.searchsorted(rows, common)] for rows, probabilities in parts.values()]),
+        np.array([soft_vote([m.test_probabilities for m in group]) for group in groups.values()]),
     )

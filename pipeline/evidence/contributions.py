@@ -35,6 +35,8 @@ class Blend:
     where: str
     """"held-back" or "validation" images."""
     networks: int
+    votes: float
+    """Networks that vote on one of these images, on average; all of them on a held-back image."""
     whole: Score
     contributions: list[Contribution]
 
@@ -73,7 +75,15 @@ def judge_blend(runs: Mapping[str, Sequence[Member]], digits: Digits) -> Blend |
                 interval=(float(low) * to_errors, float(high) * to_errors),
             )
         )
-    return Blend("held-back" if rows is None else "validation", len(everyone), score(whole, truth), contributions)
+    return Blend(
+        where="held-back" if rows is None else "validation",
+        networks=len(everyone),
+        votes=len(everyone)
+        if rows is None
+        else sum(np.isin(m.validation_rows, rows).sum() for m in everyone) / len(rows),
+        whole=score(whole, truth),
+        contributions=contributions,
+    )
 
 
 def _common_rows(runs: Sequence[Sequence[Member]]) -> NDArray[np.int64]:

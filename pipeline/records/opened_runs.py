@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pipeline.config.errors import UserError
+from pipeline.config.rules import validate
 from pipeline.config.schema import MemberSpec, RunConfig, member_specs, recipe
 from pipeline.data.digits import Digits, load
 from pipeline.records.members import MANIFEST, Member, invalid_reason, read_member
@@ -33,7 +34,15 @@ def open_run(folder: RunFolder) -> OpenedRun:
     try:
         config, data_sha256 = folder.read_config(), folder.read_data_digest()
     except OSError as error:
+        if folder.push.exists():
+            raise UserError(
+                f"{folder.path} was pushed to Kaggle and is not fetched yet: python -m pipeline fetch {folder.path}"
+            ) from None
         raise UserError(f"{folder.path} is no run's folder: cannot read {error.filename} ({error.strerror}).") from None
+    try:
+        validate(config)
+    except UserError as error:
+        raise UserError(f"{folder.config} is damaged: {error}") from None
     wanted = member_specs(config)
     return OpenedRun(folder, config, data_sha256, wanted + _left_by_others(folder, wanted, data_sha256))
 

@@ -103,10 +103,13 @@ def show_blend(
         low, high = run.interval
         saved = f"{run.saved_errors:+d} (95% {low:+z.1f} to {high:+z.1f})"
         table.add_row(run.run, str(run.networks), f"{run.alone.accuracy:.5f}", str(run.alone.errors), saved)
-    table.add_row("blend", str(blend.networks), f"{blend.whole.accuracy:.5f}", str(blend.whole.errors), "")
+    table.add_row("blend, equal votes", str(blend.networks), f"{blend.whole.accuracy:.5f}", str(blend.whole.errors), "")
     for column in table.columns[1:]:
         column.justify = "right"
     console.print(table)
+    if blend.votes < blend.networks:
+        voters = f"{blend.votes:.3g} of the {blend.networks} networks"
+        console.print(f"On a validation image {voters} vote, on an image to predict all.", markup=False)
     for line in map(selection_line, selections):
         console.print(line, markup=False)
 

@@ -9,6 +9,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def _train_epochs(
             continue  # trained before this process; its draws are part of the fingerprint all the same
         rates = learning_rates(spec.train, steps, history)
         loss, accuracy = _train_epoch(trainer, spec, epoch, *draws, rates, watch)
-        with trainer.final_weights(training):
+        with trainer.final_weights(training) if len(validation) else nullcontext():
             probabilities = trainer.predict(digits.images[validation])
         record = {
             "epoch": epoch,

@@ -95,6 +95,7 @@ def test_each_field_has_its_range(field, refused, sound):
     ("change", "field", "rule"),
     [
         ({"architecture": "residual", "dropout": 0.5}, "dropout", "1 with residual"),
+        ({"train": TrainConfig(fresh_statistics=True)}, "train.fresh_statistics", "False with ghouzam"),
         ({"ray_address": "auto"}, "ray_address", "left out unless engine is 'ray'"),
         ({"folds": 0}, "folds_used", "0 when folds is 0"),
         ({"train.schedule": "plateau", "folds": 0, "folds_used": 0}, "train.schedule", "'cosine' when folds is 0"),

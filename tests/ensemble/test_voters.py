@@ -20,13 +20,25 @@ def test_a_voter_is_an_arm_and_seed_over_its_folds(spec):
         member(spec, "swish", 0, 0, [0, 2], [0, 9]),
         member(spec, "relu", 0, 1, [1, 3], [9, 3]),
         member(spec, "swish", 0, 1, [1, 3], [1, 3]),
-        member(spec, "swish", 1, 0, [0, 2], [0, 2]),  # its other fold is missing
     ]
     voters = voters_of(members, DIGITS)
     assert voters.names == [("relu", 0), ("swish", 0)]
     assert voters.truth.tolist() == [0, 1, 2, 3]
     assert voters.probabilities.argmax(axis=2).tolist() == [[0, 9, 2, 3], [0, 1, 9, 3]]
     assert voters.test_probabilities[0].tolist() == ((np.eye(10)[[0, 0]] + np.eye(10)[[0, 1]]) / 2).tolist()
+
+
+def test_all_voters_are_judged_on_the_rows_that_each_of_them_predicted(spec):
+    members = [
+        member(spec, "relu", 0, 0, [0, 2], [0, 9]),
+        member(spec, "relu", 0, 1, [1, 3], [9, 3]),
+        member(spec, "swish", 1, 1, [1, 3], [1, 8]),  # its other fold is missing
+    ]
+    voters = voters_of(members, DIGITS)
+    assert voters.names == [("relu", 0), ("swish", 1)]
+    assert voters.truth.tolist() == [1, 3]
+    assert voters.probabilities.argmax(axis=2).tolist() == [[9, 3], [1, 8]]
+    assert voters.test_probabilities[1].tolist() == np.eye(10)[[1, 1]].tolist()
 
 
 def test_one_voter_is_none(spec):

@@ -68,7 +68,7 @@ def test_half_finished_runs_vote_with_what_they_have_and_it_is_said(make_run, ti
 
 
 def test_weights_need_the_same_rows(make_run, tiny):
-    one, other = make_run(tiny), make_run(replace(tiny, name="other", split_seed=1))
+    one, other = make_run(tiny), make_run(replace(tiny, name="other", folds=0, folds_used=0))
     with pytest.raises(UserError, match=r"--vote greedy needs networks that predicted the same .* those of other"):
         blend_runs([one, other], vote="greedy")
     alike = make_run(replace(tiny, name="alike", architecture="deotte"))
@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_said(make_run, tiny, tmp_path):
         blend_runs([ours])
     with pytest.raises(UserError, match="the same run is named twice"):
         blend_runs([ours, ours])
-    with pytest.raises(UserError, match="relu-s0-f0 is in two of the runs"):
+    with pytest.raises(UserError, match=r"relu-s0-f0, swish-s0-f0 of .* It adds no network. Leave it out"):
         blend_runs([ours, make_run(tiny)])
     other = make_run(replace(tiny, name="other"))
     shutil.rmtree(other / "members")
@@ -92,3 +92,49 @@ def test_what_does_not_fit_is_said(make_run, tiny, tmp_path):
         blend_runs([ours, other])
     with pytest.raises(UserError, match="nowhere is no run's folder"):
         blend_runs([ours, tmp_path / "nowhere"])
+    RunFolder(other).data.unlink()
+    RunFolder(other).push.touch()
+    with pytest.raises(UserError, match=r"is not fetched yet: python -m pipeline fetch .*other"):
+        blend_runs([ours, other])
+    config = RunFolder(other).config
+    for change in ({"seeds": 0}, {"arms": []}):
+        shutil.copy(RunFolder(ours).data, RunFolder(other).data)
+        config.write_text(json.dumps(json.loads(RunFolder(ours).config.read_text()) | change))
+        with pytest.raises(UserError, match=rf"config.json is damaged: (?s:.*){next(iter(change))}"):
+            blend_runs([ours, other])
+
+
+def test_a_network_of_two_runs_votes_once(make_run, tiny, capsys):
+    """A kernel that trained the ReLU networks of a local run too."""
+    local, kernel = make_run(tiny), make_run(replace(tiny, name="kernel", arms=("relu",), seeds=2))
+    out = blend_runs([kernel, local])
+    assert json.loads(out.blend.read_text())["members"] == {
+        "kernel": ["relu-s0-f0", "relu-s1-f0"], "tiny": ["swish-s0-f0"],
+    }  # fmt: skip
+    assert "relu-s0-f0 of " in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_blend_writes_into_no_folder_of_another_thing(make_run, tiny, tmp_path):
+    ours, other = make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))
+    before = {path: path.read_bytes() for path in ours.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="is not empty and holds no blend. Choose another with --out"):
+        blend_runs([ours, other], out=ours)
+    assert {path: path.read_bytes() for path in ours.rglob("*") if path.is_file()} == before
+    first = blend_runs([ours, other], out=tmp_path / "mine").submission.read_bytes()
+    assert blend_runs([ours, other], out=tmp_path / "mine").submission.read_bytes() == first
+
+
+def test_weights_and_scores_are_of_all_networks_on_the_rows_that_all_predicted(make_run, tiny, capsys):
+    whole = make_run(replace(tiny, folds_used=5))
+    half = make_run(replace(tiny, name="half", architecture="deotte", seeds=2, folds_used=2), "relu-s1-f1")
+    out = blend_runs([whole, half], vote="greedy")
+    record = json.loads(out.blend.read_text())
+    assert set(record["selections"][0]["weights"] if record["selections"] else []) <= {
+        "relu (tiny), seed 0", "swish (tiny), seed 0",
+        "relu (half), seed 0", "relu (half), seed 1", "swish (half), seed 0", "swish (half), seed 1",
+    }  # fmt: skip
+    assert record["scores"]["networks"] == 10 + 7
+    assert record["scores"]["votes"] == (20 * 6 + 20 * 5) / 40  # both folds: 2 of whole; 4 and 3 of half
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "On a validation image 5.5 of the 17 networks vote, on an image to predict all." in printed
+    assert "blend, equal votes" in printed
