@@ -12,7 +12,7 @@ from pipeline.evidence.comparison import compare
 from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, arm_labels, check_unique, joint_name, load_data, open_run, read_run
 from pipeline.records.run_folder import RunFolder
-from pipeline.records.study import Study, is_study, read_study, write_study
+from pipeline.records.study import Study, as_recorded, is_study, read_study, write_study
 from pipeline.report.page import write_report
 from pipeline.report.sentences import half_finished
 from pipeline.report.terminal import new_console, show_comparison, show_next
@@ -75,6 +75,7 @@ def _read_runs(
     if not finished:
         raise UserError(f"none of the members is finished: {missing[0]}")
     check_unique(finished)
+    finished = [as_recorded(member) for member in finished]
     note = half_finished(len(missing), len(missing) + len(finished)) if missing else ""
     return Study([run.config for run in runs], digits, finished, note), joint_name(runs)
 

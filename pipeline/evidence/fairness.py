@@ -17,6 +17,8 @@ class Shared(StrEnum):
     INITIAL_WEIGHTS = "initial_weights"
     DROPOUT = "dropout"
     LEARNING_RATES = "learning_rates"
+    PRECISION = "precision"
+    DEVICE = "device"
 
 
 # Without these, two members are no pair.
@@ -81,6 +83,8 @@ def _unequal(first: str, second: str, what: Shared, pairs: Sequence[tuple[Member
 
 def _recorded(member: Member, what: Shared) -> Any:
     """What a member recorded; None if it did not."""
+    if what in (Shared.PRECISION, Shared.DEVICE):
+        return member.environment.get(what, "")  # records of earlier versions may lack it
     if what is not Shared.LEARNING_RATES:
         return member.fingerprints.get(what)
     rates = [record.get("learning_rate") for record in member.history]

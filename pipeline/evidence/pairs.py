@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.evidence.fairness import partners
-from pipeline.records.members import Member
+from pipeline.records.members import History, Member
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Pair:
     """Seconds per epoch, first over second."""
     by_epoch: NDArray[np.float64]
     """First minus second validation accuracy after each epoch, percentage points; empty if not both recorded it."""
+    is_settled: bool = False
+    """Whether both ended at a learning rate near zero, so that the last epoch is no snapshot among others."""
 
     @property
     def net(self) -> int:
@@ -90,7 +92,14 @@ def _pair(first: Member, second: Member, digits: Digits) -> Pair:
         difference=ours.astype(np.int8) - theirs.astype(np.int8),
         time_ratio=median(first.seconds_per_epoch) / median(second.seconds_per_epoch),
         by_epoch=_accuracy_differences(first.history, second.history),
+        is_settled=_ends_near_zero(first.history) and _ends_near_zero(second.history),
     )
+
+
+def _ends_near_zero(history: History) -> bool:
+    """Whether the learning rate fell to a hundredth of its highest."""
+    rates = [record["learning_rate"] for record in history if "learning_rate" in record]
+    return bool(rates) and rates[-1] <= max(rates) / 100
 
 
 def _accuracy_differences(first: Sequence[Any], second: Sequence[Any]) -> NDArray[np.float64]:

@@ -38,11 +38,13 @@ class Selection:
     """Images that it is judged on, of the validation rows."""
     held_back_images: int
     """The same, of the held-back images."""
+    validation_interval: Interval | None
+    """The interval of the gain on the validation rows alone; None without them."""
 
     @property
     def recommended(self) -> bool:
-        """Whether the gain clears its interval, with weights that a submission may use."""
-        return bool(self.weights) and self.interval[0] > 0
+        """Whether the gain on the validation rows clears its interval: held-back labels choose nothing."""
+        return self.validation_interval is not None and self.validation_interval[0] > 0
 
 
 def judge_selections(voters: Voters, held_back: NDArray[np.uint8] | None) -> list[Selection]:
@@ -70,17 +72,24 @@ def _judge(method: str, weigh: Weigh, voters: Voters, held_back: NDArray[np.uint
     readings = np.concatenate([validation, judged])
     if not len(readings):
         return None
-    spread = one_way(tally([np.arange(len(readings))], [readings]))
-    low, high = spread.interval()
+    gain, interval = _gain(readings)
     names = [f"{arm}, seed {seed}" for arm, seed in voters.names]
     return Selection(
         method=method,
         weights={} if weights is None else {n: round(float(w), 4) for n, w in zip(names, weights, strict=True)},
-        gain=float(spread.difference),
-        interval=(float(low), float(high)),
+        gain=gain,
+        interval=interval,
         validation_images=len(validation),
         held_back_images=len(judged),
+        validation_interval=_gain(validation)[1] if len(validation) else None,
     )
+
+
+def _gain(readings: NDArray[np.int8]) -> tuple[float, Interval]:
+    """The mean of `_against_equal` in percentage points, and its 95% interval over images."""
+    spread = one_way(tally([np.arange(len(readings))], [readings]))
+    low, high = spread.interval()
+    return float(spread.difference), (float(low), float(high))
 
 
 def _nested(weigh: Weigh, probabilities: NDArray[np.float64], truth: NDArray[np.uint8]) -> NDArray[np.int8]:

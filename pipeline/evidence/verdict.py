@@ -61,7 +61,7 @@ class Paired:
     by_epoch: list[EpochSpan]
     """The difference in validation accuracy after each epoch; empty without validation rows."""
     late: EpochSpan | None
-    """The same on average over the last third of the epochs."""
+    """The same on average over the last third of the epochs; None where the learning rate fell to zero."""
     time_ratio: float
     """Seconds per epoch, first over second: geometric mean over pairs."""
     time_interval: Interval | None
@@ -122,7 +122,7 @@ def _paired(arms: tuple[str, str], pairs: Sequence[Pair], p_value: float, p_adju
         fewest_pairs=fewest_pairs(tests),
         powers=powers(spread, tests) if spread else [],
         by_epoch=differences_by_epoch(curves),
-        late=late_difference(curves),
+        late=None if all(pair.is_settled for pair in pairs) else late_difference(curves),
         time_ratio=float(np.exp(logs.mean())),
         time_interval=(float(np.exp(time_interval[0])), float(np.exp(time_interval[1]))) if time_interval else None,
     )

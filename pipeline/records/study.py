@@ -101,6 +101,15 @@ def read_study(folder: RunFolder) -> Study:
     return Study(configs, digits, members, content["note"])
 
 
+def as_recorded(member: Member) -> Member:
+    """The member with the probabilities that its record will hold, so that the record gives the same results."""
+    return replace(
+        member,
+        validation_probabilities=half_precision(member.validation_probabilities).astype(np.float32),
+        test_probabilities=half_precision(member.test_probabilities).astype(np.float32),
+    )
+
+
 def half_precision(probabilities: NDArray[np.float32]) -> NDArray[np.float16]:
     """Probabilities, shape (n, 10), as float16, rounded so that every prediction stays the same."""
     rounded = probabilities.astype(np.float16)

@@ -59,16 +59,19 @@ def answer(comparison: Comparison, images: int) -> Answer:
     """The answer of a comparison; `images` is how many there are to predict."""
     chosen, others = choose(comparison)
     arms = _baseline_first(comparison)
+    absent = [arm for arm in arms if arm not in {chosen, *(standing.arm for standing in others)}]
     if len(arms) == 1:
         return Answer(f"Nothing to choose from: {chosen} is the only activation here", [])
     if not others:
         return Answer(f"{_names(arms)} cannot be compared: {_why_not(comparison)}", fairness_lines(comparison.fairness))
     numbers = [f"{_images(standing, images)}{_time(standing)}" for standing in others]
-    headline, remarks = _headline(arms[0], chosen, others), []
+    headline, remarks = _headline(next(arm for arm in arms if arm not in absent), chosen, others), []
     if len(others) == 1:
         headline += f" ({_images(others[0], images)}){_time(others[0])}"
     else:
         remarks = [f"{s.arm} against {chosen}: {text}." for s, text in zip(others, numbers, strict=True)]
+    if absent:
+        remarks.append(f"{_names(absent)} cannot be compared with {chosen} pair by pair.")
     remarks += [line for standing in others if (line := _late_line(standing.pair, images))]
     if any(standing.pair.interval for standing in others):
         remarks.append(_reading_aid(others, images))
@@ -81,13 +84,21 @@ def images_to_predict(digits: Digits) -> int:
 
 
 def choose(comparison: Comparison) -> tuple[str, list[Standing]]:
-    """The arm to take, and how each arm that it can be compared with stands against it."""
-    arms = _baseline_first(comparison)
+    """The arm to take, and how each arm that it can be compared with stands against it.
+
+    The baseline is kept unless another arm is preferable to it; of several such arms, the one that wins most often
+    among them is taken, of equals the first.
+    """
     standings = {(s.arm, s.rival): s for result in comparison.paired for s in _both_sides(result)}
-    preferable = [s for s in standings.values() if s.is_preferable]
-    chosen = max(
-        arms, key=lambda arm: sum((s.arm == arm) - (s.rival == arm) for s in preferable)
-    )  # of equals the first
+    arms = _baseline_first(comparison)
+    baseline, *rest = [arm for arm in arms if any(arm == ours for ours, _ in standings)] or arms
+    preferable = {key for key, standing in standings.items() if standing.is_preferable}
+    better = [arm for arm in rest if (arm, baseline) in preferable]
+
+    def wins(arm: str) -> int:
+        return sum(((arm, other) in preferable) - ((other, arm) in preferable) for other in better)
+
+    chosen = max(better, key=wins, default=baseline)
     return chosen, [standings[arm, chosen] for arm in arms if (arm, chosen) in standings]
 
 

@@ -44,8 +44,8 @@ def paired_differences(paired: Sequence[Paired], styles: Mapping[str, ArmStyle])
         figure,
         "Each dot is a pair, two networks of one seed and fold, in the colour of the arm that reads more images right. "
         f"The diamond is the mean; {bars}. In the grey band, differences are below {MARGIN} points: too small to "
-        "matter. A bar that lies on one side of zero shows a difference; one that lies within the band shows that "
-        "there is none that matters.",
+        "matter. A bar on one side of zero hints at a difference, one within the band at none that matters; the "
+        "verdict takes more: enough pairs and images, and a test over the pairs.",
         "Dot plot of the differences in accuracy: " + "; ".join(map(_mean_in_words, paired)) + ".",
         csv_text(["first", "second", "seed", "fold", "points", "net_images"],
              ([r.first, r.second, *row] for r in paired

@@ -8,12 +8,11 @@ from pipeline.config.command import run_command
 from pipeline.config.places import on_kaggle
 from pipeline.config.schema import RunConfig
 from pipeline.evidence.comparison import Comparison
-from pipeline.evidence.verdict import Paired, Verdict
+from pipeline.evidence.verdict import Verdict
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.answer import choose
 
 COMMAND = "python -m pipeline"
-AFFORDABLE = 100  # pairs; nobody trains more to decide this
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ def next_steps(
     if half_finished or comparison.failed:
         commands = [run_command(config) for config in configs]
         steps.append(Step("Train the missing networks (finished ones are kept)", commands))
-    elif pairs := _pairs_wanted(comparison):
+    elif pairs := _pairs_missing(comparison):
         more = [replace(config, seeds=-(-pairs // max(config.folds_used, 1))) for config in configs]
         commands = [run_command(new) for new, old in zip(more, configs, strict=True) if new.seeds > old.seeds]
         if commands:
-            steps.append(Step(f"To decide, train at least {pairs} pairs (finished networks are kept)", commands))
+            steps.append(Step(f"A decision takes {pairs} pairs (finished networks are kept)", commands))
     for selection in comparison.selections:
         if selection.recommended and len(configs) == 1 and configs[0].vote == "equal":
             commands = [run_command(replace(configs[0], vote=selection.method))]  # type: ignore[arg-type]
@@ -55,20 +54,13 @@ def next_steps(
     return steps
 
 
-def _pairs_wanted(comparison: Comparison) -> int:
-    """How many pairs it takes to decide; 0 if it is decided, or would take more than anyone trains."""
+def _pairs_missing(comparison: Comparison) -> int:
+    """How many pairs it takes before anything can be decided; 0 if there are so many.
+
+    No more are asked for than these: to add pairs until something shows would find differences where there are none.
+    """
     _, others = choose(comparison)
-    undecided = [s.pair for s in others if s.verdict in (Verdict.TOO_FEW_PAIRS, Verdict.NOT_SHOWN)]
-    wanted = max((_wanted(result) for result in undecided), default=0)
-    return wanted if wanted <= AFFORDABLE else 0
-
-
-def _wanted(result: Paired) -> int:
-    """The pairs that a verdict takes; after that, those that find the largest difference looked for (80% power)."""
-    if result.verdict is Verdict.TOO_FEW_PAIRS:
-        return result.fewest_pairs  # so few pairs tell little about how many it takes
-    needed = result.powers[-1].pairs_needed or 0
-    return needed if needed > len(result.points) else 0
+    return max((s.pair.fewest_pairs for s in others if s.verdict is Verdict.TOO_FEW_PAIRS), default=0)
 
 
 def _submit(config: RunConfig, folder: RunFolder) -> Step:

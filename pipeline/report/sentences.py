@@ -17,8 +17,11 @@ SHARED = {
     Shared.INITIAL_WEIGHTS: "the initial weights",
     Shared.DROPOUT: "the dropout draws",
     Shared.LEARNING_RATES: "the learning rates",
+    Shared.PRECISION: "the precision",
+    Shared.DEVICE: "the kind of processor",
 }
 
+AGAIN = "to add pairs to these and test again finds more than 5% of differences that are none"
 MOST_NAMED = 6  # members that are left out
 
 
@@ -90,7 +93,10 @@ def power_sentence(result: Paired) -> str:
         f"{'more than 1,000' if p.pairs_needed is None else f'about {p.pairs_needed}'} pairs for {p.effect} points"
         for p in result.powers
     )
-    return f"If there is a true difference, the chance is {chances}. A chance of 80% takes {needs} (--seeds)."
+    text = f"If there is a true difference, the chance is {chances}. A chance of 80% takes {needs}"
+    if result.verdict is Verdict.TOO_FEW_PAIRS:
+        return f"{text} (--seeds)."
+    return f"{text}, in a new study: {AGAIN}."
 
 
 def fairness_lines(fairness: Fairness) -> list[str]:
@@ -162,6 +168,8 @@ def selection_line(result: Selection) -> str:
     outcome = "no gain shown, keep equal votes."
     if result.recommended:
         outcome = f"worth it, --vote {result.method}."
+    elif result.weights and result.interval[0] > 0:
+        outcome = "the validation rows alone do not show it, keep equal votes."
     elif not result.weights:
         outcome = "for judging only, as no submission may take its weights from held-back labels."
     return (

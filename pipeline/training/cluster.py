@@ -121,10 +121,8 @@ class _Training:
         self._attempts = Counter[str]()
         nodes, packages = living_nodes(), ("keras", os.environ.get("KERAS_BACKEND", "tensorflow"))
         self._needs = member_needs(nodes)
-        able = [node for node in nodes if has_room(node, self._needs)]
-        if not able:
-            observer.warn("no node of the cluster has room for a member yet; waiting for one")
-        check_versions(able, packages)
+        check_versions([node for node in nodes if has_room(node, self._needs)], packages)
+        self._tell_if_nowhere()
         self._train = ray.remote(**self._needs, max_retries=0)(train_on_node)  # retried here, where it is told
         # On the head: if that is lost, so is the run.
         on_head = {"node:__internal_head__": 0.001}
@@ -191,6 +189,7 @@ class _Training:
         if self._attempts[task.spec.id] < ATTEMPTS:
             self._observer.warn(f"{task.spec.id} was {reason} and is tried once more")
             self.submit(task.spec, task.node if self._others(task.node) else None)
+            self._tell_if_nowhere()
         elif isinstance(cause, RunError):
             raise cause
         else:
@@ -211,6 +210,10 @@ class _Training:
         del self.tasks[ref]
         if in_time:
             self.submit(task.spec)
+
+    def _tell_if_nowhere(self) -> None:
+        if not self._others(None):
+            self._observer.warn("no node of the cluster has room for a member; waiting for one")
 
     def _others(self, node: str | None) -> bool:
         """Whether a node other than that could train a member."""

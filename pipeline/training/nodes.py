@@ -133,6 +133,7 @@ def _train(spec: MemberSpec, job: Job, node: str, report: Reporter) -> Trained |
         try:
             member, network = train_member(spec, job.digits, checkpoints, _trainers(job.data_digest), report)
         except DivergedError as error:
+            shutil.rmtree(checkpoints)  # it would diverge again
             return Diverged(str(error))
         finished = Path(folder) / spec.id
         there = replace(member, environment={**member.environment, "node": node})

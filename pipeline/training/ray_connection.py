@@ -20,6 +20,7 @@ from pipeline.training.nodes import installed_versions
 
 INSTALL = "python -m pip install -r requirements-cluster.txt"
 CLIENT = "ray://"
+TOKEN_HINT = "If it has a token: put it into ~/.ray/auth_token here too, and set RAY_AUTH_MODE=token. "
 PACKAGE = Path(__file__).parents[1]
 HEAD_PATIENCE = 20.0  # seconds without an answer; after 60, Ray ends this process by itself
 ANSWER_PATIENCE = 2.0  # seconds for one attempt
@@ -62,7 +63,7 @@ def connect(address: str | None) -> None:
         )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         where = f"connect to the Ray cluster at {address}" if address else "start Ray on this machine"
-        raise RunError(f"cannot {where}: {error}\nSee docs/cluster.md for how to start a cluster.") from error
+        raise RunError(f"cannot {where}: {error}\n{TOKEN_HINT if address else ''}See docs/cluster.md.") from error
     finally:
         if signal.getsignal(signal.SIGTERM) is not before:
             signal.signal(signal.SIGTERM, before)  # Ray's own would end the run without a vote

@@ -69,6 +69,16 @@ def test_what_differs_is_named_with_how_many_pairs(what, value, recorded, fair, 
     assert found.unequal == [Unequal("swish", "relu", Shared(what), recorded, pairs=1, of=3, seed=3, fold=None)]
 
 
+@pytest.mark.parametrize("what", ["precision", "device"])
+def test_other_arithmetic_is_told(what, spec):
+    """A node of a cluster may have another processor, and with it another precision."""
+    relu, swish = (member(spec, arm, 0, 0) for arm in ("relu", "swish"))
+    groups = {"relu": [replace(relu, environment={what: "a"})], "swish": [replace(swish, environment={what: "b"})]}
+    found = check_fairness(groups)
+    assert found.fair == [("swish", "relu")]
+    assert found.unequal == [Unequal("swish", "relu", Shared(what), True, pairs=1, of=1, seed=0, fold=0)]
+
+
 def test_learning_rates_are_compared_epoch_by_epoch(spec):
     plateau = [HISTORY[0], {"epoch": 2, "learning_rate": 0.1}]
     for history, recorded in ((plateau, True), ([{"epoch": 1}, {"epoch": 2}], False)):

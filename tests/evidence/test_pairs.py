@@ -8,6 +8,7 @@ from factories import make_member
 
 from pipeline.data.digits import Digits
 from pipeline.evidence.pairs import known_truth, pairs_of
+from pipeline.evidence.verdict import compare_pairs
 
 TRUTH = np.array([0, 1, 2, 3, 4, 5], np.uint8)
 HELD_BACK = np.array([6, 7, 8], np.uint8)
@@ -72,3 +73,20 @@ def test_accuracy_by_epoch_and_time_ratio(spec, digits):
     groups["swish"] = [member(spec, "swish", 0, 0, [0], [0], curve=(0.25, 0.5, 1.0))]
     ((_, (longer,)),) = pairs_of(groups, digits).items()
     assert longer.by_epoch.tolist() == []
+
+
+def test_the_last_epoch_of_a_rate_that_fell_to_zero_is_no_snapshot(spec, digits):
+    """So nothing is averaged over the late epochs; a rate that stays high in one network is enough to average."""
+
+    def history(*rates):
+        return [{"epoch": 1, "seconds": 1.0, "learning_rate": rate, "validation_accuracy": 0.5} for rate in rates]
+
+    cosine, plateau = history(0.5, 1, 0.9, 0.6, 0.1, 0.001), history(1, 1, 1, 0.5, 0.5, 0.5)
+    for ours, theirs, averaged in ((cosine, cosine, False), (cosine, plateau, True), (plateau, cosine, True)):
+        members = {
+            "relu": [make_member(spec, "relu", rows=[0], validation=np.eye(10)[:1], history=ours)],
+            "swish": [make_member(spec, "swish", rows=[0], validation=np.eye(10)[:1], history=theirs)],
+        }
+        (result,) = compare_pairs(pairs_of(members, digits))
+        assert (result.late is not None) == averaged
+        assert len(result.by_epoch) == 6

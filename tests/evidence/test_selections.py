@@ -48,6 +48,17 @@ def test_held_back_images_judge_the_weights_of_the_validation_rows():
         weighted = right(weigh(of_truth(fitted_on)), unseen.probabilities, unseen.truth).sum()
         assert both.gain * 1000 == pytest.approx(alone.gain * 400 + 100 * (weighted - equal))
         assert (both.validation_images, both.held_back_images, both.weights) == (400, 600, alone.weights)
+        assert both.validation_interval == alone.interval
+
+
+def test_held_back_images_recommend_nothing():
+    """The validation rows hardly tell the voters apart; on the held-back images the second is useless."""
+    unseen = population([2.0, -3.0], rows=600)
+    voters = replace(population([2.0, 1.5], rows=150), test_probabilities=unseen.probabilities)
+    for selection in judge_selections(voters, unseen.truth):
+        assert selection.interval[0] > 0
+        assert selection.validation_interval[0] < 0
+        assert not selection.recommended
 
 
 def test_without_validation_rows_weights_are_only_judged():

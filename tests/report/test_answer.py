@@ -121,6 +121,25 @@ def test_the_arm_that_beats_most_others_is_taken(result):
     assert [(s.arm, s.verdict) for s in others] == [("relu", Verdict.SECOND_BETTER), ("swish", Verdict.SECOND_BETTER)]
 
 
+def test_an_arm_that_only_beats_a_third_one_is_not_taken(result):
+    """Nothing is shown against relu, so relu is kept, whatever the others show against each other."""
+    for verdict in (Verdict.NOT_SHOWN, Verdict.TOO_FEW_PAIRS):
+        shown = [
+            replace(result, verdict=verdict),
+            replace(result, first="swish_beta", verdict=verdict),
+            replace(result, first="swish_beta", second="swish", verdict=Verdict.SECOND_BETTER),
+        ]
+        chosen, _ = choose(compared_arms(["relu", "swish", "swish_beta"], *shown))
+        assert chosen == "relu"
+
+
+def test_a_baseline_without_pairs_is_named_and_the_others_are_judged(result):
+    between = replace(result, first="swish_beta", second="swish", verdict=Verdict.FIRST_BETTER)
+    found = answer(compared_arms(["relu", "swish", "swish_beta"], between), IMAGES)
+    assert found.headline.startswith("Take swish_beta: swish is worse (+14")
+    assert found.remarks[0] == "relu cannot be compared with swish_beta pair by pair."
+
+
 def test_late_epochs_are_remarked_on_where_they_are_clear(result):
     late = EpochSpan(21, 30, -0.037, (-0.058, -0.016), 1, 9)
     told = "On average over epochs 21 to 30, relu was ahead by 10 ± 6 images of 28,000 (interval over pairs)."
