@@ -1,0 +1,67 @@
+"""docs/score.md against the records that it is taken from, and its commands against their configs."""
+
+import json
+import re
+import shlex
+from dataclasses import replace
+
+import pytest
+from conftest import ROOT
+
+from pipeline.arguments import parse_run
+from pipeline.config.config_json import from_json
+from pipeline.config.presets import preset
+
+TEXT = (ROOT / "docs/score.md").read_text()
+PROSE = " ".join(TEXT.split())
+SCORE = ROOT / "docs/score"
+(EARLIER,) = re.findall(r"the last of two flags counts: `([^`]+)`", PROSE)
+COMMANDS = {
+    re.search(r"--name (\S+)", line)[1]: line.replace("SCREEN", "EARLIER --train.epochs 8").replace("EARLIER", EARLIER)
+    for line in re.findall(r"^python -m pipeline (run .+)$", TEXT, re.M)
+}
+
+
+def record(name):
+    return json.loads((SCORE / f"{name}.json").read_text())
+
+
+def settings():
+    return {row["run"]: row for name in ("screening", "lengths") for row in record(name)["settings"]}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_gives_the_recorded_config(name):
+    recorded = SCORE / name / "config.json"
+    config = from_json(recorded.read_text(), str(recorded))
+    _, *words = shlex.split(COMMANDS[name])
+    assert parse_run(words).config == replace(config, out=None, data="auto")
+
+
+def test_every_run_of_the_table_has_its_command_and_its_record():
+    rows = settings()
+    assert set(rows) == set(COMMANDS)
+    for name, row in rows.items():
+        (line,) = [line for line in TEXT.splitlines() if line.startswith(f"| `{name}`")]
+        losses = ", ".join(f"{loss:.4f}" for loss in row["log loss, scaled"])
+        _, errors, vote, shown = line.removeprefix("|").removesuffix("|").split(" | ")
+        assert (errors, vote.split()[0], shown.strip()) == (
+            ", ".join(map(str, row["errors"])), str(row["of the vote"]), losses,
+        )  # fmt: skip
+
+
+def test_the_effects_are_those_of_the_record():
+    for effect in record("screening")["effects"]:
+        # The record goes from the first run's value to the other, the page from the earlier value to the new one.
+        both = [f"| {way * effect['errors']:+.1f} | {way * effect['log loss']:+.5f} |" for way in (1, -1)]
+        assert any(cells in TEXT for cells in both)
+        assert f"standard errors {effect['se of errors']:.1f} errors and {effect['se of log loss']:.5f}" in PROSE
+
+
+def test_the_presets_are_what_was_chosen():
+    full, short = ((SCORE / name / "config.json").read_text() for name in ("full-b1", "screen-abc"))
+    chosen = from_json(full, "full-b1")
+    assert preset("leaderboard").train == preset("study").train == chosen.train
+    assert preset("leaderboard").augment == preset("quick").augment == chosen.augment
+    assert preset("leaderboard").dropout == chosen.dropout
+    assert preset("quick").dropout == from_json(short, "screen-abc").dropout
