@@ -42,7 +42,7 @@ def next_steps(
         more = [replace(config, seeds=-(-pairs // max(config.folds_used, 1))) for config in configs]
         commands = [run_command(new) for new, old in zip(more, configs, strict=True) if new.seeds > old.seeds]
         if commands:
-            steps.append(Step(f"A decision takes {pairs} pairs (finished networks are kept)", commands))
+            steps.append(Step(f"To decide, train at least {pairs} pairs (finished networks are kept)", commands))
     for selection in comparison.selections:
         if selection.recommended and len(configs) == 1 and configs[0].vote == "equal":
             commands = [run_command(replace(configs[0], vote=selection.method))]  # type: ignore[arg-type]
