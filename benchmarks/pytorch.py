@@ -40,15 +40,12 @@ class PyTorch(Flags):
                 specs = specs_of(
                     architecture, (arm,), TrainConfig(batch_size=self.batch, precision=self.precision), CORES
                 )
-                images = epoch_images(specs[0], self.data)
+                images, half = epoch_images(specs[0], self.data), precision == "mixed_bfloat16"
                 torch = [
                     Competitor(
                         f"PyTorch {theirs}, {way}, {processes} × {CORES // processes} threads",
                         "benchmarks.torch_training:train",
-                        (
-                            *(specs[0], theirs, precision == "mixed_bfloat16", CORES // processes),
-                            *(way == "compiled", self.data),
-                        ),
+                        (specs[0], theirs, half, CORES // processes, way == "compiled", self.data),
                         images,
                         processes,
                     )
