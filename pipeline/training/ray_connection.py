@@ -51,8 +51,9 @@ def connect(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a run tells nobody about itself
     options: dict[str, Any] = {} if address else {"include_dashboard": False}
     before = signal.getsignal(signal.SIGTERM)
+    is_silent = address is not None and ":" in address and not _answers(address.removeprefix(CLIENT))
     try:
-        if address and ":" in address and not _answers(address.removeprefix(CLIENT)):
+        if is_silent:
             raise ConnectionError("nothing answers there")  # Ray itself would try for minutes
         ray.init(
             address or "local",
@@ -63,7 +64,8 @@ def connect(address: str | None) -> None:
         )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         where = f"connect to the Ray cluster at {address}" if address else "start Ray on this machine"
-        raise RunError(f"cannot {where}: {error}\n{TOKEN_HINT if address else ''}See docs/cluster.md.") from error
+        hint = TOKEN_HINT if address and not is_silent else ""
+        raise RunError(f"cannot {where}: {error}\n{hint}See docs/cluster.md.") from error
     finally:
         if signal.getsignal(signal.SIGTERM) is not before:
             signal.signal(signal.SIGTERM, before)  # Ray's own would end the run without a vote
