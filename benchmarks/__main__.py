@@ -11,6 +11,7 @@ from benchmarks.composition import Composition
 from benchmarks.coverage import Coverage
 from benchmarks.epochs import Epochs
 from benchmarks.gpu import Gpu
+from benchmarks.minutes import Minutes
 from benchmarks.original import Original
 from benchmarks.plot import Plot
 from benchmarks.publish import Publish
@@ -31,6 +32,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "start": Start,
     "gpu": Gpu,
     "quick": Quick,
+    "minutes": Minutes,
     "composition": Composition,
     "screening": Screening,
     "views": Views,

@@ -1,4 +1,4 @@
-"""What five minutes of two cores buy: the preset `quick` and its neighbours, accuracy against minutes."""
+"""What five minutes of two cores buy: the preset `quick` and its neighbours, accuracy and minutes."""
 
 import resource
 import subprocess
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from matplotlib.figure import Figure
 
-from benchmarks.record import FOLDER, environment, save, show
-from benchmarks.screening import Setting, member_folders, read_setting
+from benchmarks.record import environment, save, show
+from benchmarks.screening import Setting, read_setting
 from pipeline.config.errors import RunError
-from pipeline.config.schema import Architecture
-from pipeline.records.atomic import atomic_replace
+
+# Networks and epochs: the preset's own, shorter and longer, and what the wide network can do in about five minutes.
+NEIGHBOURS = (("deotte", 4), ("deotte", 7), ("deotte", 10), ("residual", 2))
 
 
 @dataclass(frozen=True)
@@ -29,31 +29,28 @@ class Quick:
 
     data: str = "auto"
     """As a config's field of this name."""
-    architectures: tuple[Architecture, ...] = ("deotte",)
-    """Networks to try."""
-    epochs: tuple[int, ...] = (4, 7, 10)
-    """Lengths of training to try."""
-    beside: tuple[Path, ...] = ()
-    """Folders of finished runs of two cores with validation rows, drawn beside them."""
     out: Annotated[Path | None, tyro.conf.arg(name="out")] = None
-    """Where to write the record; the picture goes beside it. By default build/benchmarks/quick.json."""
+    """Where to write the record. By default build/benchmarks/quick.json."""
 
     def run(self) -> None:
         """Time the preset as it is, which trains on all rows, then each neighbour on four fifths of them."""
         with tempfile.TemporaryDirectory() as folder:
             whole = timed(["--data", self.data, "--out", folder])
-        print(f"quick: {whole['minutes']} minutes from command to submission, {whole['core minutes']} core minutes")
-        rows = [self._row(architecture, epochs) for architecture in self.architectures for epochs in self.epochs]
-        rows += [beside_row(run) for run in self.beside]
+        print(
+            f"quick: {whole['minutes']} minutes from command to submission, {whole['core minutes']} core minutes",
+            flush=True,
+        )
+        rows = [self._row(architecture, epochs) for architecture, epochs in NEIGHBOURS]
         show("accuracy against minutes", list(rows[0]), [[str(cell) for cell in row.values()] for row in rows])
         save("quick", self.out, {"environment": environment(), "quick": whole, "rows": rows})
-        draw(rows, (self.out or FOLDER / "quick.json").with_suffix(".png"))
 
     def _row(self, architecture: str, epochs: int) -> dict[str, Any]:
         flags = ["--folds", "5", "--folds-used", "1", "--architecture", architecture, "--train.epochs", str(epochs)]
         with tempfile.TemporaryDirectory() as folder:
             times = timed(["--data", self.data, *flags, "--out", folder])
-            return {"run": f"{architecture}, {epochs} epochs", **times, **accuracy_of(read_setting(Path(folder)))}
+            row = {"run": f"{architecture}, {epochs} epochs", **times, **accuracy_of(read_setting(Path(folder)))}
+        print(row, flush=True)
+        return row
 
 
 def timed(flags: Sequence[str]) -> dict[str, float]:
@@ -85,29 +82,3 @@ def accuracy_of(setting: Setting) -> dict[str, Any]:
         "vote's errors": int(setting.vote_errors.sum()),
         "of": count,
     }
-
-
-def beside_row(run: Path) -> dict[str, Any]:
-    """The row of a finished run; its minutes are those of its epochs, two networks at a time."""
-    seconds = sum(record["seconds"] for _, _, member in member_folders([run]) for record in member.history)
-    setting = read_setting(run)
-    return {
-        "run": setting.name,
-        "minutes": round(seconds / 120, 2),
-        "core minutes": round(seconds / 60, 2),
-        **accuracy_of(setting),
-    }
-
-
-def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """The vote's accuracy against minutes."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for row in rows:
-        axes.plot(row["minutes"], row["vote"], "o", label=row["run"])
-    axes.axvline(5, color="0.8", zorder=0)
-    axes.set(xscale="log", xlabel="minutes of two cores", ylabel="accuracy of the vote on validation rows")
-    axes.legend(fontsize="small")
-    with atomic_replace(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
-    print(f"written: {path}")

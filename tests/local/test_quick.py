@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.quick import accuracy_of, draw, timed
+from benchmarks.quick import accuracy_of, timed
 from benchmarks.screening import Setting
 from benchmarks.views import told
 from pipeline.config.errors import RunError
@@ -17,13 +17,6 @@ def test_accuracies_are_of_single_networks_and_of_their_vote():
 def test_a_command_that_fails_is_shown_with_its_words(tmp_path):
     with pytest.raises(RunError, match=r"run quick --data nowhere.zip .* failed:\n(?s:.*)nowhere.zip"):
         timed(["--data", "nowhere.zip", "--out", str(tmp_path)])
-
-
-def test_the_picture_is_drawn(tmp_path):
-    draw(
-        [{"run": "a", "minutes": 4.5, "vote": 0.995}, {"run": "b", "minutes": 30.0, "vote": 0.996}], tmp_path / "a.png"
-    )
-    assert (tmp_path / "a.png").stat().st_size > 3000
 
 
 def test_a_change_has_the_standard_error_of_images_not_of_networks():
