@@ -16,8 +16,12 @@ from benchmarks.record import environment, save, show
 from benchmarks.screening import Setting, read_setting
 from pipeline.config.errors import RunError
 
-# Networks and epochs: the preset's own, shorter and longer, and what the wide network can do in about five minutes.
-NEIGHBOURS = (("deotte", 4), ("deotte", 7), ("deotte", 10), ("residual", 2))
+# The preset's network, its length, a shorter and a longer one; and what the wide network does in a similar time.
+NEIGHBOURS = {
+    **{f"deotte, {epochs} epochs": ("--train.epochs", str(epochs)) for epochs in (4, 7, 10)},
+    "residual, 2 epochs": ("--architecture", "residual", "--dropout", "1", "--train.epochs", "2"),
+}
+FOLD = ("--folds", "5", "--folds-used", "1")
 
 
 @dataclass(frozen=True)
@@ -40,17 +44,14 @@ class Quick:
             f"quick: {whole['minutes']} minutes from command to submission, {whole['core minutes']} core minutes",
             flush=True,
         )
-        rows = [self._row(architecture, epochs) for architecture, epochs in NEIGHBOURS]
-        show("accuracy against minutes", list(rows[0]), [[str(cell) for cell in row.values()] for row in rows])
-        save("quick", self.out, {"environment": environment(), "quick": whole, "rows": rows})
-
-    def _row(self, architecture: str, epochs: int) -> dict[str, Any]:
-        flags = ["--folds", "5", "--folds-used", "1", "--architecture", architecture, "--train.epochs", str(epochs)]
-        with tempfile.TemporaryDirectory() as folder:
-            times = timed(["--data", self.data, *flags, "--out", folder])
-            row = {"run": f"{architecture}, {epochs} epochs", **times, **accuracy_of(read_setting(Path(folder)))}
-        print(row, flush=True)
-        return row
+        record: dict[str, Any] = {"environment": environment(), "quick": whole, "rows": []}
+        for name, flags in NEIGHBOURS.items():
+            with tempfile.TemporaryDirectory() as folder:
+                times = timed(["--data", self.data, *FOLD, *flags, "--out", folder])
+                record["rows"].append({"run": name, **times, **accuracy_of(read_setting(Path(folder)))})
+            save("quick", self.out, record)
+        lines = [[str(cell) for cell in row.values()] for row in record["rows"]]
+        show("accuracy against minutes", list(record["rows"][0]), lines)
 
 
 def timed(flags: Sequence[str]) -> dict[str, float]:

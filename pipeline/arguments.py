@@ -60,7 +60,7 @@ class BlendArguments:
     vote: Vote = "equal"
     """Weights of the votes. equal: every network has the same. greedy, fitted: chosen on common validation rows."""
     out: Path | None = None
-    """Where to write submission.csv and blend.json. By default runs/blend-DIGEST."""
+    """Where to write submission.csv and blend.json, in place of an earlier blend. By default runs/blend-DIGEST."""
     data: str | None = None
     """Where the runs' data is. By default where the first run found it."""
 

@@ -4,20 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
 from pipeline.config.schema import MemberSpec, Vote
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import predicted_labels
+from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.ensemble.submission import write_submission
 from pipeline.ensemble.voters import voters_of
-from pipeline.ensemble.weights import cast_votes
+from pipeline.ensemble.weights import weighed
 from pipeline.evidence.contributions import judge_blend
-from pipeline.evidence.selections import judge_selections
-from pipeline.records.atomic import atomic_write_json
+from pipeline.evidence.selections import FEWEST_ROWS, judge_selections
+from pipeline.records.atomic import atomic_replace, file_sha256
+from pipeline.records.blend_record import BlendRecord, write_blend
 from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, joint_name, load_data, open_run, read_run, run_names
 from pipeline.records.run_folder import RunFolder
+from pipeline.report.sentences import blend_votes
 from pipeline.report.terminal import new_console, show_blend
 
 
@@ -44,30 +49,30 @@ def blend_runs(
         raise UserError(f"blend takes two or more runs. Received: {', '.join(map(str, folders)) or 'none'}")
     runs = [open_run(RunFolder(folder)) for folder in folders]
     digits = load_data(runs, data)
-    groups, notes = _members_of(runs)
+    groups, missing, notes = _members_of(runs)
     members = [member for group in groups.values() for member in group]
-    if vote != "equal":
-        _check_weighable(vote, groups, digits)
-    labels = predicted_labels(cast_votes(vote, members, digits))
+    probabilities, weights = _votes(vote, groups, digits, notes)
     blend, voters = judge_blend(groups, digits), voters_of(members, digits)
     selections = judge_selections(voters, digits.held_back_labels) if voters else []
     target = _own_folder(out or runs_folder() / f"blend-{joint_name(runs, vote)}")
-    atomic_write_json(
-        target.blend,
-        {
-            "runs": {name: str(run.folder.path) for name, run in zip(groups, runs, strict=True)},
-            "members": {name: [member.spec.id for member in group] for name, group in groups.items()},
-            "vote": vote,
-            "scores": asdict(blend) if blend else None,
-            "selections": [asdict(selection) for selection in selections],
-        },
-    )
-    write_submission(target.submission, digits.image_ids, labels)
+    with atomic_replace(target.submission) as temporary:  # last: predictions that fit no record are never sent
+        write_submission(temporary, digits.image_ids, predicted_labels(probabilities))
+        record = BlendRecord(
+            submission_sha256=file_sha256(temporary),
+            runs={name: str(run.folder.path) for name, run in zip(groups, runs, strict=True)},
+            members={name: [member.spec.id for member in group] for name, group in groups.items()},
+            missing=missing,
+            vote=vote,
+            weights=weights,
+            scores=asdict(blend) if blend else None,
+            selections=[asdict(selection) for selection in selections],
+        )
+        write_blend(target, record)
     console = new_console()
     for note in notes:
         console.print(f"WARNING: {note}", style="bold red", markup=False)
     show_blend(console, groups, blend, selections)
-    console.print(f"submission: {target.submission}, {len(members)} networks with {vote} votes", markup=False)
+    console.print(f"submission: {target.submission}, {blend_votes(record)}", markup=False)
     return target
 
 
@@ -83,26 +88,47 @@ def _own_folder(path: Path) -> RunFolder:
     return target
 
 
-def _members_of(runs: Sequence[OpenedRun]) -> tuple[dict[str, list[Member]], list[str]]:
-    """The finished members of each run, by the run's name, each network once; and what the user should know of them."""
+def _members_of(runs: Sequence[OpenedRun]) -> tuple[dict[str, list[Member]], int, list[str]]:
+    """The finished members of each run, by the run's name, each network once.
+
+    Returns:
+        With them, how many networks are missing, and what the user should know.
+    """
     groups: dict[str, list[Member]] = {}
-    notes = []
-    seen: set[MemberSpec] = set()
+    lacking, notes = 0, []
+    voting_in: dict[MemberSpec, Path] = {}
     for run, name in zip(runs, run_names(runs), strict=True):
         found, missing = read_run(run, f"{{}} ({name})".format)
         if not found:
             raise UserError(f"{run.folder.path} has no finished network: {missing[0]}")
         if missing:
             count = len(missing) + len(found)
-            notes.append(f"{name} is half-finished: {len(missing)} of its {count} networks are missing")
-        groups[name] = [member for member in found if member.spec not in seen]
-        if again := [member.spec.id for member in found if member.spec in seen]:
-            told = f"{', '.join(again)} of {run.folder.path}: an earlier run has the same, trained alike."
+            notes.append(f"{name} is half-finished: {len(found)} of its {count} networks vote, as {missing[0]}")
+            lacking += len(missing)
+        groups[name] = [member for member in found if member.spec not in voting_in]
+        if again := [member.spec for member in found if member.spec in voting_in]:
+            ids, where = ", ".join(spec.id for spec in again), " and ".join({str(voting_in[spec]): 0 for spec in again})
             if not groups[name]:
-                raise UserError(f"{told} It adds no network. Leave it out.")
-            notes.append(f"{told} The earlier one votes.")
-        seen.update(member.spec for member in found)
-    return groups, notes
+                raise UserError(
+                    f"{run.folder.path} adds no network: {where} has {ids} too, trained alike. Leave it out."
+                )
+            notes.append(f"{ids} of {run.folder.path} vote once: {where} has them too, trained alike")
+        voting_in |= {member.spec: run.folder.path for member in groups[name]}
+    return groups, lacking, notes
+
+
+def _votes(
+    vote: Vote, groups: Mapping[str, Sequence[Member]], digits: Digits, notes: list[str]
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """Probabilities of the test images, shape (m, 10), and the voters' weights by name; none with equal votes."""
+    members = [member for group in groups.values() for member in group]
+    if vote == "equal":
+        return soft_vote([member.test_probabilities for member in members]), {}
+    _check_weighable(vote, groups, digits)
+    voters, weights = weighed(vote, members, digits)
+    if len(voters.truth) < FEWEST_ROWS:
+        notes.append(f"the weights are chosen on {len(voters.truth)} rows only, too few to tell voters apart")
+    return np.tensordot(weights, voters.test_probabilities, axes=1), voters.named(weights)
 
 
 def _check_weighable(vote: Vote, groups: Mapping[str, Sequence[Member]], digits: Digits) -> None:

@@ -14,13 +14,14 @@ from pipeline.config.places import runs_folder
 from pipeline.config.schema import member_specs
 from pipeline.kaggle.submission_log import Entry, read_log
 from pipeline.records.atomic import file_sha256
+from pipeline.records.blend_record import read_blend
 from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
 class Row:
-    """A run, or a submission that belongs to no run here."""
+    """A run, a blend of runs, or a submission that belongs to none of those here."""
 
     time: datetime
     name: str
@@ -32,7 +33,7 @@ class Row:
 
 
 def list_runs() -> list[Row]:
-    """All runs under runs/ and all logged submissions, newest first.
+    """All runs and blends under runs/ and all logged submissions, newest first.
 
     Raises:
         UserError: the log of submissions is damaged.
@@ -41,10 +42,11 @@ def list_runs() -> list[Row]:
     rows, claimed = [], set()
     for path in runs_folder().glob("*"):
         folder = RunFolder(path)
-        if folder.config.exists():
+        if folder.config.exists() or folder.blend.exists():
             sha256 = file_sha256(folder.submission) if folder.submission.exists() else ""
             claimed.add(sha256)
-            rows.append(_run_row(folder, [entry for entry in log if entry.sha256 == sha256]))
+            sent = [entry for entry in log if entry.sha256 == sha256]
+            rows.append(_run_row(folder, sent) if folder.config.exists() else _blend_row(folder, sent))
     rows += [
         Row(datetime.fromisoformat(e.time), e.source, e.message, "", "submitted", "", _outcome(e))
         for e in log
@@ -90,6 +92,17 @@ def _run_row(folder: RunFolder, sent: list[Entry]) -> Row:
         validation,
         ", ".join(_outcome(entry) for entry in sent),
     )
+
+
+def _blend_row(folder: RunFolder, sent: list[Entry]) -> Row:
+    when = datetime.fromtimestamp(folder.blend.stat().st_mtime, UTC)
+    scores = ", ".join(_outcome(entry) for entry in sent)
+    try:
+        blend = read_blend(folder)
+    except UserError:
+        return Row(when, folder.path.name, "", "", f"{folder.blend.name} is damaged", "", scores)
+    config = f"{blend.vote} votes of {', '.join(blend.runs)}"
+    return Row(when, folder.path.name, config, "", f"{blend.networks} networks voted", "", scores)
 
 
 def _finished(comparison: dict[str, Any]) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.config.errors import UserError
-from pipeline.config.schema import NO_MEMBER_DEPENDS_ON, RunConfig
+from pipeline.config.schema import ADDED_SINCE, NO_MEMBER_DEPENDS_ON, RunConfig
 
 
 def to_json(config: RunConfig) -> str:
@@ -24,7 +24,7 @@ def from_json(text: str, where: str, *, complete: bool = True) -> RunConfig:
             specs that this version cannot tell apart from damage, so they are neither trained further nor compared.
 
     Raises:
-        UserError: not JSON, an unknown key, a missing one, or a value of the wrong type; every problem is listed.
+        UserError: not JSON, an unknown key, a missing one, or a value of the wrong type; all of a kind are listed.
     """
     from pydantic import TypeAdapter, ValidationError  # 0.1 s, which --help does not need
 
@@ -33,13 +33,15 @@ def from_json(text: str, where: str, *, complete: bool = True) -> RunConfig:
     except ValidationError as error:
         lines = [f"  - {'.'.join(map(str, e['loc'])) or 'the text'}: {e['msg']}" for e in error.errors()]
         raise UserError(f"{where} is not a run's config:\n" + "\n".join(lines)) from None
-    missing = list(_missing(asdict(config), json.loads(text)))
+    missing = dict(_missing(asdict(config), json.loads(text)))
+    if damaged := [name for name in missing if name not in ADDED_SINCE]:
+        raise UserError(f"{where} is not a run's config: it lacks {', '.join(damaged)}.")
     if complete and missing:
         raise UserError(
             f"{where} was written by an earlier version, which had fewer fields. New since then:\n"
-            + "\n".join(f"  - {name}: that version trained as with {value!r}" for name, value in missing)
-            + "\nThe folder is left as it is, and its submission.csv can be submitted. To train or compare, start "
-            "again in another folder (--out), or use the version that wrote it."
+            + "\n".join(f"  - {name}: that version trained as with {value!r}" for name, value in missing.items())
+            + "\nNothing was changed. This version cannot train its networks further, or compare them. Use the version "
+            "that wrote it, or start a new run."
         )
     return config
 

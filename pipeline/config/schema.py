@@ -32,6 +32,10 @@ WIDTHS = (1, 2, 3)
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
 NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote", "device", "backend", "hours", "engine", "ray_address")
+# Members depend on these, and configs of the first version lack them.
+ADDED_SINCE = {
+    *("width", "dropout", "augment.shear", "augment.elastic", "augment.clean_epochs", "train.fresh_statistics")
+}
 # These say which members there are, not how one is trained.
 NOT_IN_RECIPE = (*NO_MEMBER_DEPENDS_ON, "arms", "seeds", "folds_used")
 

@@ -17,7 +17,7 @@ from pipeline.config.errors import RunError
 from pipeline.config.schema import Vote
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import soft_vote
-from pipeline.ensemble.voters import voters_of
+from pipeline.ensemble.voters import Voters, voters_of
 from pipeline.records.members import Member
 from pipeline.records.scores import TINY, log_loss
 
@@ -83,15 +83,23 @@ def cast_votes(method: Vote, members: Sequence[Member], digits: Digits) -> NDArr
     """
     if method == "equal":
         return soft_vote([member.test_probabilities for member in members])
+    voters, weights = weighed(method, members, digits)
+    return np.tensordot(weights, voters.test_probabilities, axes=1)
+
+
+def weighed(method: Vote, members: Sequence[Member], digits: Digits) -> tuple[Voters, NDArray[np.float64]]:
+    """The voters among members and their weights, shape (voters,), by `greedy` or `fitted`.
+
+    Raises:
+        RunError: there are not two voters to weigh, or no rows that all of them predicted.
+    """
     voters = voters_of(members, digits)
     if voters is None or not len(voters.truth):
         raise RunError(
             f"--vote {method} needs two finished members, of another arm or seed, that were validated on the same "
             "rows. Nothing is lost: --vote equal writes the submission."
         )
-    return np.tensordot(
-        METHODS[method](probabilities_of_truth(voters.probabilities, voters.truth)), voters.test_probabilities, axes=1
-    )
+    return voters, METHODS[method](probabilities_of_truth(voters.probabilities, voters.truth))
 
 
 def probabilities_of_truth(probabilities: NDArray[np.float64], truth: NDArray[np.uint8]) -> NDArray[np.float64]:

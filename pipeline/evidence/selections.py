@@ -73,10 +73,9 @@ def _judge(method: str, weigh: Weigh, voters: Voters, held_back: NDArray[np.uint
     if not len(readings):
         return None
     gain, interval = _gain(readings)
-    names = [f"{arm}, seed {seed}" for arm, seed in voters.names]
     return Selection(
         method=method,
-        weights={} if weights is None else {n: round(float(w), 4) for n, w in zip(names, weights, strict=True)},
+        weights={} if weights is None else voters.named(weights),
         gain=gain,
         interval=interval,
         validation_images=len(validation),

@@ -30,6 +30,7 @@ from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.kaggle.score import ALL_PAGES, find_submission, wait_for_score
 from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, one_at_a_time, read_log, record
 from pipeline.records.atomic import file_sha256
+from pipeline.records.blend_record import read_blend
 from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import SUBMISSION, RunFolder
 
@@ -56,6 +57,8 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
     sha256 = hashlib.sha256(content).hexdigest()
     folder = RunFolder(submission.parent)
     config = _checked_config(folder, sha256) if submission == folder.submission and folder.config.exists() else None
+    if submission == folder.submission and folder.blend.exists():
+        _check_blend(folder, sha256)
     entry = Entry(
         id=secrets.token_hex(4),
         time=_now(),
@@ -126,6 +129,19 @@ def _checked_config(folder: RunFolder, sha256: str) -> RunConfig:
     if outcome and outcome.is_partial:
         print(f"{folder.path} is not complete: {outcome.voters} of {outcome.members} members voted", flush=True)
     return folder.read_config(complete=False)
+
+
+def _check_blend(folder: RunFolder, sha256: str) -> None:
+    """Say what a blend lacks; raise a UserError if its submission is not the one that was recorded."""
+    blend = read_blend(folder)
+    if blend.submission_sha256 != sha256:
+        raise UserError(
+            f"{folder.submission} is not what {folder.blend} records: it was changed since, or the blend was cut off. "
+            "Blend the runs again. Or copy it elsewhere, and submit the copy."
+        )
+    if blend.missing:
+        have = blend.networks
+        print(f"{folder.path} is not complete: {have} of {have + blend.missing} networks voted", flush=True)
 
 
 def _usual_message(submission: Path, config: RunConfig | None) -> str:

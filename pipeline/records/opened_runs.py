@@ -84,7 +84,7 @@ def run_names(runs: Sequence[OpenedRun]) -> list[str]:
     ):
         if len(set(names)) == len(names):
             return names
-    raise UserError(f"the same run is named twice: {', '.join(names)}")
+    raise UserError(f"the same run is named twice: {next(name for name in names if names.count(name) > 1)}")
 
 
 def arm_labels(runs: Sequence[OpenedRun]) -> list[Callable[[str], str]]:

@@ -10,6 +10,7 @@ from pipeline.evidence.mcnemar import McNemar
 from pipeline.evidence.same_size import SameSize
 from pipeline.evidence.selections import Selection
 from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired, Verdict
+from pipeline.records.blend_record import BlendRecord
 
 SHARED = {
     Shared.ROWS: "the training and validation rows",
@@ -185,6 +186,16 @@ def submission_votes(vote: str, comparison: Comparison) -> str:
     scores = ((everyone.held_back, "held-back"), (everyone.validation, "validation"))
     known = [f", {s.errors:,} errors of {s.images:,} {where} images" for s, where in scores if s]
     return text + (known[0] if vote == "equal" and known else "")
+
+
+def blend_votes(blend: BlendRecord) -> str:
+    """Who votes on a blend's submission."""
+    text = f"{_count(blend.networks, 'network')} with {blend.vote} votes"
+    if not blend.weights:
+        return text
+    heard = [f"{weight:.3f} {name}" for name, weight in blend.weights.items() if weight > 0]
+    silent = len(blend.weights) - len(heard)
+    return f"{text} ({'; '.join(heard)}{f'; {silent} without a vote' if silent else ''})"
 
 
 def partial_note(left: Mapping[str, str], total: int) -> str:

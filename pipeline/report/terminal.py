@@ -95,7 +95,7 @@ def show_blend(
     """Print the runs of a blend, the blend, and what each run adds."""
     if blend is None:
         for name, group in groups.items():
-            console.print(f"{name}: {len(group)} networks", markup=False)
+            console.print(f"networks of {name}: {len(group)}", markup=False)
         console.print("not judged: the runs share no validation rows, and no labels of the images to predict are known")
         return
     table = Table("who", "networks", f"accuracy, {blend.whole.images:,} {blend.where} images", "errors", "errors saved")

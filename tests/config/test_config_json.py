@@ -26,6 +26,12 @@ def test_the_config_of_an_earlier_version_names_what_it_lacks(tiny):
     ]
     assert from_json(json.dumps(content), "here", complete=False) == tiny
     assert from_json(to_json(tiny).replace('"device": "auto",', ""), "here") == tiny  # no member depends on it
-    del content["train"]
-    with pytest.raises(UserError, match="train.learning_rate"):
-        from_json(json.dumps(content), "here")
+    assert "submission" not in told
+
+
+def test_a_config_without_a_field_of_all_versions_is_damaged(tiny):
+    content = json.loads(to_json(tiny))
+    del content["train"]["learning_rate"], content["seeds"], content["width"]
+    for complete in (True, False):
+        with pytest.raises(UserError, match="^here is not a run's config: it lacks seeds, train.learning_rate.$"):
+            from_json(json.dumps(content), "here", complete=complete)

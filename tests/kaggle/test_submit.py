@@ -19,6 +19,7 @@ from pipeline.kaggle import score
 from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.submission_log import read_log
 from pipeline.kaggle.submit import submit_file, submit_kernel
+from pipeline.records.blend_record import BlendRecord, write_blend
 from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
 from pipeline.runs import list_runs
@@ -70,6 +71,25 @@ def test_a_run_is_named_by_its_config(account, server, mine, tiny):
     entry = submit_file(account, Path("runs/x"))
     assert (entry.run, entry.config_digest) == ("runs/x", digest(tiny))
     assert server.submissions[0]["description"].startswith(f"tiny {digest(tiny)[:8]} [")
+
+
+def test_a_blend_is_sent_only_as_it_was_recorded(account, server, mine, capsys):
+    folder = RunFolder(Path("runs/blend-1"))
+    folder.path.mkdir(parents=True)
+    shutil.copy(mine, folder.submission)
+    sha256 = hashlib.sha256(mine.read_bytes()).hexdigest()
+    record = BlendRecord(sha256, {"a": "x", "b": "y"}, {"a": ["relu-s0"], "b": ["swish-s0"]}, 1, "equal", {}, None, [])
+    write_blend(folder, replace(record, submission_sha256="of an earlier blend"))
+    with pytest.raises(UserError, match=r"submission.csv is not what .*blend.json records"):
+        submit_file(account, folder.path)
+    folder.blend.write_text("{")
+    with pytest.raises(UserError, match=r"blend.json is damaged. Blend the runs again"):
+        submit_file(account, folder.path)
+    assert sent(server) == 0
+    write_blend(folder, record)
+    assert submit_file(account, folder.path).score == 0.9
+    assert server.submissions[0]["description"].startswith("blend-1 [")
+    assert "runs/blend-1 is not complete: 2 of 3 networks voted" in capsys.readouterr().out
 
 
 def test_the_same_predictions_twice_ask_for_again(account, server, mine):

@@ -16,11 +16,14 @@ from pipeline.records.members import commit
 
 @pytest.fixture
 def make_run(digits, monkeypatch, tmp_path):
-    """A function that writes a run's folder, its members guessing at random; loading finds the small digits."""
+    """A function that writes a run's folder; loading finds the small digits.
+
+    Its members guess at random, but those of the `right` arms know their validation rows.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(opened_runs, "load", lambda where: digits)
 
-    def make(config, *without):
+    def make(config, *without, right=()):
         folder = tmp_path / f"{config.name}-{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         (folder / "config.json").write_text(to_json(config))
@@ -31,6 +34,7 @@ def make_run(digits, monkeypatch, tmp_path):
             generator = np.random.default_rng(index)
             _, rows = split_rows(spec, digits)
             shared = dict.fromkeys(("rows", "draws", "initial_weights"), f"{spec.seed} {spec.fold}")
+            guesses, known = generator.dirichlet(np.ones(10), len(rows)), np.eye(10)[digits.labels[rows]]
             history = [{"epoch": 1, "loss": 1.0, "validation_accuracy": 0.5, "seconds": 1.0}]
             member = make_member(
                 spec,
@@ -38,7 +42,7 @@ def make_run(digits, monkeypatch, tmp_path):
                 spec.seed,
                 spec.fold,
                 rows=rows,
-                validation=generator.dirichlet(np.ones(10), len(rows)),
+                validation=known if spec.activation in right else guesses,
                 test=generator.dirichlet(np.ones(10), 30),
                 history=history,
                 fingerprints=shared,

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,14 @@ import pytest
 from factories import make_member
 
 from pipeline.blend import blend_runs
+from pipeline.cli import main
 from pipeline.config.errors import UserError
 from pipeline.config.schema import member_specs
 from pipeline.ensemble.submission import check_submission
 from pipeline.evidence.contributions import judge_blend
+from pipeline.records.atomic import file_sha256
+from pipeline.records.blend_record import read_blend
+from pipeline.records.members import MANIFEST
 from pipeline.records.run_folder import RunFolder
 
 
@@ -62,28 +67,94 @@ def test_half_finished_runs_vote_with_what_they_have_and_it_is_said(make_run, ti
     whole = make_run(replace(tiny, name="other", folds=0, folds_used=0))
     out = blend_runs([half, whole])
     printed = capsys.readouterr().out
-    assert "tiny is half-finished: 2 of its 4 networks are missing" in printed
+    told = "".join(printed.split())
+    missing = half / "members/relu-s1-f0" / MANIFEST
+    assert f"tinyishalf-finished:2ofits4networksvote,as{missing}ismissing" in told
+    assert "networks of tiny: 2" in printed
     assert "not judged: the runs share no validation rows" in printed
-    assert json.loads(out.blend.read_text())["scores"] is None
+    record = read_blend(out)
+    assert (record.scores, record.missing, record.networks) == (None, 2, 4)
 
 
-def test_weights_need_the_same_rows(make_run, tiny):
+def test_a_damaged_network_does_not_vote_and_the_reason_is_said(make_run, tiny, capsys):
+    damaged, whole = make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))
+    (damaged / "members/relu-s0-f0/history.csv").write_text("x")
+    blend_runs([damaged, whole])
+    told = "".join(capsys.readouterr().out.split())
+    assert "tinyishalf-finished:1ofits2networksvote,as" in told
+    assert "history.csvisnotwhatwascommitted(itshashdiffers)" in told
+
+
+def test_weights_need_the_same_rows(make_run, tiny, capsys):
     one, other = make_run(tiny), make_run(replace(tiny, name="other", folds=0, folds_used=0))
     with pytest.raises(UserError, match=r"--vote greedy needs networks that predicted the same .* those of other"):
         blend_runs([one, other], vote="greedy")
     alike = make_run(replace(tiny, name="alike", architecture="deotte"))
-    assert json.loads(blend_runs([one, alike], vote="fitted").blend.read_text())["vote"] == "fitted"
+    assert read_blend(blend_runs([one, alike], vote="fitted")).vote == "fitted"
+    assert "WARNING: the weights are chosen on 20 rows only" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("vote", ["greedy", "fitted"])
+def test_weights_decide_who_is_heard(make_run, tiny, capsys, vote):
+    """Of four voters one knows all 100 validation rows, so it alone is heard."""
+    one = make_run(replace(tiny, folds_used=5), right=("swish",))
+    other = make_run(replace(tiny, name="other", architecture="deotte", folds_used=5))
+    out = blend_runs([one, other], vote=vote)
+    heard = [np.load(path) for path in sorted(one.glob("members/swish-*/test_probabilities.npy"))]
+    labels = pd.read_csv(out.submission)["Label"].tolist()
+    assert labels == np.mean(np.float64(heard), axis=0).argmax(axis=1).tolist()
+    assert labels != pd.read_csv(blend_runs([one, other]).submission)["Label"].tolist()
+    weights = {
+        "relu (tiny), seed 0": 0,
+        "swish (tiny), seed 0": 1,
+        "relu (other), seed 0": 0,
+        "swish (other), seed 0": 0,
+    }
+    assert read_blend(out).weights == weights
+    assert {selection["method"]: selection["weights"] for selection in read_blend(out).selections}[vote] == weights
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"20 networks with {vote} votes (1.000 swish (tiny), seed 0; 3 without a vote)" in told
+    assert "WARNING" not in told
+
+
+def test_a_blend_that_is_cut_off_can_be_given_again(make_run, tiny, monkeypatch):
+    runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))]
+    with monkeypatch.context() as broken:
+        broken.setattr("pipeline.blend.write_blend", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            blend_runs(runs, out=Path("mine"))
+    assert not list(Path("mine").iterdir())
+    out = blend_runs(runs, out=Path("mine"))
+    out.submission.unlink()  # as if it had been cut off between the two files
+    assert read_blend(blend_runs(runs, out=Path("mine"))).submission_sha256 == file_sha256(out.submission)
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_the_command_takes_folders_votes_and_a_place(make_run, tiny, capsys):
+    runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))]
+    main(["blend", *map(str, runs), "--vote", "greedy", "--out", "mine", "--data", "anywhere"])
+    record = read_blend(RunFolder(Path("mine")))
+    assert record.submission_sha256 == file_sha256(Path("mine/submission.csv"))
+    assert (record.vote, list(record.runs.values())) == ("greedy", [str(run) for run in runs])
+    with pytest.raises(SystemExit, match="2"):
+        main(["blend", str(runs[0])])
+    assert "blend takes two or more runs" in capsys.readouterr().err
 
 
 def test_what_does_not_fit_is_said(make_run, tiny, tmp_path):
     ours = make_run(tiny)
     with pytest.raises(UserError, match="blend takes two or more runs"):
         blend_runs([ours])
-    with pytest.raises(UserError, match="the same run is named twice"):
-        blend_runs([ours, ours])
-    with pytest.raises(UserError, match=r"relu-s0-f0, swish-s0-f0 of .* It adds no network. Leave it out"):
-        blend_runs([ours, make_run(tiny)])
     other = make_run(replace(tiny, name="other"))
+    with pytest.raises(UserError, match=rf"the same run is named twice: {ours}$"):
+        blend_runs([ours, other, ours])
+    alike = make_run(tiny)
+    told = rf"{alike} adds no network: {ours} has relu-s0-f0, swish-s0-f0 too, trained alike. Leave it out."
+    with pytest.raises(UserError, match=told):
+        blend_runs([ours, alike])
     shutil.rmtree(other / "members")
     with pytest.raises(UserError, match="has no finished network"):
         blend_runs([ours, other])
@@ -111,7 +182,8 @@ def test_a_network_of_two_runs_votes_once(make_run, tiny, capsys):
     assert json.loads(out.blend.read_text())["members"] == {
         "kernel": ["relu-s0-f0", "relu-s1-f0"], "tiny": ["swish-s0-f0"],
     }  # fmt: skip
-    assert "relu-s0-f0 of " in " ".join(capsys.readouterr().out.split())
+    told = "".join(capsys.readouterr().out.split())
+    assert f"relu-s0-f0of{local}voteonce:{kernel}hasthemtoo" in told
 
 
 def test_a_blend_writes_into_no_folder_of_another_thing(make_run, tiny, tmp_path):
@@ -129,7 +201,7 @@ def test_weights_and_scores_are_of_all_networks_on_the_rows_that_all_predicted(m
     half = make_run(replace(tiny, name="half", architecture="deotte", seeds=2, folds_used=2), "relu-s1-f1")
     out = blend_runs([whole, half], vote="greedy")
     record = json.loads(out.blend.read_text())
-    assert set(record["selections"][0]["weights"] if record["selections"] else []) <= {
+    assert set(record["weights"]) == {
         "relu (tiny), seed 0", "swish (tiny), seed 0",
         "relu (half), seed 0", "relu (half), seed 1", "swish (half), seed 0", "swish (half), seed 1",
     }  # fmt: skip

@@ -44,7 +44,7 @@ def test_all_points_are_told_and_drawn(records, capsys):
         low, high = beta.ppf([0.025, 0.975], [errors, errors + 1], [images - errors + 1, images - errors])
         shown = f"{1 - errors / images:.4f}, {1 - high:.4f} to {1 - low:.4f}"  # Clopper and Pearson's
         assert f"{minutes} {errors} of {images:,} {shown}" in printed
-    assert "the blog post's way" in printed
+    assert "study, trained in the blog post's way" in printed
     assert matplotlib.image.imread(records / "deep/minutes.png").shape[:2] == (480, 840)
 
 

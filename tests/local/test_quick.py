@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from benchmarks.quick import accuracy_of, timed
+from benchmarks.quick import FOLD, NEIGHBOURS, accuracy_of, timed
 from benchmarks.screening import Setting
 from benchmarks.views import told
+from pipeline.arguments import parse_run
 from pipeline.config.errors import RunError
+from pipeline.config.rules import validate
 
 
 def test_accuracies_are_of_single_networks_and_of_their_vote():
@@ -17,6 +19,11 @@ def test_accuracies_are_of_single_networks_and_of_their_vote():
 def test_a_command_that_fails_is_shown_with_its_words(tmp_path):
     with pytest.raises(RunError, match=r"run quick --data nowhere.zip .* failed:\n(?s:.*)nowhere.zip"):
         timed(["--data", "nowhere.zip", "--out", str(tmp_path)])
+
+
+@pytest.mark.parametrize("flags", [(), *NEIGHBOURS.values()])
+def test_what_is_timed_can_be_trained(flags):
+    validate(parse_run(["quick", *FOLD, *flags]).config)
 
 
 def test_a_change_has_the_standard_error_of_images_not_of_networks():

@@ -11,6 +11,8 @@ from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
 from pipeline.kaggle.submission_log import Entry, record
 from pipeline.records.atomic import file_sha256
+from pipeline.records.blend_record import BlendRecord, write_blend
+from pipeline.records.run_folder import RunFolder
 from pipeline.runs import latest_finished, list_runs, runs_table
 
 COMPARISON = (
@@ -42,6 +44,25 @@ def runs(tmp_path, monkeypatch, tiny):
     (folder_of("e", tiny, 1_400_000_000) / "config.json").write_text("{")
     os.utime("runs/e/config.json", (1_400_000_000, 1_400_000_000))
     return finished
+
+
+def test_blends_are_listed_with_their_scores(runs):
+    folder = RunFolder(Path("runs/blend-1"))
+    folder.path.mkdir()
+    folder.submission.write_text("ImageId,Label\n1,3\n")
+    sha256 = file_sha256(folder.submission)
+    write_blend(folder, BlendRecord(sha256, {"a": "runs/a", "b": "runs/b"}, {"a": ["x"], "b": ["y", "z"]}, 1, "greedy",
+                                    {}, None, []))  # fmt: skip
+    os.utime(folder.blend, (1_900_000_000, 1_900_000_000))
+    entry = Entry("1", "2026-01-01T00:00:00+00:00", str(folder.submission), sha256, None, None, "m")
+    record(replace(entry, status="complete", score=0.9971))
+    row, *others = list_runs()
+    assert (row.name, row.config, row.state, row.score) == (
+        "blend-1", "greedy votes of a, b", "3 networks voted", "0.99710",
+    )  # fmt: skip
+    assert len(others) == 5
+    folder.blend.write_text("{")
+    assert "blend.json is damaged" in [row.state for row in list_runs()]
 
 
 def test_runs_and_submissions_newest_first(runs):
