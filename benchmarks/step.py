@@ -2,19 +2,25 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.contest import Competitor, hold
 from benchmarks.flags import Flags, Precision
 from benchmarks.ours import ENVIRONMENT, competitor, specs_of
 from benchmarks.record import environment, rows_of, save, show, show_timings
+from pipeline.config.presets import preset
 from pipeline.config.schema import Architecture, TrainConfig
+
+DISTORTIONS = preset("leaderboard").augment  # all that there are
 
 
 @dataclass(frozen=True)
 class Step(Flags):
-    """What augmentation, batching, logging, validation and checkpoints add to an epoch, and how fast its layers are."""
+    """What augmentation, batching, logging, validation and checkpoints add to an epoch, and how fast its layers are.
+
+    The augmentation is that of `leaderboard`, which has every kind of distortion.
+    """
 
     architectures: tuple[Architecture, ...] = ("ghouzam", "deotte")
     """Networks."""
@@ -30,7 +36,7 @@ class Step(Flags):
         rows, layers, products = [], [], {}
         for architecture in self.architectures:
             train = TrainConfig(batch_size=self.batch, precision=self.precision)
-            specs = specs_of(architecture, (self.activation,), train)
+            specs = [replace(s, augment=DISTORTIONS) for s in specs_of(architecture, (self.activation,), train)]
             bare, whole = hold(
                 [
                     competitor("arithmetic only", specs, self.data, arithmetic_only=True),
