@@ -71,6 +71,15 @@ def test_the_effects_are_those_of_the_record():
         assert f"standard errors {effect['se of errors']:.1f} errors and {effect['se of log loss']:.5f}" in PROSE
 
 
+def test_what_was_tried_at_prediction_is_the_records():
+    rows = TEXT.partition("| at prediction |")[2].split("\n\n")[0].splitlines()[2:]
+    for line, row in zip(rows, record("views")["rows"], strict=True):
+        _, errors, change, loss, loss_change = [cell.strip() for cell in line.strip("|").split("|")]
+        assert (errors, loss) == (", ".join(map(str, row["errors"])), f"{row['log loss, scaled']:.4f}")
+        if row["view"] != "as it is":
+            assert (change, loss_change) == (row["change of errors"], row["change of log loss"])
+
+
 def test_the_presets_are_what_was_chosen():
     full, short = ((SCORE / name / "config.json").read_text() for name in ("full-b1", "screen-abc"))
     chosen = from_json(full, "full-b1")
