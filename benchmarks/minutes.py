@@ -11,10 +11,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
+from benchmarks.composition import votes_of
 from benchmarks.record import show
 from pipeline.config.errors import UserError
 from pipeline.records.atomic import atomic_replace
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.study import is_study, read_study
 
 VOTE = "1 relu + 1 swish"
 COLUMNS = ["one ReLU and one Swish network", "minutes", "errors", "accuracy, 95%"]
@@ -94,11 +96,22 @@ def study_point(folder: Path) -> Point:
         table = pd.read_csv(run.metrics)
         of_each = table.groupby(["arm", "seed", "fold"])["seconds"].agg(lambda epochs: epochs.median() * len(epochs))
         by_arm = of_each.groupby("arm").median()
-        (vote,) = [vote for vote in _read(run.comparison)["same_size"] if vote["composition"] == VOTE]
         minutes = float(by_arm[["relu", "swish"]].mean()) / 60
-        return Point(folder.name, minutes, vote["mean_errors"], vote["images"])
+        errors, images = _pairs_errors(run)
+        return Point(folder.name, minutes, errors, images)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{folder} is not the record of a study of ReLU and Swish: {error}") from None
+
+
+def _pairs_errors(run: RunFolder) -> tuple[float, int]:
+    """Errors of a ReLU and a Swish network, on average over the choices of seeds, and of how many images."""
+    if is_study(run):
+        study = read_study(run)
+        (vote,) = [vote for vote in votes_of(study.members, study.digits.labels) if vote.arms == VOTE]
+        return vote.errors, vote.images
+    # Studies of the first version kept no predictions, but these averages.
+    (kept,) = [vote for vote in _read(run.comparison)["same_size"] if vote["composition"] == VOTE]
+    return kept["mean_errors"], kept["images"]
 
 
 def posts_point(ours: Point, original: dict[str, Any]) -> Point:

@@ -18,7 +18,7 @@ from pipeline.config.errors import RunError
 
 # The preset's network, its length, a shorter and a longer one; and what the wide network does in a similar time.
 NEIGHBOURS = {
-    **{f"deotte, {epochs} epochs": ("--train.epochs", str(epochs)) for epochs in (4, 7, 10)},
+    **{f"deotte, {epochs} epochs": ("--train.epochs", str(epochs)) for epochs in (4, 6, 8)},
     "residual, 2 epochs": ("--architecture", "residual", "--dropout", "1", "--train.epochs", "2"),
 }
 FOLD = ("--folds", "5", "--folds-used", "1")

@@ -9,7 +9,11 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from benchmarks.epochs import Epochs, pairs_only
+from pipeline.compare import compare_runs
+from pipeline.config.presets import preset
 from pipeline.evidence.sign_flip import fewest_pairs, sign_flip
+from pipeline.records.run_folder import RunFolder
+from pipeline.records.study import read_study
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/study.md").read_text()
@@ -163,3 +167,68 @@ def test_what_is_said_of_coverage_and_power_is_so():
     assert all(0.27 < found["power_0.05"] < 0.37 and 0.1 < found["power_0.03"] < 0.13 for found in ten)
     more = [found for found in rows if (found["folds"], found["seeds"]) == (5, 5) and found["seed_sd"] <= 0.03]
     assert all(0.68 < found["power_0.05"] < 0.9 for found in more)
+
+
+def strong():
+    return record("strong")["paired"][0]
+
+
+def test_the_study_of_the_strong_recipe_is_the_records():
+    result = strong()
+    low, high = result["interval"]
+    last = result["by_epoch"][-1]
+    cells = [
+        "swish - relu", 30, 10, f"{result['difference']:+z.3f}", f"{low:+z.3f} to {high:+z.3f}",
+        f"{last['first_ahead']}, {last['second_ahead']}", f"{result['p_value']:.2g}",
+    ]  # fmt: skip
+    assert f"| {' | '.join(map(str, cells))} |" in TEXT
+    assert (len(result["points"]), result["images"]) == (10, 42_000)
+    small, large = result["powers"]
+    assert (
+        f"{small['power']:.0%} for a true difference of 0.03 points and {large['power']:.0%} for one of 0.05" in PROSE
+    )
+    table = metrics("strong")
+    last_epochs = table[table["epoch"] == 30]
+    votes = {vote["arms"]: vote for vote in json.loads((ROOT / "docs/score/votes.json").read_text())["votes"]}
+    for arm, group in last_epochs.groupby("arm"):
+        accuracy = group["validation_accuracy"]
+        spread = f"{accuracy.mean():.4f} ± {accuracy.std():.4f}"
+        assert f"| {arm} | {len(group)} | {spread} | {votes[f'2 {arm}']['errors']:.0f} |" in TEXT
+    ratio, (low, high) = result["time_ratio"], result["time_interval"]
+    assert f"{ratio:.2f} times as long per epoch (95% {low:.2f} to {high:.2f})" in PROSE
+
+
+def test_swish_is_ahead_at_first_only():
+    spans = strong()["by_epoch"]
+    first = [f"{span['difference']:.{digits}f}" for span, digits in zip(spans, (1, 2, 2), strict=False)]
+    assert f"ahead by {first[0]}, {first[1]} and {first[2]} points after the epochs 1, 2 and 3" in PROSE
+    assert all(span["interval"][0] > 0 for span in spans[:3])
+    assert all(abs(span["difference"]) < 0.04 for span in spans[3:])
+
+
+def test_it_is_neither_better_nor_equivalent():
+    result = strong()
+    low, high = result["equivalence_interval"]
+    assert result["verdict"] == "not shown"
+    assert f"the 90% interval ({low:+.3f} to {high:+.3f}) leaves the margin of ±0.03 points" in PROSE
+    assert all(low < 0 < high for low, high in (gain["interval"] for gain in record("strong")["same_size"][0]["gains"]))
+    assert (strong()["by_epoch"][-1]["first_ahead"], strong()["by_epoch"][-1]["second_ahead"]) == (6, 4)
+    assert "Swish is ahead in six pairs and ReLU in four" in PROSE
+
+
+def test_the_recorded_recipe_is_the_preset():
+    (config,) = read_study(RunFolder(ROOT / "docs/study/strong")).configs
+    assert config == preset("study")
+
+
+def test_the_mixed_vote_is_the_records():
+    (found,) = record("strong")["same_size"]
+    assert (found["size"], found["blocks"]) == (2, 5)
+    for gain in found["gains"]:
+        low, high = gain["interval"]
+        assert f"{gain['errors']:+.1f} errors over two {gain['over']} networks ({low:+.1f} to {high:+.1f})" in PROSE
+
+
+def test_the_record_repeats_the_comparison(tmp_path):
+    again = compare_runs([ROOT / "docs/study/strong"], tmp_path / "again")
+    assert json.loads(again.comparison.read_text()) == record("strong")

@@ -1,17 +1,20 @@
 """README.md and the pages it links: figures against records, links, commands, presets."""
 
+import json
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import binomtest, ttest_1samp
 
+from benchmarks.minutes import study_point
 from pipeline.cli import COMMANDS
 from pipeline.config.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+ANSWER = " ".join(README.partition("## Does Swish beat ReLU?")[2].partition("##")[0].split())
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
 
 
@@ -26,12 +29,40 @@ def points(epochs):
     return differences.mean(), *ttest_1samp(differences, 0).confidence_interval()
 
 
-def test_the_answer_is_that_of_the_record():
-    answer = " ".join(README.partition("## Does Swish beat ReLU?")[2].partition("##")[0].split())
+def record(path):
+    return json.loads((ROOT / "docs" / path).read_text())
+
+
+def test_the_answer_is_that_of_the_records():
+    (strong,) = record("study/strong/comparison.json")["paired"]
+    (low, high), images = strong["interval"], 28_000 / 100
+    assert strong["verdict"] == "not shown"
+    assert (
+        f"ends {strong['difference']:+.3f} points of accuracy above ReLU (95% interval {low:+.3f} to {high:+.3f}"
+        in ANSWER
+    )
+    assert f"{images * strong['difference']:.0f} ± {images * (high - low) / 2:.0f} of Kaggle's 28,000 images" in ANSWER
+    assert f"takes {strong['time_ratio'] - 1:.0%} longer" in ANSWER
+    assert strong["powers"][1]["effect"] == 0.05
+    assert 0.45 < strong["powers"][1]["power"] < 0.55  # "in half of such studies"
     last, low, high = points([30])
-    assert f"ends at {last:+.3f} points of accuracy against ReLU (95% interval {low:+.3f} to {high:+.3f}" in answer
-    late, low, high = points(range(21, 31))
-    assert f"ReLU leads by {-late:.3f} points ({-high:.3f} to {-low:.3f})" in answer
+    assert f"it ends at {last:+.3f} points ({low:+.3f} to {high:+.3f}, ten pairs)" in ANSWER
+
+
+def test_the_table_is_that_of_the_records():
+    votes = {vote["arms"]: vote["errors"] for vote in record("score/votes.json")["votes"]}
+    posts, strong = (study_point(ROOT / "docs/study" / name) for name in ("30-epochs", "strong"))
+    rows = (
+        ("`original`, the post's | 1 ReLU + 1 Swish", posts.errors, posts.minutes),
+        ("`leaderboard` | 1 ReLU or 1 Swish", (votes["1 relu"] + votes["1 swish"]) / 2, strong.minutes),
+        ("`leaderboard` | 1 ReLU + 1 Swish", strong.errors, strong.minutes),
+        ("`leaderboard` | 2 ReLU + 2 Swish", votes["2 relu + 2 swish"], 2 * strong.minutes),
+    )  # fmt: skip
+    for who, errors, minutes in rows:
+        low, high = binomtest(round(errors), 42_000).proportion_ci()
+        assert f"| {who} | {1 - errors / 42_000:.4f} ({1 - high:.4f} to {1 - low:.4f}) | {minutes:.0f}" in ANSWER
+    assert "198, 171, 164 and 162 errors" in ANSWER
+    assert [round(errors) for _, errors, _ in rows] == [198, 171, 164, 162]
 
 
 def test_it_takes_two_minutes():

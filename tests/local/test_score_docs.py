@@ -3,14 +3,17 @@
 import json
 import re
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from conftest import ROOT
 
+from benchmarks.composition import votes_of
 from pipeline.arguments import parse_run
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import preset
+from pipeline.records.run_folder import RunFolder
+from pipeline.records.study import read_study
 
 TEXT = (ROOT / "docs/score.md").read_text()
 PROSE = " ".join(TEXT.split())
@@ -69,6 +72,16 @@ def test_the_effects_are_those_of_the_record():
         row, way = WAYS[effect["factor"]]
         assert f"{row} {way * effect['errors']:+.1f} | {way * effect['log loss']:+.5f} |" in TEXT
         assert f"standard errors {effect['se of errors']:.1f} errors and {effect['se of log loss']:.5f}" in PROSE
+
+
+def test_the_votes_are_those_of_the_record_and_the_record_that_of_the_study():
+    votes = record("votes")["votes"]
+    rows = TEXT.partition("| networks that vote |")[2].split("\n\n")[0].splitlines()[2:]
+    for line, vote in zip(rows, votes, strict=True):
+        best, low, high = vote["accuracy"]
+        assert line == f"| {vote['arms']} | {vote['errors']:.1f} | {best:.4f} ({low:.4f} to {high:.4f}) |"
+    study = read_study(RunFolder(ROOT / "docs/study/strong"))
+    assert [asdict(vote) | {"accuracy": list(vote.accuracy)} for vote in votes_of(study.members, study.digits.labels)] == votes
 
 
 def test_what_was_tried_at_prediction_is_the_records():
