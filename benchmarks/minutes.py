@@ -27,12 +27,14 @@ class Minutes:
     """Draw the records of `quick`, of studies and of `original`: what a vote of two networks reaches in which time.
 
     The minutes of `quick` are those of the whole command, of a study those of its epochs (the median one, so that other
-    work on the machine counts little). The blog post's way has the accuracy of the first study, whose recipe it is, and
-    a multiple of its minutes.
+    work on the machine counts little). The blog post's way has the accuracy of `original`, whose recipe it is, and a
+    multiple of its minutes.
     """
 
-    studies: tuple[Path, ...] = (Path("docs/study/30-epochs"), Path("docs/study/strong"))
-    """Records of studies of ReLU and Swish."""
+    posts: Path = Path("docs/study/30-epochs")
+    """The record of a study of `original`."""
+    strongest: Path = Path("docs/study/strong")
+    """The record of a study of the recipe of `leaderboard`."""
     quick: Path = Path("docs/score/quick.json")
     """The record of `quick`."""
     original: Path = Path("docs/benchmarks/original.json")
@@ -46,8 +48,8 @@ class Minutes:
         Raises:
             UserError: a record is missing or is another one.
         """
-        studied = [study_point(study) for study in self.studies]
-        points = [*quick_points(_read(self.quick)), *studied, posts_point(studied[0], _read(self.original))]
+        posts, strongest = study_point("original", self.posts), study_point("leaderboard", self.strongest)
+        points = [*quick_points(_read(self.quick)), posts, strongest, posts_point(posts, _read(self.original))]
         show("accuracy against minutes", COLUMNS, [list(point.cells()) for point in points])
         draw(points, self.out)
 
@@ -82,11 +84,11 @@ class Point:
 
 def quick_points(record: dict[str, Any]) -> list[Point]:
     """`quick` and its neighbours."""
-    return [Point(row["run"], row["minutes"], row["vote's errors"], row["of"]) for row in record["rows"]]
+    return [Point(f"quick: {row['run']}", row["minutes"], row["vote's errors"], row["of"]) for row in record["rows"]]
 
 
-def study_point(folder: Path) -> Point:
-    """A study's pair of networks.
+def study_point(name: str, folder: Path) -> Point:
+    """A study's pair of networks, to be called `name`.
 
     Raises:
         UserError: the folder is not the record of a study of ReLU and Swish.
@@ -98,7 +100,7 @@ def study_point(folder: Path) -> Point:
         by_arm = of_each.groupby("arm").median()
         minutes = float(by_arm[["relu", "swish"]].mean()) / 60
         errors, images = _pairs_errors(run)
-        return Point(folder.name, minutes, errors, images)
+        return Point(name, minutes, errors, images)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{folder} is not the record of a study of ReLU and Swish: {error}") from None
 
@@ -117,7 +119,7 @@ def _pairs_errors(run: RunFolder) -> tuple[float, int]:
 def posts_point(ours: Point, original: dict[str, Any]) -> Point:
     """The same networks trained in the post's way: it takes longer, and no difference in accuracy was found."""
     longer = statistics.median(original["speed_ups"])
-    return Point(f"{ours.name}, trained in the blog post's way", longer * ours.minutes, ours.errors, ours.images)
+    return Point(f"{ours.name} in the post's way", longer * ours.minutes, ours.errors, ours.images)
 
 
 def draw(points: Sequence[Point], path: Path) -> None:
@@ -130,10 +132,9 @@ def draw(points: Sequence[Point], path: Path) -> None:
         axes.errorbar(point.minutes, point.accuracy, yerr=spread, fmt="o", capsize=3)
         axes.annotate(point.name, (point.minutes, point.accuracy), (6, 5), textcoords="offset points", fontsize="small")
     axes.axvline(5, color="0.8", zorder=0)
-    axes.set(xscale="log", xlabel="minutes of two cores", ylabel="accuracy of the vote, 95% interval")
+    axes.set(xlim=(2.5, 100), xscale="log", xlabel="minutes of two cores", ylabel="accuracy of the vote, 95% interval")
     axes.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"], minor=False)
     axes.minorticks_off()
-    axes.margins(x=0.2)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_replace(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})

@@ -28,13 +28,13 @@ def records(tmp_path):
 
 def claim(records):
     paths = {"quick": records / "quick.json", "original": records / "original.json"}
-    return Minutes(studies=(records / "study",), out=records / "deep/minutes.png", **paths)
+    return Minutes(posts=records / "study", strongest=records / "study", out=records / "deep/minutes.png", **paths)
 
 
 def test_a_study_takes_its_median_epochs_on_two_cores(records):
     """By hand: 3 epochs of 60 s beside 3 of 120 s, one network per core."""
-    point = study_point(records / "study")
-    assert (point.name, point.minutes, point.errors, point.images) == ("study", (3 + 6) / 2, 40, 1000)
+    point = study_point("original", records / "study")
+    assert (point.name, point.minutes, point.errors, point.images) == ("original", (3 + 6) / 2, 40, 1000)
 
 
 def test_all_points_are_told_and_drawn(records, capsys):
@@ -44,7 +44,7 @@ def test_all_points_are_told_and_drawn(records, capsys):
         low, high = beta.ppf([0.025, 0.975], [errors, errors + 1], [images - errors + 1, images - errors])
         shown = f"{1 - errors / images:.4f}, {1 - high:.4f} to {1 - low:.4f}"  # Clopper and Pearson's
         assert f"{minutes} {errors} of {images:,} {shown}" in printed
-    assert "study, trained in the blog post's way" in printed
+    assert "original in the post's way" in printed
     assert matplotlib.image.imread(records / "deep/minutes.png").shape[:2] == (480, 840)
 
 
@@ -58,4 +58,4 @@ def test_a_record_that_is_missing_is_named(records, name):
 def test_a_study_of_other_arms_is_refused(records):
     (records / "study/comparison.json").write_text('{"same_size": []}')
     with pytest.raises(UserError, match="not the record of a study of ReLU and Swish"):
-        study_point(records / "study")
+        study_point("original", records / "study")

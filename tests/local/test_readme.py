@@ -55,7 +55,7 @@ def test_the_answer_is_that_of_the_records():
 
 def test_the_table_is_that_of_the_records():
     votes = {vote["arms"]: vote["errors"] for vote in record("score/votes.json")["votes"]}
-    posts, strong = (study_point(ROOT / "docs/study" / name) for name in ("30-epochs", "strong"))
+    posts, strong = (study_point(name, ROOT / "docs/study" / name) for name in ("30-epochs", "strong"))
     rows = (
         ("`original`, the post's | 1 ReLU + 1 Swish", posts.errors, posts.minutes),
         ("`leaderboard` | 1 ReLU or 1 Swish", (votes["1 relu"] + votes["1 swish"]) / 2, strong.minutes),
@@ -65,6 +65,11 @@ def test_the_table_is_that_of_the_records():
     for who, errors, minutes in rows:
         low, high = binomtest(round(errors), 42_000).proportion_ci()
         assert f"| {who} | {1 - errors / 42_000:.4f} ({1 - high:.4f} to {1 - low:.4f}) | {minutes:.0f}" in ANSWER
+    quick, row = record("score/quick.json"), record("score/quick.json")["rows"][1]
+    low, high = binomtest(row["vote's errors"], row["of"]).proportion_ci()
+    accuracy = f"{row['vote']:.4f} ({1 - high:.4f} to {1 - low:.4f}), on fold 0"
+    assert row["run"] == f"deotte, {PRESETS['quick'][1].train.epochs} epochs"
+    assert f"| `quick` | 1 ReLU + 1 Swish | {accuracy} | {quick['quick']['minutes']:.1f} |" in ANSWER
     assert "198, 171, 164 and 162 errors" in ANSWER
     assert [round(errors) for _, errors, _ in rows] == [198, 171, 164, 162]
 

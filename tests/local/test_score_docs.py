@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 from benchmarks.composition import votes_of
+from benchmarks.minutes import posts_point, quick_points, study_point
 from pipeline.arguments import parse_run
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import preset
@@ -81,7 +82,25 @@ def test_the_votes_are_those_of_the_record_and_the_record_that_of_the_study():
         best, low, high = vote["accuracy"]
         assert line == f"| {vote['arms']} | {vote['errors']:.1f} | {best:.4f} ({low:.4f} to {high:.4f}) |"
     study = read_study(RunFolder(ROOT / "docs/study/strong"))
-    assert [asdict(vote) | {"accuracy": list(vote.accuracy)} for vote in votes_of(study.members, study.digits.labels)] == votes
+    again = votes_of(study.members, study.digits.labels)
+    assert [asdict(vote) | {"accuracy": list(vote.accuracy)} for vote in again] == votes
+
+
+def test_five_minutes_are_those_of_the_record():
+    section = TEXT.partition("## Five minutes")[2].partition("\n## ")[0]
+    quick = record("quick")
+    told = f"it takes {quick['quick']['minutes']:.1f} minutes with {preset('quick').train.epochs} epochs"
+    assert told in " ".join(section.split())
+    rows = section.partition("| --- | --- | --- | --- |\n")[2].split("\n\n")[0].splitlines()
+    for line, row in zip(rows, quick["rows"], strict=True):
+        (point,) = quick_points({"rows": [row]})
+        low, high = point.interval
+        accuracy = f"{point.accuracy:.4f} ({low:.4f} to {high:.4f})"
+        assert line == f"| {row['run']} | {point.minutes:.1f} | {point.errors} | {accuracy} |"
+    posts = study_point("original", ROOT / "docs/study/30-epochs")
+    longer = posts_point(posts, json.loads((ROOT / "docs/benchmarks/original.json").read_text()))
+    minutes = f"after {posts.minutes:.0f} minutes here and after {longer.minutes:.0f} in the post's way"
+    assert f"has {posts.accuracy:.4f} {minutes}" in " ".join(section.split())
 
 
 def test_what_was_tried_at_prediction_is_the_records():

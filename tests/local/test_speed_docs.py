@@ -34,10 +34,14 @@ def test_what_an_activation_costs(claim, precision):
 
 
 @pytest.mark.parametrize(("shown", "name"), [
-    ("PyTorch, 1 process of 2 threads", "1 × 2 threads"), ("PyTorch, 2 processes of 1 thread", "2 × 1 threads"),
+    ("PyTorch, 1 process of 2 threads", "eager, 1 × 2 threads"),
+    ("PyTorch, 2 processes of 1 thread", "eager, 2 × 1 threads"),
+    ("torch.compile, 1 process of 2 threads", "compiled, 1 × 2 threads"),
+    ("torch.compile, 2 processes of 1 thread", "compiled, 2 × 1 threads"),
 ])  # fmt: skip
 def test_pytorch(shown, name):
     rows = [row for row in record("pytorch")["rows"] if row["name"].startswith("PyTorch") and name in row["name"]]
+    assert [row["architecture"] for row in rows] == [n for n in ("ghouzam", "deotte", "residual") for _ in range(2)]
     assert f"| {shown} | {' | '.join(cell(row) for row in rows)} |" in TEXT
 
 
