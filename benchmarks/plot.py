@@ -25,7 +25,7 @@ class Plot:
     def run(self) -> None:
         """Draw the picture."""
         swish, pytorch = (_rows(self.records / f"{claim}.json") for claim in ("swish", "pytorch"))
-        figure = Figure(figsize=(11, 4), layout="constrained")
+        figure = Figure(figsize=(11, 6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])
         _draw_costs(left, swish)
         _draw_contest(right, pytorch)

@@ -213,7 +213,7 @@ def test_the_picture_shows_the_records(tmp_path):
         rows = [row(a, name, 1 + 0.2 * i) for a in ("ghouzam", "deotte") for i, name in enumerate(names)]
         (tmp_path / f"{claim}.json").write_text(json.dumps({"rows": rows}))
     Plot(tmp_path / "deep" / "speed.png", tmp_path).run()
-    assert matplotlib.image.imread(tmp_path / "deep" / "speed.png").shape[:2] == (480, 1320)
+    assert matplotlib.image.imread(tmp_path / "deep" / "speed.png").shape[:2] == (720, 1320)
     (tmp_path / "pytorch.json").write_text("{}")
     with pytest.raises(UserError, match="pytorch.json is not the record of a benchmark"):
         Plot(tmp_path / "speed.png", tmp_path).run()

@@ -45,6 +45,27 @@ def test_pytorch(shown, name):
     assert f"| {shown} | {' | '.join(cell(row) for row in rows)} |" in TEXT
 
 
+def test_the_readme_quotes_the_ratios_to_pytorch_at_its_best():
+    best, silus, swishes = {}, [], []
+    for row in record("pytorch")["rows"]:
+        if not row["name"].startswith("ours"):
+            contest = row["architecture"], "relu" in row["name"]
+            best[contest] = min(best.get(contest, row), row, key=lambda row: row["ratio"])
+    assert all("eager, 2 × 1 threads" in row["name"] for row in best.values())
+    ratios = [row["ratio"] for row in best.values()]
+    told = f"PyTorch at its best takes {min(ratios):.2f} to {max(ratios):.2f} times our time per image"
+    assert told in " ".join((ROOT / "README.md").read_text().split())
+    ours = {
+        (row["architecture"], "relu" in row["name"]): row for row in record("pytorch")["rows"] if "ours" in row["name"]
+    }
+    for rows, costs in ((best, silus), (ours, swishes)):
+        for name in ("ghouzam", "deotte", "residual"):
+            relu, swish = (rows[name, is_relu]["microseconds_per_image"] for is_relu in (True, False))
+            costs.append(100 * swish / relu - 100)
+    assert f"PyTorch's SiLU costs {min(silus):.0f} to {max(silus):.0f}% over its ReLU" in " ".join(TEXT.split())
+    assert f"our Swish {min(swishes):.0f} to {max(swishes):.0f}%" in " ".join(TEXT.split())
+
+
 def test_the_blog_posts_way():
     original = record("original")
     ups = original["speed_ups"]
