@@ -66,6 +66,21 @@ def test_the_readme_quotes_the_ratios_to_pytorch_at_its_best():
     assert f"our Swish {min(swishes):.0f} to {max(swishes):.0f}%" in " ".join(TEXT.split())
 
 
+def test_where_the_time_goes():
+    text, step = " ".join(TEXT.split()), record("step")
+    added = [[100 * row[key] - 100 for key in ("ratio", "ratio_low", "ratio_high")] for row in step["rows"][1::2]]
+    first, second = (f"{middle:.0f}% ({low:.0f} to {high:.0f})" for middle, low, high in added)
+    assert f"add {first} to the arithmetic of `ghouzam` and {second} to that of `deotte`" in text
+    shares, rates = [], []
+    for name in ("ghouzam", "deotte"):
+        layers = [layer for layer in step["layers"] if layer["architecture"] == name]
+        (conv,) = [layer for layer in layers if layer["kind"] == "Conv2D"]
+        shares.append(conv["microseconds"] / sum(layer["microseconds"] for layer in layers))
+        rates.append(conv["flops"] / conv["microseconds"] / 1e3)
+    assert f"Convolutions take {shares[0]:.0%} of the layers' time in `ghouzam` and {shares[1]:.0%} in `deotte`" in text
+    assert f"reach {rates[0]:.0f} and {rates[1]:.0f} GFLOP/s" in text
+
+
 def test_the_blog_posts_way():
     original = record("original")
     ups = original["speed_ups"]
