@@ -1,6 +1,5 @@
 """Accuracy against minutes: `quick` and its neighbours, two studies, and the blog post's way, in one picture."""
 
-import json
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from benchmarks.composition import votes_of
-from benchmarks.record import show
+from benchmarks.record import load, show
 from pipeline.config.errors import UserError
 from pipeline.records.atomic import atomic_replace
 from pipeline.records.run_folder import RunFolder
@@ -49,7 +48,12 @@ class Minutes:
             UserError: a record is missing or is another one.
         """
         posts, strongest = study_point("original", self.posts), study_point("leaderboard", self.strongest)
-        points = [*quick_points(_read(self.quick)), posts, strongest, posts_point(posts, _read(self.original))]
+        points = [
+            *quick_points(load(self.quick, "rows")),
+            posts,
+            strongest,
+            posts_point(posts, load(self.original, "speed_ups")),
+        ]
         show("accuracy against minutes", COLUMNS, [list(point.cells()) for point in points])
         draw(points, self.out)
 
@@ -82,9 +86,9 @@ class Point:
         yield f"{self.accuracy:.4f}, {low:.4f} to {high:.4f}"
 
 
-def quick_points(record: dict[str, Any]) -> list[Point]:
+def quick_points(rows: Sequence[dict[str, Any]]) -> list[Point]:
     """`quick` and its neighbours."""
-    return [Point(f"quick: {row['run']}", row["minutes"], row["vote's errors"], row["of"]) for row in record["rows"]]
+    return [Point(f"quick: {row['run']}", row["minutes"], row["vote's errors"], row["of"]) for row in rows]
 
 
 def study_point(name: str, folder: Path) -> Point:
@@ -112,13 +116,13 @@ def _pairs_errors(run: RunFolder) -> tuple[float, int]:
         (vote,) = [vote for vote in votes_of(study.members, study.digits.labels) if vote.arms == VOTE]
         return vote.errors, vote.images
     # Studies of the first version kept no predictions, but these averages.
-    (kept,) = [vote for vote in _read(run.comparison)["same_size"] if vote["composition"] == VOTE]
+    (kept,) = [vote for vote in load(run.comparison, "same_size") if vote["composition"] == VOTE]
     return kept["mean_errors"], kept["images"]
 
 
-def posts_point(ours: Point, original: dict[str, Any]) -> Point:
+def posts_point(ours: Point, speed_ups: Sequence[float]) -> Point:
     """The same networks trained in the post's way: it takes longer, and no difference in accuracy was found."""
-    longer = statistics.median(original["speed_ups"])
+    longer = statistics.median(speed_ups)
     return Point(f"{ours.name} in the post's way", longer * ours.minutes, ours.errors, ours.images)
 
 
@@ -139,12 +143,3 @@ def draw(points: Sequence[Point], path: Path) -> None:
     with atomic_replace(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
     print(f"written: {path}")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text()))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}).") from None
-    except ValueError:
-        raise UserError(f"{path} is not the record of a benchmark.") from None

@@ -1,6 +1,5 @@
 """The records of two benchmarks as one picture."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.record import FOLDER
-from pipeline.config.errors import UserError
+from benchmarks.record import FOLDER, load
 from pipeline.records.atomic import atomic_replace
 
 
@@ -24,7 +22,7 @@ class Plot:
 
     def run(self) -> None:
         """Draw the picture."""
-        swish, pytorch = (_rows(self.records / f"{claim}.json") for claim in ("swish", "pytorch"))
+        swish, pytorch = (load(self.records / f"{claim}.json", "rows") for claim in ("swish", "pytorch"))
         figure = Figure(figsize=(11, 6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])
         _draw_costs(left, swish)
@@ -33,15 +31,6 @@ class Plot:
         with atomic_replace(self.out) as temporary:
             figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
         print(f"written: {self.out}")
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        raise UserError(f"{path} is missing; python -m benchmarks {path.stem} writes it.")
-    try:
-        return list(json.loads(path.read_text())["rows"])
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is not the record of a benchmark.") from None
 
 
 def _draw_costs(axes: Axes, rows: list[dict[str, Any]]) -> None:

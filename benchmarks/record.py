@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contest import Timing
+from pipeline.config.errors import UserError
 from pipeline.records.atomic import atomic_replace
 
 FOLDER = Path("build/benchmarks")
@@ -77,6 +78,20 @@ def show(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> 
         table.add_row(*line)
     console = Console()
     Console(width=console.width if console.is_terminal else LOG_WIDTH).print(table)
+
+
+def load(path: Path, key: str) -> Any:
+    """An entry of a record.
+
+    Raises:
+        UserError: the record is missing, or is another one.
+    """
+    try:
+        return json.loads(path.read_text())[key]
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; python -m benchmarks {path.stem} writes it.") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is not the record of a benchmark: it has no {key}.") from None
 
 
 def save(claim: str, out: Path | None, content: dict[str, Any]) -> None:

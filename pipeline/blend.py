@@ -107,7 +107,10 @@ def _members_of(runs: Sequence[OpenedRun]) -> tuple[dict[str, list[Member]], int
             lacking += len(missing)
         groups[name] = [member for member in found if member.spec not in voting_in]
         if again := [member.spec for member in found if member.spec in voting_in]:
-            ids, where = ", ".join(spec.id for spec in again), " and ".join({str(voting_in[spec]): 0 for spec in again})
+            ids, where = (
+                ", ".join(spec.id for spec in again),
+                " and ".join(dict.fromkeys(str(voting_in[spec]) for spec in again)),
+            )
             if not groups[name]:
                 raise UserError(
                     f"{run.folder.path} adds no network: {where} has {ids} too, trained alike. Leave it out."
@@ -128,7 +131,7 @@ def _votes(
     voters, weights = weighed(vote, members, digits)
     if len(voters.truth) < FEWEST_ROWS:
         notes.append(f"the weights are chosen on {len(voters.truth)} rows only, too few to tell voters apart")
-    return np.tensordot(weights, voters.test_probabilities, axes=1), voters.named(weights)
+    return voters.vote(weights), voters.named(weights)
 
 
 def _check_weighable(vote: Vote, groups: Mapping[str, Sequence[Member]], digits: Digits) -> None:

@@ -30,6 +30,10 @@ class Voters:
     test_probabilities: NDArray[np.float64]
     """Each the vote of its members, shape (voters, m, 10)."""
 
+    def vote(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Their weighted vote on the test images, shape (m, 10); weights of shape (voters,)."""
+        return np.tensordot(weights, self.test_probabilities, axes=1)
+
     def named(self, weights: NDArray[np.float64]) -> dict[str, float]:
         """Weights, shape (voters,), by names such as "swish, seed 3"."""
         return {f"{arm}, seed {seed}": round(float(w), 4) for (arm, seed), w in zip(self.names, weights, strict=True)}

@@ -84,7 +84,7 @@ def cast_votes(method: Vote, members: Sequence[Member], digits: Digits) -> NDArr
     if method == "equal":
         return soft_vote([member.test_probabilities for member in members])
     voters, weights = weighed(method, members, digits)
-    return np.tensordot(weights, voters.test_probabilities, axes=1)
+    return voters.vote(weights)
 
 
 def weighed(method: Vote, members: Sequence[Member], digits: Digits) -> tuple[Voters, NDArray[np.float64]]:

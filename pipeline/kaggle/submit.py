@@ -26,12 +26,10 @@ from pipeline.kaggle.calls import (
 )
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.ids import competition_ids
+from pipeline.kaggle.origin import config_of
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.kaggle.score import ALL_PAGES, find_submission, wait_for_score
 from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, one_at_a_time, read_log, record
-from pipeline.records.atomic import file_sha256
-from pipeline.records.blend_record import read_blend
-from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import SUBMISSION, RunFolder
 
 ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a submission that may have arrived
@@ -56,9 +54,7 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
     content = check_submission(submission, competition_ids())
     sha256 = hashlib.sha256(content).hexdigest()
     folder = RunFolder(submission.parent)
-    config = _checked_config(folder, sha256) if submission == folder.submission and folder.config.exists() else None
-    if submission == folder.submission and folder.blend.exists():
-        _check_blend(folder, sha256)
+    config = config_of(folder, sha256) if submission == folder.submission else None
     entry = Entry(
         id=secrets.token_hex(4),
         time=_now(),
@@ -106,42 +102,6 @@ def submit_kernel(
         _command(["-k", kernel, "-v", str(version)], message, again),
         again,
     )
-
-
-def _checked_config(folder: RunFolder, sha256: str) -> RunConfig:
-    """The config of a run, if it is the one that its submission was written under.
-
-    Raises:
-        UserError: the submission or the config was changed since.
-    """
-    outcome = read_outcome(folder)
-    if outcome and outcome.submission_sha256 != sha256:
-        raise UserError(
-            f"{folder.submission} is not what the run wrote: it was changed since. Rerun the run's command, which "
-            "writes it anew and trains nothing that is finished. Or copy it elsewhere, and submit the copy."
-        )
-    if outcome and outcome.config_sha256 != file_sha256(folder.config):
-        raise UserError(
-            f"{folder.config} was changed since {folder.submission} was written: the run that it names now is not "
-            "finished, and the predictions are not its. Rerun the run's command to finish it. The earlier "
-            "predictions are in submissions/, and can be submitted from there."
-        )
-    if outcome and outcome.is_partial:
-        print(f"{folder.path} is not complete: {outcome.voters} of {outcome.members} members voted", flush=True)
-    return folder.read_config(complete=False)
-
-
-def _check_blend(folder: RunFolder, sha256: str) -> None:
-    """Say what a blend lacks; raise a UserError if its submission is not the one that was recorded."""
-    blend = read_blend(folder)
-    if blend.submission_sha256 != sha256:
-        raise UserError(
-            f"{folder.submission} is not what {folder.blend} records: it was changed since, or the blend was cut off. "
-            "Blend the runs again. Or copy it elsewhere, and submit the copy."
-        )
-    if blend.missing:
-        have = blend.networks
-        print(f"{folder.path} is not complete: {have} of {have + blend.missing} networks voted", flush=True)
 
 
 def _usual_message(submission: Path, config: RunConfig | None) -> str:

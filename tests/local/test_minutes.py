@@ -55,6 +55,13 @@ def test_a_record_that_is_missing_is_named(records, name):
         claim(records).run()
 
 
+@pytest.mark.parametrize("name", ["study/comparison.json", "quick.json", "original.json"])
+def test_another_record_is_named(records, name):
+    (records / name).write_text("{}")
+    with pytest.raises(UserError, match=rf"{name} is not the record of a benchmark: it has no"):
+        claim(records).run()
+
+
 def test_a_study_of_other_arms_is_refused(records):
     (records / "study/comparison.json").write_text('{"same_size": []}')
     with pytest.raises(UserError, match="not the record of a study of ReLU and Swish"):

@@ -10,6 +10,7 @@ from conftest import ROOT
 
 from benchmarks.composition import votes_of
 from benchmarks.minutes import posts_point, quick_points, study_point
+from benchmarks.record import load
 from pipeline.arguments import parse_run
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import preset
@@ -93,12 +94,12 @@ def test_five_minutes_are_those_of_the_record():
     assert told in " ".join(section.split())
     rows = section.partition("| --- | --- | --- | --- |\n")[2].split("\n\n")[0].splitlines()
     for line, row in zip(rows, quick["rows"], strict=True):
-        (point,) = quick_points({"rows": [row]})
+        (point,) = quick_points([row])
         low, high = point.interval
         accuracy = f"{point.accuracy:.4f} ({low:.4f} to {high:.4f})"
         assert line == f"| {row['run']} | {point.minutes:.1f} | {point.errors} | {accuracy} |"
     posts = study_point("original", ROOT / "docs/study/30-epochs")
-    longer = posts_point(posts, json.loads((ROOT / "docs/benchmarks/original.json").read_text()))
+    longer = posts_point(posts, load(ROOT / "docs/benchmarks/original.json", "speed_ups"))
     minutes = f"after {posts.minutes:.0f} minutes here and after {longer.minutes:.0f} in the post's way"
     assert f"has {posts.accuracy:.4f} {minutes}" in " ".join(section.split())
 

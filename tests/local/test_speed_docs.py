@@ -55,6 +55,15 @@ def test_the_readme_quotes_the_ratios_to_pytorch_at_its_best():
     ratios = [row["ratio"] for row in best.values()]
     told = f"PyTorch at its best takes {min(ratios):.2f} to {max(ratios):.2f} times our time per image"
     assert told in " ".join((ROOT / "README.md").read_text().split())
+    more = sorted(100 * ratio - 100 for ratio in ratios)  # in percent of our time
+    prose = " ".join(TEXT.split())
+    assert (
+        f"It takes {more[3]:.0f} to {more[5]:.0f}% longer than ours with `ghouzam`, and with `deotte` and ReLU" in prose
+    )
+    assert (
+        f"; {-more[2]:.0f}% less with `residual` and ReLU; and {-more[1]:.0f} to {-more[0]:.0f}% less with Swish"
+        in prose
+    )
     ours = {
         (row["architecture"], "relu" in row["name"]): row for row in record("pytorch")["rows"] if "ours" in row["name"]
     }
