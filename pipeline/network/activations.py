@@ -1,9 +1,9 @@
 """The swish family: formula, gradient, registration; and the table from names to activation layers.
 
 Swish is x·sigmoid(x) (Ramachandran, Zoph & Le 2017, https://arxiv.org/abs/1710.05941; also SiLU, Elfwing et al. 2017).
-What makes it cost more than ReLU is not its arithmetic but its passes over memory: written in tensor operations it
-takes two forward and some five backward, each rounded to the precision of the layer. Here it is one pass each: only x
-is kept for the gradient, and sigmoid(x) is computed again. `python -m benchmarks swish` measures what it still costs.
+Most of what it costs over ReLU is passes over memory: written in tensor operations it takes two forward and some five
+backward, each rounded to the precision of the layer. Here it is one pass each: only x is kept for the gradient, and
+sigmoid(x) is computed again. What remains is the exponential. `python -m benchmarks swish` measures it.
 
 Keras has an activation called "swish" of its own, and the string always means that one: activations are passed as
 objects.
@@ -18,7 +18,7 @@ from keras import ops
 
 from pipeline.config.schema import OWN_ACTIVATIONS
 from pipeline.network.curves import ActivationCurve
-from pipeline.network.fusion import one_pass
+from pipeline.network.fusion import one_pass, onednn_fuses
 from pipeline.network.saving import saved_as
 
 RECORDED_X = np.linspace(-5, 5, 101, dtype=np.float32)
@@ -38,7 +38,8 @@ def _swish(x: Any) -> Any:
     def gradient(*args: Any, upstream: Any = None) -> Any:
         return one_pass(_swish_gradient)(x, args[0] if upstream is None else upstream)[0]
 
-    return one_pass(_swish_value)(x)[0], gradient
+    value = x * ops.sigmoid(x) if onednn_fuses(x.dtype) else one_pass(_swish_value)(x)[0]
+    return value, gradient
 
 
 @saved_as("pipeline.network.activations")

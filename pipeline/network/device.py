@@ -142,7 +142,7 @@ def resolve_precision(requested: str) -> str:
     if kind == "gpu":
         return "mixed_bfloat16" if capability >= 8 else "mixed_float16" if capability >= 7 else "float32"
     # On CPU it is TensorFlow's oneDNN kernels that use these instructions.
-    return "mixed_bfloat16" if keras.backend.backend() == "tensorflow" and _cpu_has_bfloat16() else "float32"
+    return "mixed_bfloat16" if keras.backend.backend() == "tensorflow" and cpu_has_bfloat16() else "float32"
 
 
 def _device_count(kind: str) -> int:
@@ -173,7 +173,8 @@ def _kind_and_capability() -> tuple[str, int]:
     return "gpu", tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))[0]
 
 
-def _cpu_has_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
+    """Whether the CPU multiplies in bfloat16."""
     return any(BFLOAT16_CPU_FLAGS & set(line.split()) for line in _cpuinfo() if line.startswith("flags"))
 
 

@@ -5,6 +5,8 @@ each operation, in bfloat16 a slow one. XLA compiles a formula into one loop; bu
 convolutions are 5 to 10 times slower than the ones of oneDNN around it.
 """
 
+import os
+import platform
 import re
 from collections.abc import Callable
 from functools import cache
@@ -12,6 +14,8 @@ from typing import Any
 
 import keras
 from keras import ops
+
+from pipeline.network.device import cpu_has_bfloat16, on_tensorflow_cpu
 
 FRAMING = ("Graph execution error", "Detected at node", "<stack traces", "File ")  # lines of an error that name places
 LONGEST_REASON = 300  # characters; some of TensorFlow's errors fill a screen
@@ -36,6 +40,24 @@ def one_pass(formula: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any
     import tensorflow as tf
 
     return tf.function(in_float32, jit_compile=True, autograph=False)
+
+
+def onednn_fuses(dtype: Any) -> bool:
+    """Whether TensorFlow runs x·sigmoid(x) of that dtype, written so, as one kernel of oneDNN.
+
+    It does in graphs on an x86 CPU, in the dtypes that the CPU computes in. The kernel takes 0.3 ns per element where
+    XLA's loop takes 0.4 in float32 and 0.7 in bfloat16 (AMD Zen 5, one thread). oneDNN has none for the gradient.
+    """
+    if not on_tensorflow_cpu():
+        return False
+    import tensorflow as tf
+
+    return (
+        not tf.executing_eagerly()
+        and platform.machine() in ("x86_64", "AMD64")
+        and os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
+        and keras.backend.standardize_dtype(dtype) in ("float32", *(["bfloat16"] if cpu_has_bfloat16() else []))
+    )
 
 
 @cache
