@@ -5,6 +5,8 @@ import re
 import shlex
 from dataclasses import asdict, replace
 
+import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 
@@ -14,6 +16,7 @@ from benchmarks.record import load
 from pipeline.arguments import parse_run
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import preset
+from pipeline.config.schema import member_specs
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import read_study
 
@@ -85,6 +88,27 @@ def test_the_votes_are_those_of_the_record_and_the_record_that_of_the_study():
     study = read_study(RunFolder(ROOT / "docs/study/strong"))
     again = votes_of(study.members, study.digits.labels)
     assert [asdict(vote) | {"accuracy": list(vote.accuracy)} for vote in again] == votes
+
+
+def test_the_predictions_of_leaderboard_are_what_is_told():
+    folder = RunFolder(SCORE / "leaderboard")
+    config = from_json(folder.config.read_text(), str(folder.config))
+    assert config == replace(preset("leaderboard"), seeds=config.seeds)
+    digits = dict(np.load(folder.path / "predicted.npz"))
+    assert set(digits) == {spec.id for spec in member_specs(config)} | {"vote"}
+    assert {(array.dtype.name, array.shape, array.max()) for array in digits.values()} == {("uint8", (28_000,), 9)}
+    vote = digits.pop("vote")
+    networks = np.stack(list(digits.values()))
+    epochs = pd.read_csv(folder.metrics)
+    assert len(epochs) == len(networks) * config.train.epochs
+    minutes = epochs.groupby("arm")["seconds"].median().mean() * len(epochs) / 2 / 60
+    differing = (networks != vote).sum(axis=1)
+    for told in (
+        f"run leaderboard --seeds {config.seeds}`, {len(networks)} networks in {minutes:.0f} minutes of two cores",
+        f"All {len(networks)} agree on {(networks == networks[0]).all(axis=0).sum():,} images",
+        f"the vote differs from a single network in {differing.min()} to {differing.max()}.",
+    ):
+        assert told in PROSE
 
 
 def test_five_minutes_are_those_of_the_record():
