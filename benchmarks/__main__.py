@@ -10,6 +10,7 @@ from benchmarks.cluster import ClusterCost
 from benchmarks.composition import Composition
 from benchmarks.coverage import Coverage
 from benchmarks.epochs import Epochs
+from benchmarks.families import Families
 from benchmarks.gpu import Gpu
 from benchmarks.minutes import Minutes
 from benchmarks.original import Original
@@ -34,6 +35,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "quick": Quick,
     "minutes": Minutes,
     "composition": Composition,
+    "families": Families,
     "screening": Screening,
     "views": Views,
     "coverage": Coverage,

@@ -49,7 +49,7 @@ def record(name):
 
 
 def settings():
-    return {row["run"]: row for name in ("screening", "lengths") for row in record(name)["settings"]}
+    return {row["run"]: row for name in ("screening", "lengths", "networks") for row in record(name)["settings"]}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -60,16 +60,38 @@ def test_each_command_gives_the_recorded_config(name):
     assert parse_run(words).config == replace(config, out=None, data="auto")
 
 
+def median_minutes(name):
+    """Of a run's networks side by side, by their median epochs."""
+    epochs = pd.read_csv(SCORE / name / "metrics.csv").groupby("arm")["seconds"]
+    return (epochs.median() * epochs.size()).mean() / 60
+
+
 def test_every_run_of_the_table_has_its_command_and_its_record():
     rows = settings()
     assert set(rows) == set(COMMANDS)
-    for name, row in rows.items():
-        (line,) = [line for line in TEXT.splitlines() if line.startswith(f"| `{name}`")]
-        losses = ", ".join(f"{loss:.4f}" for loss in row["log loss, scaled"])
-        _, errors, vote, shown = line.removeprefix("|").removesuffix("|").split(" | ")
-        assert (errors, vote.split()[0], shown.strip()) == (
-            ", ".join(map(str, row["errors"])), str(row["of the vote"]), losses,
-        )  # fmt: skip
+    lines = re.findall(r"^\| `(\S+)`[^|]* \| (.+) \|$", TEXT.partition("| run on fold 0,")[2].partition("\n\n")[0], re.M)
+    assert {"full-b1", "earlier-30", "width-2", "residual", "residual-16"} < {name for name, _ in lines}
+    for name, cells in lines:
+        row = rows[name]
+        errors, vote, losses = cells.split(" | ")
+        assert errors == ", ".join(map(str, row["errors"]))
+        assert vote.split()[0] == str(row["of the vote"])
+        assert losses == ", ".join(f"{loss:.4f}" for loss in row["log loss, scaled"])
+
+
+def test_the_families_took_the_minutes_that_are_told():
+    minutes = [median_minutes(name) for name in ("earlier-30", "width-2", "residual", "residual-16")]
+    told = "30 epochs of `deotte` take {:.0f} minutes, `width-2` {:.0f}, `residual` {:.0f} and `residual-16` {:.0f}"
+    assert told.format(*minutes) in PROSE
+
+
+def test_the_votes_of_two_families_are_those_of_the_record():
+    rows = TEXT.partition("| vote on fold 0 ")[2].split("\n\n")[0].splitlines()[2:]
+    for line, row in zip(rows, record("families")["rows"], strict=True):
+        _, errors, difference, loss, of_losses = [cell.strip() for cell in line.strip("|").split("|")]
+        assert (errors, loss) == (str(row["errors"]), f"{row['log loss, scaled']:.4f}")
+        if row != record("families")["rows"][0]:
+            assert (difference, of_losses) == (row["difference of errors"], row["difference of log loss"])
 
 
 def test_the_effects_are_those_of_the_record():
