@@ -69,7 +69,8 @@ def median_minutes(name):
 def test_every_run_of_the_table_has_its_command_and_its_record():
     rows = settings()
     assert set(rows) == set(COMMANDS)
-    lines = re.findall(r"^\| `(\S+)`[^|]* \| (.+) \|$", TEXT.partition("| run on fold 0,")[2].partition("\n\n")[0], re.M)
+    table = TEXT.partition("| run on fold 0,")[2].partition("\n\n")[0]
+    lines = re.findall(r"^\| `(\S+)`[^|]* \| (.+) \|$", table, re.M)
     assert {"full-b1", "earlier-30", "width-2", "residual", "residual-16"} < {name for name, _ in lines}
     for name, cells in lines:
         row = rows[name]
