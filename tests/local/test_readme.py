@@ -15,7 +15,7 @@ from pipeline.config.presets import PRESETS
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 ANSWER = " ".join(README.partition("## Does Swish beat ReLU?")[2].partition("##")[0].split())
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 
 
 def accuracies(study, epochs):
