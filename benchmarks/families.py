@@ -1,5 +1,6 @@
 """Two families of networks on the same images: the vote of each, and of both together."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ COLUMNS = ["vote of", "errors", "difference", "log loss, scaled", "difference"]
 
 @dataclass(frozen=True)
 class Families:
-    """Compare the vote of a run's networks with that of a study's on the run's validation fold, and mix the two.
+    """Compare the vote of a run's networks with that of a study's on the run's validation folds, and mix the two.
 
     Differences are those to the study's vote; the standard error is over the images, and holds for these networks.
     """
@@ -29,7 +30,7 @@ class Families:
     study: tyro.conf.Positional[Path]
     """A study's record, as `compare --out` writes it."""
     folder: tyro.conf.Positional[Path]
-    """A finished run that validates on one of the study's folds."""
+    """A finished run that validates on folds of the study."""
     out: Annotated[Path | None, tyro.conf.arg(name="out")] = None
     """Where to write the record. By default build/benchmarks/families.json."""
 
@@ -39,19 +40,26 @@ class Families:
         Raises:
             UserError: one of the two is not there, or they do not validate on the same rows.
         """
-        study = read_study(RunFolder(self.study))
-        run = [member for _, _, member in member_folders([self.folder])]
-        rows = run[0].validation_rows
-        its = [member for member in study.members if np.array_equal(member.validation_rows, rows)]
-        if not its or any(not np.array_equal(member.validation_rows, rows) for member in run):
-            raise UserError(f"{self.folder} must have one validation fold, and that must be one of {self.study}.")
-        first, second = (soft_vote([member.validation_probabilities for member in group]) for group in (its, run))
+        study, folds = read_study(RunFolder(self.study)), defaultdict(list)
+        for _, _, member in member_folders([self.folder]):
+            folds[member.spec.fold].append(member)
+        groups, rows = [], []
+        for run in folds.values():
+            its = [member for member in study.members if np.array_equal(member.validation_rows, run[0].validation_rows)]
+            if not its:
+                raise UserError(f"{self.folder} validates on other rows than {self.study}: give it the same --folds.")
+            groups.append((its, run))
+            rows.append(run[0].validation_rows)
+        first, second = (
+            np.concatenate([soft_vote([m.validation_probabilities for m in group]) for group in family])
+            for family in zip(*groups, strict=True)
+        )
         votes = {
-            f"{len(its)} of {self.study.name}": first,
-            f"{len(run)} of {self.folder.name}": second,
+            f"{len(groups[0][0])} of {self.study.name}": first,
+            f"{len(groups[0][1])} of {self.folder.name}": second,
             "both, each with half the weight": soft_vote([first, second]),
         }
-        table = rows_of(votes, study.digits.labels[rows])
+        table = rows_of(votes, study.digits.labels[np.concatenate(rows)])
         show("votes on the same images", COLUMNS, [[str(cell) for cell in list(row.values())[:5]] for row in table])
         save("families", self.out, {"rows": table})
 

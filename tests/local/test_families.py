@@ -21,13 +21,15 @@ def test_differences_are_those_to_the_first_vote():
     assert second["difference of log loss"].startswith("-")
 
 
-def test_a_run_is_compared_with_the_study_of_its_fold(make_run, tiny, tmp_path, capsys):
-    run = make_run(tiny)
+@pytest.mark.parametrize("folds_used", [1, 2])
+def test_a_run_is_compared_with_the_study_of_its_folds(make_run, tiny, digits, tmp_path, capsys, folds_used):
+    run = make_run(replace(tiny, folds_used=folds_used), right=("relu",))
     study = compare_runs([run], tmp_path / "study").path
     Families(study, run, tmp_path / "families.json").run()
     assert "votes on the same images" in capsys.readouterr().out
     same, again, both = json.loads((tmp_path / "families.json").read_text())["rows"]
     assert [row["errors"] for row in (again, both)] == [same["errors"]] * 2
+    assert same["of"] == pytest.approx(digits.labels.size * folds_used / tiny.folds, abs=folds_used)
     assert both["vote"] == "both, each with half the weight"
     # A study keeps float16.
     assert again["log loss, scaled"] == pytest.approx(same["log loss, scaled"], abs=5e-4)
@@ -36,5 +38,5 @@ def test_a_run_is_compared_with_the_study_of_its_fold(make_run, tiny, tmp_path, 
 def test_other_folds_are_refused(make_run, tiny, tmp_path):
     study = compare_runs([make_run(tiny)], tmp_path / "study").path
     other = make_run(replace(tiny, split_seed=1))
-    with pytest.raises(UserError, match="must have one validation fold, and that must be one of"):
+    with pytest.raises(UserError, match="validates on other rows than .*: give it the same --folds"):
         Families(study, other).run()
