@@ -68,7 +68,7 @@ def median_minutes(name):
 
 def test_every_run_of_the_table_has_its_command_and_its_record():
     rows = settings()
-    assert set(rows) == set(COMMANDS)
+    assert set(rows) | {"quick-folds"} == set(COMMANDS)
     table = TEXT.partition("| run on fold 0,")[2].partition("\n\n")[0]
     lines = re.findall(r"^\| `(\S+)`[^|]* \| (.+) \|$", table, re.M)
     assert {name for name, _ in lines} == set(rows)
@@ -139,6 +139,12 @@ def test_five_minutes_are_those_of_the_record():
     quick = record("quick")
     told = f"it takes {quick['quick']['minutes']:.1f} minutes with {preset('quick').train.epochs} epochs"
     assert told in " ".join(section.split())
+    vote = record("quick-votes")["votes"][-1]
+    best, low, high = vote["accuracy"]
+    assert f"makes {vote['errors']:.0f} errors of 42,000, {best:.4f} ({low:.4f} to {high:.4f})" in " ".join(
+        section.split()
+    )
+    assert from_json((SCORE / "quick-folds/config.json").read_text(), "quick-folds").train == preset("quick").train
     rows = section.partition("| --- | --- | --- | --- |\n")[2].split("\n\n")[0].splitlines()
     for line, row in zip(rows, quick["rows"], strict=True):
         (point,) = quick_points([row])
