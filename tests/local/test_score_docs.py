@@ -68,7 +68,7 @@ def median_minutes(name):
 
 def test_every_run_of_the_table_has_its_command_and_its_record():
     rows = settings()
-    assert set(rows) | {"quick-folds"} == set(COMMANDS)
+    assert set(rows) | {"quick-folds", "residual-folds"} == set(COMMANDS)
     table = TEXT.partition("| run on fold 0,")[2].partition("\n\n")[0]
     lines = re.findall(r"^\| `(\S+)`[^|]* \| (.+) \|$", table, re.M)
     assert {name for name, _ in lines} == set(rows)
@@ -87,7 +87,7 @@ def test_the_families_took_the_minutes_that_are_told():
 
 
 def test_the_votes_of_two_families_are_those_of_the_record():
-    rows = TEXT.partition("| vote on fold 0 ")[2].split("\n\n")[0].splitlines()[2:]
+    rows = TEXT.partition("| vote on folds 0 and 1 ")[2].split("\n\n")[0].splitlines()[2:]
     for line, row in zip(rows, record("families")["rows"], strict=True):
         _, errors, difference, loss, of_losses = [cell.strip() for cell in line.strip("|").split("|")]
         assert (errors, loss) == (str(row["errors"]), f"{row['log loss, scaled']:.4f}")
