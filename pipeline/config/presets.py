@@ -60,6 +60,15 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
         replace(LEADERBOARD, name="quick", seeds=1, dropout=0.5, train=replace(LEADERBOARD.train, epochs=6)),
     ),
     "leaderboard": ("the strongest recipe: 16 networks of 2 arms, all labelled rows, soft voting", LEADERBOARD),
+    "leaderboard-residual": (
+        "its other half: 16 residual networks by the same recipe, to blend with those of leaderboard",
+        replace(
+            LEADERBOARD,
+            name="leaderboard-residual",
+            architecture="residual",
+            train=replace(LEADERBOARD.train, epochs=16),
+        ),
+    ),
 }
 
 
