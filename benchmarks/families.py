@@ -1,81 +1,122 @@
-"""Two families of networks on the same images: the vote of each, and of both together."""
+"""Votes of networks of two families, of every size: what do so many networks of the one and of the other reach?"""
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations, product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import tyro
 from numpy.typing import NDArray
 
 from benchmarks.record import save, show
-from benchmarks.screening import member_folders, scaled_losses
+from benchmarks.screening import scaled_losses
 from benchmarks.views import told
 from pipeline.config.errors import UserError
-from pipeline.ensemble.soft_vote import soft_vote
+from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.records.run_folder import RunFolder
-from pipeline.records.study import read_study
-
-COLUMNS = ["vote of", "errors", "difference", "log loss, scaled", "difference"]
+from pipeline.records.study import Study, read_study
 
 
 @dataclass(frozen=True)
 class Families:
-    """Compare the vote of a run's networks with that of a study's on the run's validation folds, and mix the two.
+    """Errors and log loss of every vote of so many networks of one study and so many of another.
 
-    Differences are those to the study's vote; the standard error is over the images, and holds for these networks.
+    Each network has one vote, as in `blend`. The images are those of the folds that both studies have. Differences are
+    those to the vote of all networks of the first study; standard errors are over the images, for these networks.
     """
 
-    study: tyro.conf.Positional[Path]
+    first: tyro.conf.Positional[Path]
     """A study's record, as `compare --out` writes it."""
-    folder: tyro.conf.Positional[Path]
-    """A finished run that validates on folds of the study."""
+    second: tyro.conf.Positional[Path]
+    """Another one, whose networks validated on the same folds, or on some of them."""
     out: Annotated[Path | None, tyro.conf.arg(name="out")] = None
-    """Where to write the record. By default build/benchmarks/families.json."""
+    """Where to write the result. By default build/benchmarks/families.json."""
 
     def run(self) -> None:
-        """Print and write a line for each vote.
+        """Print and write the table.
 
         Raises:
-            UserError: one of the two is not there, or they do not validate on the same rows.
+            UserError: one of the records is not there, or they have no fold in common.
         """
-        study, folds = read_study(RunFolder(self.study)), defaultdict(list)
-        for _, _, member in member_folders([self.folder]):
-            folds[member.spec.fold].append(member)
-        groups, rows = [], []
-        for run in folds.values():
-            its = [member for member in study.members if np.array_equal(member.validation_rows, run[0].validation_rows)]
-            if not its:
-                raise UserError(f"{self.folder} validates on other rows than {self.study}: give it the same --folds.")
-            groups.append((its, run))
-            rows.append(run[0].validation_rows)
-        first, second = (
-            np.concatenate([soft_vote([m.validation_probabilities for m in group]) for group in family])
-            for family in zip(*groups, strict=True)
-        )
-        votes = {
-            f"{len(groups[0][0])} of {self.study.name}": first,
-            f"{len(groups[0][1])} of {self.folder.name}": second,
-            "both, each with half the weight": soft_vote([first, second]),
-        }
-        table = rows_of(votes, study.digits.labels[np.concatenate(rows)])
-        show("votes on the same images", COLUMNS, [[str(cell) for cell in list(row.values())[:5]] for row in table])
-        save("families", self.out, {"rows": table})
+        first, second = (read_study(RunFolder(record)) for record in (self.first, self.second))
+        rows = common_rows(first, second)
+        if not len(rows):
+            raise UserError(f"{self.first} and {self.second} validate on no fold that is the same: check their folds.")
+        votes = votes_of(on_rows(first, rows), on_rows(second, rows), first.digits.labels[rows])
+        title = f"networks of {self.first.name} and of {self.second.name} that vote together on {len(rows):,} images"
+        columns = [self.first.name, self.second.name, "errors", "difference", "log loss, scaled", "difference"]
+        show(title, columns, [vote.cells() for vote in votes])
+        save("families", self.out, {"images": len(rows), "votes": [asdict(vote) for vote in votes]})
 
 
-def rows_of(votes: dict[str, NDArray[np.float64]], labels: NDArray[np.uint8]) -> list[dict[str, Any]]:
-    """A line for each vote, given as probabilities of shape (n, 10); differences are those to the first."""
-    wrong = [vote.argmax(axis=1) != labels for vote in votes.values()]
-    losses = [scaled_losses(vote, labels) for vote in votes.values()]
+@dataclass(frozen=True)
+class Vote:
+    """Votes of one composition, averaged over every choice of so many networks."""
+
+    first: int
+    second: int
+    errors: float
+    more_errors: str
+    log_loss: float
+    more_log_loss: str
+
+    def cells(self) -> list[str]:
+        """A row of the table."""
+        numbers = (self.first, self.second, f"{self.errors:.1f}", self.more_errors)
+        return [str(cell) for cell in (*numbers, f"{self.log_loss:.4f}", self.more_log_loss)]
+
+
+def common_rows(first: Study, second: Study) -> NDArray[np.int64]:
+    """The validation rows of the folds that both studies have, fold by fold; int64 of shape (n,)."""
+    theirs = [member.validation_rows for member in second.members]
+    folds = {
+        member.spec.fold: member.validation_rows
+        for member in first.members
+        if any(np.array_equal(member.validation_rows, rows) for rows in theirs)
+    }
+    return np.concatenate([np.empty(0, np.int64), *folds.values()])
+
+
+def on_rows(study: Study, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+    """What the networks of each activation and seed predict of these rows, over all folds; each of shape (n, 10)."""
+    by_network: dict[tuple[str, int], NDArray[np.float32]] = {}
+    for member in study.members:
+        key = (member.arm, member.spec.seed)
+        everything = by_network.setdefault(key, np.full((len(study.digits.labels), 10), np.nan, np.float32))
+        everything[member.validation_rows] = member.validation_probabilities
+    return [everything[rows] for everything in by_network.values()]
+
+
+def votes_of(
+    first: Sequence[NDArray[np.float32]], second: Sequence[NDArray[np.float32]], labels: NDArray[np.uint8]
+) -> list[Vote]:
+    """The votes of every size, given each network's probabilities of the same n images, of shape (n, 10)."""
+    sizes = [size for size in product(range(len(first) + 1), range(len(second) + 1)) if sum(size)]
+    judged = {size: _judged(first, second, size, labels) for size in sizes}
+    all_wrong, all_losses = judged[len(first), 0]
     return [
-        {
-            "vote": name,
-            "errors": int(wrong[i].sum()),
-            "difference of errors": told([wrong[i]], [wrong[0]], len(labels), 1),
-            "log loss, scaled": round(float(losses[i].mean()), 5),
-            "difference of log loss": told([losses[i]], [losses[0]], 1, 5),
-            "of": len(labels),
-        }
-        for i, name in enumerate(votes)
+        Vote(
+            *size,
+            errors=float(np.mean(wrong, axis=0).sum()),
+            more_errors=told(wrong, all_wrong, len(labels), 1),
+            log_loss=round(float(np.mean(losses)), 5),
+            more_log_loss=told(losses, all_losses, 1, 5),
+        )
+        for size, (wrong, losses) in judged.items()
     ]
+
+
+def _judged(
+    first: Sequence[NDArray[np.float32]],
+    second: Sequence[NDArray[np.float32]],
+    size: tuple[int, int],
+    labels: NDArray[np.uint8],
+) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.float64]]]:
+    """For each choice of so many networks, which images its vote misreads, and the log loss of each image."""
+    votes = [
+        soft_vote([*some, *others])
+        for some, others in product(combinations(first, size[0]), combinations(second, size[1]))
+    ]
+    return [predicted_labels(vote) != labels for vote in votes], [scaled_losses(vote, labels) for vote in votes]

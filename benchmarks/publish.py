@@ -1,13 +1,13 @@
-"""What is published of a finished run: how it was trained, and the digits that it predicts, but no weights."""
+"""What is published of a finished run or blend: how it was made, and the digits that it predicts, but no weights."""
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import tyro
+from numpy.typing import NDArray
 
 from benchmarks.screening import finished_members
 from pipeline.config.config_json import to_json
@@ -19,36 +19,50 @@ from pipeline.records.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Publish:
-    """Copy a finished run's config, metrics and environment, and the digits that its networks predict.
+    """Copy the records of a finished run or blend, and the digits that it predicts.
 
-    predicted.npz holds uint8 arrays of shape (m,), in the order of the test images: one for each network, by its id,
-    and `vote`, which is the submission.
+    A run's records are its config, metrics and environment; a blend's is blend.json. predicted.npz holds uint8 arrays
+    of shape (m,), in the order of the test images: `vote`, which is the submission, and each network of a run, by its
+    id.
     """
 
     folder: tyro.conf.Positional[Path]
-    """The run's folder."""
+    """The folder of the run or blend."""
     out: Annotated[Path, tyro.conf.arg(name="out")]
-    """Where to put the record."""
+    """Where to put them."""
 
     def run(self) -> None:
-        """Read the members, then write all files.
+        """Read everything, then write all files.
 
         Raises:
-            UserError: the folder holds no finished run.
+            UserError: the folder holds no finished run and no blend.
         """
-        config, members = finished_members(self.folder)
-        run, there = RunFolder(self.folder), RunFolder(self.out)
+        run = RunFolder(self.folder)
+        records, predicted = ({run.blend.name: run.blend.read_text()}, {}) if run.blend.exists() else _of_run(run)
         if not run.submission.exists():
-            raise UserError(f"{self.folder} is not finished: {run.submission} is missing. Give its command again.")
-        predicted = {member.spec.id: member.test_probabilities.argmax(axis=1) for _, member in members}
+            raise UserError(f"{run.path} is not finished: {run.submission} is missing. Give its command again.")
         predicted["vote"] = pd.read_csv(run.submission)[SUBMISSION_COLUMNS[1]].to_numpy()
+        arrays: dict[str, Any] = {name: digits.astype(np.uint8) for name, digits in predicted.items()}
 
         self.out.mkdir(parents=True, exist_ok=True)
-        with atomic_replace(there.config) as temporary:
-            temporary.write_text(to_json(replace(config, data="auto", out=None)))
-        for source, target in ((run.metrics, there.metrics), (run.environment, there.environment)):
-            with atomic_replace(target) as temporary:
-                shutil.copyfile(source, temporary)
+        for name, text in records.items():
+            with atomic_replace(self.out / name) as temporary:
+                temporary.write_text(text)
         with atomic_replace(self.out / "predicted.npz") as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, **{name: digits.astype(np.uint8) for name, digits in predicted.items()})
-        print(f"written: {self.out}, {len(members)} networks and their vote on {len(predicted['vote']):,} images")
+            np.savez_compressed(stream, **arrays)
+        print(f"written: {self.out}, digits of {len(arrays['vote']):,} images by {', '.join(arrays)}")
+
+
+def _of_run(run: RunFolder) -> tuple[dict[str, str], dict[str, NDArray[np.integer]]]:
+    """A finished run's records, by the file's name, and the digits that each network predicts.
+
+    Raises:
+        UserError: the folder holds no finished run.
+    """
+    config, members = finished_members(run.path)
+    records = {
+        run.config.name: to_json(replace(config, data="auto", out=None)),
+        run.metrics.name: run.metrics.read_text(),
+        run.environment.name: run.environment.read_text(),
+    }
+    return records, {member.spec.id: member.test_probabilities.argmax(axis=1) for _, member in members}

@@ -50,7 +50,7 @@ at Kaggle (needs an API token):
   submit -k OWNER/SLUG -v VERSION                        the same with the output of a kernel's version
 
 presets (without one: sample for run, leaderboard for bundle and push):
-{chr(10).join(f"  {name:<12} {about}" for name, (about, _) in PRESETS.items())}
+{chr(10).join(f"  {name:<20} {about}" for name, (about, _) in PRESETS.items())}
 
 python -m pipeline COMMAND --help lists a command's flags; run PRESET --help the preset's fields with their units and
 reasons.

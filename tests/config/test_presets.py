@@ -33,13 +33,15 @@ def test_original_is_the_sources_experiment_by_value():
 
 def test_presets_have_the_members_that_their_descriptions_say():
     assert [len(member_specs(preset(name))) for name in ("sample", "original", "study")] == [2 * 2, 2, 2 * 10]
-    (networks,) = re.findall(r"(\d+) networks", PRESETS["leaderboard"][0])
-    assert len(member_specs(preset("leaderboard"))) == int(networks)
+    for name in ("leaderboard", "leaderboard-residual"):
+        (networks,) = re.findall(r"(\d+) (?:residual )?networks", PRESETS[name][0])
+        assert len(member_specs(preset(name))) == int(networks)
 
 
-def test_study_quick_and_leaderboard_are_one_recipe():
-    """The recipe that docs/score.md chose; the sizes differ, and `quick` is short, so it drops less."""
+def test_all_but_the_first_two_are_one_recipe():
+    """The recipe that docs/score.md chose; networks and sizes differ, and `quick` is short, so it drops less."""
     leaderboard, study, quick = (preset(name) for name in ("leaderboard", "study", "quick"))
+    residual = preset("leaderboard-residual")
     augment, train = leaderboard.augment, leaderboard.train
     assert (leaderboard.architecture, leaderboard.width, leaderboard.dropout) == ("deotte", 1, 1)
     assert (augment.rotation, augment.zoom, augment.shift) == (10, 0.15, 0.1)
@@ -49,7 +51,9 @@ def test_study_quick_and_leaderboard_are_one_recipe():
     assert (train.ema_momentum, train.fresh_statistics) == (0.999, True)
     assert replace(study, name="leaderboard", seeds=8, folds=0, folds_used=0) == leaderboard
     assert replace(quick, name="leaderboard", seeds=8, dropout=1.0, train=train) == leaderboard
-    assert replace(quick.train, epochs=30) == train
+    assert replace(quick.train, epochs=30) == replace(residual.train, epochs=30) == train
+    assert replace(residual, name="leaderboard", architecture="deotte", train=train) == leaderboard
+    assert (residual.architecture, residual.train.epochs) == ("residual", 16)
 
 
 def test_unknown_preset_suggests_the_nearest():

@@ -149,25 +149,6 @@ def test_pytorch_trains_beside_ours(csv_source, tmp_path):
     ]
 
 
-def test_a_run_is_published_without_its_weights(finished, tmp_path):
-    folder = finished[0]
-    done = benchmark("publish", folder, "--out", tmp_path / "record")
-    assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "record").iterdir()} == {
-        "config.json", "metrics.csv", "environment.json", "predicted.npz"
-    }  # fmt: skip
-    predicted = np.load(tmp_path / "record/predicted.npz")
-    members = {path.name: np.load(path / "test_probabilities.npy") for path in (folder / "members").iterdir()}
-    assert set(predicted) == {*members, "vote"}
-    for member, probabilities in members.items():
-        assert predicted[member].dtype == np.uint8
-        np.testing.assert_array_equal(predicted[member], probabilities.argmax(axis=1))
-    voted = np.loadtxt(folder / "submission.csv", delimiter=",", skiprows=1, dtype=int)
-    np.testing.assert_array_equal(predicted["vote"], voted[:, 1])
-    config = json.loads((tmp_path / "record/config.json").read_text())
-    assert (config["data"], config["out"]) == ("auto", None)
-
-
 def test_the_command_writes_a_record_of_what_it_did(csv_source, tmp_path):
     out = tmp_path / "swish.json"
     done = benchmark("swish", "--data", csv_source, "--out", out, "--rounds", 1, "--architectures", "ghouzam",

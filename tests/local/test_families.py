@@ -4,39 +4,60 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.families import Families, rows_of
+from benchmarks.families import Families, votes_of
 from pipeline.compare import compare_runs
 from pipeline.config.errors import UserError
 
 
-def test_differences_are_those_to_the_first_vote():
-    """By hand: of 12 images the first vote misreads 8, the second 4 of these, so a third of the differences are -1."""
-    right, wrong = [0.6] + 9 * [0.4 / 9], [0.1, 0.8] + 8 * [0.1 / 8]
-    votes = {"a": np.array(4 * [wrong, wrong, right]), "b": np.array(4 * [right, wrong, right])}
-    first, second = rows_of(votes, np.zeros(12, np.uint8))
-    assert (first["vote"], first["errors"], first["difference of errors"], first["of"]) == ("a", 8, "+0.0 ± 0.0", 12)
-    # √(12/11 · 1/3 · 2/3 / 12) · 12 = 1.706
-    assert (second["vote"], second["errors"], second["difference of errors"]) == ("b", 4, "-4.0 ± 1.7")
-    assert second["log loss, scaled"] < first["log loss, scaled"]
-    assert second["difference of log loss"].startswith("-")
+def sure_of(*digits):
+    """A network's probabilities of images that it takes for these digits: 0.6 for each, the rest for the others."""
+    probabilities = np.full((len(digits), 10), 0.4 / 9, np.float32)
+    probabilities[np.arange(len(digits)), digits] = 0.6
+    return probabilities
+
+
+def test_votes_of_each_size_by_hand():
+    """Twelve zeros. `a` misreads 8 of them, `b` 4 of these, `c` none.
+
+    Where one network of each family disagree, they tie, and 0 wins; both of the first outvote `c`.
+    """
+    a, b, c = sure_of(*4 * [1, 1, 0]), sure_of(*4 * [1, 0, 0]), sure_of(*12 * [0])
+    votes = {(vote.first, vote.second): vote for vote in votes_of([a, b], [c], np.zeros(12, np.uint8))}
+    assert list(votes) == [(0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert [vote.errors for vote in votes.values()] == [0, (8 + 4) / 2, 0, 4, 4]
+    # To the 4 of both: of 12 images 4 are misread one time in two: √(12/11 · 1/3 · 2/3 / 12) / 2 · 12 = 0.853.
+    assert votes[1, 0].more_errors == "+2.0 ± 0.9"
+    assert votes[0, 1].more_errors == "-4.0 ± 1.7"
+    assert (votes[2, 0].more_errors, votes[2, 0].more_log_loss) == ("+0.0 ± 0.0", "+0.00000 ± 0.00000")
+    assert votes[2, 1].log_loss < votes[2, 0].log_loss < votes[1, 0].log_loss
+    assert votes[2, 1].more_log_loss.startswith("-")
+
+
+@pytest.fixture
+def study(make_run, tmp_path):
+    """A study's record of a config."""
+
+    def study(name, config, **right):
+        return compare_runs([make_run(config, **right)], tmp_path / name).path
+
+    return study
 
 
 @pytest.mark.parametrize("folds_used", [1, 2])
-def test_a_run_is_compared_with_the_study_of_its_folds(make_run, tiny, digits, tmp_path, capsys, folds_used):
-    run = make_run(replace(tiny, folds_used=folds_used), right=("relu",))
-    study = compare_runs([run], tmp_path / "study").path
-    Families(study, run, tmp_path / "families.json").run()
-    assert "votes on the same images" in capsys.readouterr().out
-    same, again, both = json.loads((tmp_path / "families.json").read_text())["rows"]
-    assert [row["errors"] for row in (again, both)] == [same["errors"]] * 2
-    assert same["of"] == pytest.approx(digits.labels.size * folds_used / tiny.folds, abs=folds_used)
-    assert both["vote"] == "both, each with half the weight"
-    # A study keeps float16.
-    assert again["log loss, scaled"] == pytest.approx(same["log loss, scaled"], abs=5e-4)
+def test_studies_are_compared_on_the_folds_that_both_have(study, tiny, digits, tmp_path, capsys, folds_used):
+    first = study("first", replace(tiny, folds_used=2), right=("relu",))
+    second = study("second", replace(tiny, folds_used=folds_used), right=("relu",))
+    Families(first, second, tmp_path / "families.json").run()
+    assert "networks of first and of second that vote together" in capsys.readouterr().out
+    record = json.loads((tmp_path / "families.json").read_text())
+    assert record["images"] == pytest.approx(digits.labels.size * folds_used / tiny.folds, abs=folds_used)
+    votes = {(vote["first"], vote["second"]): vote for vote in record["votes"]}
+    networks = len(tiny.arms) * tiny.seeds
+    assert len(votes) == (networks + 1) ** 2 - 1
+    assert votes[networks, 0] | {"first": 0, "second": networks} == votes[0, networks]
+    assert votes[networks, networks]["errors"] == votes[networks, 0]["errors"]
 
 
-def test_other_folds_are_refused(make_run, tiny, tmp_path):
-    study = compare_runs([make_run(tiny)], tmp_path / "study").path
-    other = make_run(replace(tiny, split_seed=1))
-    with pytest.raises(UserError, match="validates on other rows than .*: give it the same --folds"):
-        Families(study, other).run()
+def test_other_folds_are_refused(study, tiny):
+    with pytest.raises(UserError, match="first and .*second validate on no fold that is the same: check their folds"):
+        Families(study("first", tiny), study("second", replace(tiny, split_seed=1))).run()
