@@ -38,13 +38,14 @@ class Families:
         """Print and write the table.
 
         Raises:
-            UserError: one of the records is not there, or they have no fold in common.
+            UserError: one of the records is not there or lacks a network, or they have no fold in common.
         """
         first, second = (read_study(RunFolder(record)) for record in (self.first, self.second))
         rows = common_rows(first, second)
         if not len(rows):
             raise UserError(f"{self.first} and {self.second} validate on no fold that is the same: check their folds.")
-        votes = votes_of(on_rows(first, rows), on_rows(second, rows), first.digits.labels[rows])
+        firsts, seconds = on_rows(first, rows, self.first), on_rows(second, rows, self.second)
+        votes = votes_of(firsts, seconds, first.digits.labels[rows])
         title = f"networks of {self.first.name} and of {self.second.name} that vote together on {len(rows):,} images"
         columns = [self.first.name, self.second.name, "errors", "difference", "log loss, scaled", "difference"]
         show(title, columns, [vote.cells() for vote in votes])
@@ -79,13 +80,22 @@ def common_rows(first: Study, second: Study) -> NDArray[np.int64]:
     return np.concatenate([np.empty(0, np.int64), *folds.values()])
 
 
-def on_rows(study: Study, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
-    """What the networks of each activation and seed predict of these rows, over all folds; each of shape (n, 10)."""
+def on_rows(study: Study, rows: NDArray[np.int64], path: Path) -> list[NDArray[np.float32]]:
+    """What the networks of each activation and seed predict of these rows, over all folds; each of shape (n, 10).
+
+    Raises:
+        UserError: the study, read from `path`, lacks one of them.
+    """
     by_network: dict[tuple[str, int], NDArray[np.float32]] = {}
     for member in study.members:
         key = (member.arm, member.spec.seed)
         everything = by_network.setdefault(key, np.full((len(study.digits.labels), 10), np.nan, np.float32))
         everything[member.validation_rows] = member.validation_probabilities
+    for (arm, seed), everything in by_network.items():
+        if np.isnan(everything[rows]).any():
+            raise UserError(
+                f"{path} lacks {arm} of seed {seed} in a fold: its run was half-finished. Finish it, and compare again."
+            )
     return [everything[rows] for everything in by_network.values()]
 
 

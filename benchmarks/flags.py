@@ -23,6 +23,8 @@ class Flags:
     """Where to write the record. By default build/benchmarks/CLAIM.json."""
 
     def __post_init__(self) -> None:
+        if self.out and self.out.is_dir():  # before hours of work, not after
+            raise UserError(f"--out must name a file. Received the folder {self.out}")
         for name in ("rounds", "seeds", "processes"):
             if getattr(self, name, 1) < 1:
                 raise UserError(f"--{name} must be at least 1. Received: {getattr(self, name)}")

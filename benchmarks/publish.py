@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from benchmarks.screening import finished_members
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
+from pipeline.config.places import CHOOSE_ANOTHER, make_folder
 from pipeline.ensemble.submission import SUBMISSION_COLUMNS
-from pipeline.records.atomic import atomic_replace
+from pipeline.kaggle.origin import config_of
+from pipeline.records.atomic import atomic_replace, file_sha256
 from pipeline.records.run_folder import RunFolder
 
 
@@ -35,16 +37,17 @@ class Publish:
         """Read everything, then write all files.
 
         Raises:
-            UserError: the folder holds no finished run and no blend.
+            UserError: the folder holds no finished run and no blend, or its submission was changed since.
         """
         run = RunFolder(self.folder)
-        records, predicted = ({run.blend.name: run.blend.read_text()}, {}) if run.blend.exists() else _of_run(run)
-        if not run.submission.exists():
+        if run.path.is_dir() and not run.submission.exists():
             raise UserError(f"{run.path} is not finished: {run.submission} is missing. Give its command again.")
+        records, predicted = ({run.blend.name: run.blend.read_text()}, {}) if run.blend.exists() else _of_run(run)
+        config_of(run, file_sha256(run.submission))
         predicted["vote"] = pd.read_csv(run.submission)[SUBMISSION_COLUMNS[1]].to_numpy()
         arrays: dict[str, Any] = {name: digits.astype(np.uint8) for name, digits in predicted.items()}
 
-        self.out.mkdir(parents=True, exist_ok=True)
+        make_folder(self.out, CHOOSE_ANOTHER)
         for name, text in records.items():
             with atomic_replace(self.out / name) as temporary:
                 temporary.write_text(text)

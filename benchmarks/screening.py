@@ -14,8 +14,8 @@ from scipy.optimize import minimize_scalar
 from benchmarks.record import save, show
 from pipeline.config.errors import UserError
 from pipeline.config.schema import NOT_IN_RECIPE, RunConfig, member_specs
-from pipeline.data.digits import load
-from pipeline.records.members import Member, read_member
+from pipeline.records.members import Member, invalid_reason, read_member
+from pipeline.records.opened_runs import load_data, open_run
 from pipeline.records.run_folder import RunFolder
 
 
@@ -24,6 +24,9 @@ class Setting:
     """A run's networks on the validation rows; a column per arm."""
 
     name: str
+    arms: tuple[str, ...]
+    rows: NDArray[np.int64]
+    """The validation rows."""
     recipe: dict[str, Any]
     errors: NDArray[np.bool_]
     """Shape (rows, arms)."""
@@ -38,8 +41,8 @@ class Screening:
     """Compare runs that differ in settings: errors and log loss of each, and the effect of every setting.
 
     There are effects where the runs are balanced: each setting takes two values, each in half of the runs and of either
-    half by another setting. Settings that change together are one factor. The arms are replicates: they give the
-    standard error, pooled over the factors.
+    half by another setting. Settings that change together are one factor. The arms are replicates, so there must be two
+    or more: they give the standard error, pooled over the factors.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
@@ -48,8 +51,15 @@ class Screening:
     """Where to write the record. By default build/benchmarks/screening.json."""
 
     def run(self) -> None:
-        """Print and write both tables."""
+        """Print and write both tables.
+
+        Raises:
+            UserError: no run, one without a single finished validation fold, or runs of other arms or another fold.
+        """
+        if not self.runs:
+            raise UserError("screening needs at least one run's folder, such as runs/lr-2e-3.")
         settings = [read_setting(folder) for folder in self.runs]
+        check_comparable(settings)
         rows = [row_of(setting) for setting in settings]
         show("settings", list(rows[0]), [[str(cell) for cell in row.values()] for row in rows])
         effects = effects_of(settings)
@@ -64,17 +74,13 @@ def finished_members(run: Path) -> tuple[RunConfig, list[tuple[Path, Member]]]:
     Raises:
         UserError: the folder holds no run, or one that is not finished.
     """
-    try:
-        config = RunFolder(run).read_config()
-    except OSError as error:
-        raise UserError(f"{run} is no run's folder: {error.filename} cannot be read ({error.strerror}).") from None
-    members = []
-    for spec in member_specs(config):
-        folder = RunFolder(run).member(spec)
-        if not folder.exists():
-            raise UserError(f"{run} is not finished: {spec.id} is missing. Give its command again.")
+    opened, members = open_run(RunFolder(run)), []
+    for spec in member_specs(opened.config):
+        folder = opened.folder.member(spec)
+        if reason := invalid_reason(folder, spec, opened.data_sha256):
+            raise UserError(f"{run} is not finished: {reason}. Give its command again.")
         members.append((folder, read_member(folder, spec)))
-    return config, members
+    return opened.config, members
 
 
 def member_folders(runs: Sequence[Path]) -> Iterator[tuple[RunConfig, Path, Member]]:
@@ -101,14 +107,32 @@ def read_setting(run: Path) -> Setting:
     if configs[0].seeds != 1 or configs[0].folds_used != 1:
         raise UserError(f"{run} has more than one network per arm: screen runs of one seed and one fold.")
     probabilities = np.stack([member.validation_probabilities for member in members], axis=1).astype(np.float64)
-    labels = load(configs[0].data).labels[members[0].validation_rows]
+    labels = load_data([open_run(RunFolder(run))], None).labels[members[0].validation_rows]
     return Setting(
         name=configs[0].name,
+        arms=configs[0].arms,
+        rows=members[0].validation_rows,
         recipe=dict(flat(configs[0])),
         errors=probabilities.argmax(axis=2) != labels[:, None],
         losses=np.stack([scaled_losses(probabilities[:, i], labels) for i in range(len(members))], axis=1),
         vote_errors=probabilities.mean(axis=1).argmax(axis=1) != labels,
     )
+
+
+def check_comparable(settings: Sequence[Setting]) -> None:
+    """Raise a UserError unless all runs have the arms and the validation rows of the first, and each is there once."""
+    first, *others = settings
+    for other in others:
+        if other.arms != first.arms:
+            raise UserError(
+                f"the arms of {other.name} are {', '.join(other.arms)}, and those of {first.name} "
+                f"{', '.join(first.arms)}: screen runs with the same arms."
+            )
+        if not np.array_equal(other.rows, first.rows):
+            raise UserError(f"{other.name} and {first.name} validate on different rows: screen runs of the same fold.")
+    names = [setting.name for setting in settings]
+    if again := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"two runs are called {again[0]}: screen each run once, and give each its own --name.")
 
 
 def scaled_losses(probabilities: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:
@@ -150,8 +174,10 @@ def effects_of(settings: Sequence[Setting]) -> list[dict[str, Any]]:
     """The change in errors and in log loss when a factor goes from its first to its second value.
 
     None where it would be mixed with another factor's: each needs its two values in half of the runs, and each two
-    factors all four combinations equally often.
+    factors all four combinations equally often. None with a single arm, which gives no standard error.
     """
+    if len(settings[0].arms) < 2:
+        return []
     factors: dict[tuple[bool, ...], list[str]] = {}
     for field, first in settings[0].recipe.items():
         values = [setting.recipe[field] for setting in settings]

@@ -136,6 +136,14 @@ def _votes(
 
 def _check_weighable(vote: Vote, groups: Mapping[str, Sequence[Member]], digits: Digits) -> None:
     """Raise a UserError unless there are rows that every voter of the runs predicted out of fold."""
+    blind = [name for name, group in groups.items() if not any(member.validation_rows.size for member in group)]
+    if blind:
+        names = ", ".join(blind)
+        leave_out = f", or leave {names} out" if len(blind) < len(groups) - 1 else ""
+        raise UserError(
+            f"--vote {vote} takes weights from validation rows, and the networks of {names} have none: they trained on "
+            f"all rows. Use --vote equal{leave_out}."
+        )
     gathered: list[Member] = []
     for name, group in groups.items():
         gathered += group

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
@@ -23,6 +24,7 @@ from pipeline.config.schema import RunConfig
 from pipeline.streams import tolerant_output
 
 if TYPE_CHECKING:
+    from pipeline.records.run_folder import RunFolder
     from pipeline.run import EngineStarter
 
 FAILED = 1
@@ -113,22 +115,25 @@ def _dispatch(arguments: list[str]) -> None:
 def _run(arguments: list[str]) -> None:
     wanted = parse_run(arguments)
     from pipeline.config.places import make_folder, submissions_folder
-    from pipeline.kaggle.submission_log import keep_copy
     from pipeline.run import main as run
 
     make_folder(submissions_folder())  # before hours of training, not after
     ending = run(wanted.config, wanted.labels, start_engine=_engine_starter(wanted.config))
-    submission = ending.folder.submission
-    try:
-        copy = keep_copy(submission, wanted.config.name)
-    except (OSError, RunError) as error:
-        raise RunError(
-            f"the run is finished, and {submission} is whole. But it could not be copied to {submissions_folder()}/: "
-            f"{error}"
-        ) from None
-    print(f"copy of the submission: {copy}")
+    _keep(ending.folder.submission, wanted.config.name)
     if ending.stopped:
         raise StoppedError(ending.stopped)
+
+
+def _keep(submission: Path, name: str) -> None:
+    """Copy a submission into submissions/, where no later run or blend overwrites it."""
+    from pipeline.config.places import submissions_folder
+    from pipeline.kaggle.submission_log import keep_copy
+
+    try:
+        copy = keep_copy(submission.read_bytes(), name)
+    except (OSError, RunError) as error:
+        raise RunError(f"{submission} is whole, but could not be copied to {submissions_folder()}/: {error}") from None
+    print(f"copy of the submission: {copy}")
 
 
 def _engine_starter(config: RunConfig) -> "EngineStarter":
@@ -171,10 +176,16 @@ def _push(arguments: list[str]) -> None:
     pushed, folder = push(kaggle, wanted.config)
     if wanted.watch or wanted.submit:
         follow(kaggle, pushed, folder)
+        _keep_fetched(folder)
     else:
         print(f"when it is complete: {FETCH}")
     if wanted.submit:
         submit_file(kaggle, folder.path)
+
+
+def _keep_fetched(folder: "RunFolder") -> None:
+    if folder.submission.exists():  # a kernel that finished no pair of networks in its hours leaves none
+        _keep(folder.submission, folder.read_config(complete=False).name)
 
 
 def _fetch(arguments: list[str]) -> None:
@@ -189,6 +200,7 @@ def _fetch(arguments: list[str]) -> None:
         return
     kaggle = Kaggle()
     follow(kaggle, confirmed(kaggle, pushed, folder), folder)
+    _keep_fetched(folder)
 
 
 def _submit(arguments: list[str]) -> None:
@@ -226,7 +238,8 @@ def _blend(arguments: list[str]) -> None:
     wanted = tyro.cli(BlendArguments, prog="python -m pipeline blend", args=arguments)
     from pipeline.blend import blend_runs
 
-    blend_runs(wanted.runs, wanted.vote, wanted.out, wanted.data)
+    folder = blend_runs(wanted.runs, wanted.vote, wanted.out, wanted.data)
+    _keep(folder.submission, folder.path.name)
 
 
 def _runs(arguments: list[str]) -> None:

@@ -31,11 +31,20 @@ def from_json(text: str, where: str, *, complete: bool = True) -> RunConfig:
     try:
         config: RunConfig = TypeAdapter(RunConfig).validate_json(text, strict=True)
     except ValidationError as error:
-        lines = [f"  - {'.'.join(map(str, e['loc'])) or 'the text'}: {e['msg']}" for e in error.errors()]
-        raise UserError(f"{where} is not a run's config:\n" + "\n".join(lines)) from None
+        lines = [
+            f"  - {'.'.join(map(str, e['loc']))}: {e['msg']}. Received: {e['input']!r}"
+            if e["loc"]
+            else f"  - the text: {e['msg']}"
+            for e in error.errors()
+        ]
+        raise UserError(
+            f"{where} is not a run's config:\n" + "\n".join(lines) + "\nMend these entries, or start a new run."
+        ) from None
     missing = dict(_missing(asdict(config), json.loads(text)))
     if damaged := [name for name in missing if name not in ADDED_SINCE]:
-        raise UserError(f"{where} is not a run's config: it lacks {', '.join(damaged)}.")
+        raise UserError(
+            f"{where} is not a run's config: it lacks {', '.join(damaged)}. Add what is missing, or start a new run."
+        )
     if complete and missing:
         raise UserError(
             f"{where} was written by an earlier version, which had fewer fields. New since then:\n"

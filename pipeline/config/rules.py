@@ -17,6 +17,7 @@ from pipeline.config.schema import (
     TrainConfig,
 )
 
+MAX_SEEDS = MAX_FOLDS = 1000  # more is a slip of the hand, and only listing the members would take minutes
 MAX_DROPOUT = 1.9  # the largest rate of a network is 0.5
 MAX_ZOOM = MAX_SHIFT = 0.5
 MAX_SHEAR = 45
@@ -52,8 +53,10 @@ def _check_members(config: RunConfig, require: Require) -> None:
     rule = "made of letters, digits, '.', '_', '-'"
     require(re.fullmatch(r"\w[\w.-]*", config.name) is not None, "name", rule, config.name)
     require(config.seeds >= 1, "seeds", "at least 1", config.seeds)
+    require(config.seeds <= MAX_SEEDS, "seeds", f"at most {MAX_SEEDS}", config.seeds)
     require(config.split_seed >= 0, "split_seed", "0 or more", config.split_seed)
     require(config.folds == 0 or config.folds >= 2, "folds", "0 (no validation) or at least 2", config.folds)
+    require(config.folds <= MAX_FOLDS, "folds", f"at most {MAX_FOLDS}", config.folds)
     if config.folds >= 2:
         rule = f"between 1 and folds ({config.folds})"
         require(1 <= config.folds_used <= config.folds, "folds_used", rule, config.folds_used)

@@ -1,8 +1,8 @@
-"""submissions/: a copy of each run's submission, and the log of what was sent to Kaggle and what it scored."""
+"""submissions/: a copy of each submission, and the log of what was sent to Kaggle and what it scored."""
 
+import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import make_folder, submissions_folder
-from pipeline.records.atomic import atomic_replace, file_sha256
+from pipeline.records.atomic import atomic_replace
 
 LOG = "log.jsonl"
 # sending: nobody knows yet whether it arrived. pending: arrived, no score yet. lost: never arrived.
@@ -56,12 +56,11 @@ class Entry:
         return mark is not None and mark[2] == self.id
 
 
-def keep_copy(submission: Path, name: str) -> Path:
-    """Copy a submission into submissions/ as NAME-HASH.csv, and return the copy's path."""
-    target = submissions_folder() / f"{name}-{file_sha256(submission)[:8]}.csv"
-    make_folder(target.parent)
+def keep_copy(content: bytes, name: str) -> Path:
+    """Write a submission's bytes to submissions/ as NAME-HASH.csv, and return the path."""
+    target = make_folder(submissions_folder()) / f"{name}-{hashlib.sha256(content).hexdigest()[:8]}.csv"
     with atomic_replace(target) as temporary:
-        shutil.copyfile(submission, temporary)
+        temporary.write_bytes(content)
     return target
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from pipeline.config.errors import RunError, UserError
@@ -29,7 +30,7 @@ from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.origin import config_of
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.kaggle.score import ALL_PAGES, find_submission, wait_for_score
-from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, one_at_a_time, read_log, record
+from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, keep_copy, one_at_a_time, read_log, record
 from pipeline.records.run_folder import SUBMISSION, RunFolder
 
 ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a submission that may have arrived
@@ -64,9 +65,11 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
         config_digest=digest(config) if config else None,
         message=message or _usual_message(submission, config),
     )
+    name = _name(submission, config).removesuffix(f"-{sha256[:8]}")  # a copy in submissions/ has it already
     return _submit(
         kaggle,
         entry,
+        partial(keep_copy, content, name),
         lambda: submit_upload(kaggle, submission.name, content, entry.description),
         _command([str(path)], message, again),
         again,
@@ -93,11 +96,13 @@ def submit_kernel(
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / SUBMISSION
         download_submission_of(kaggle, kernel, version, output)
-        sha256 = hashlib.sha256(check_submission(output, competition_ids())).hexdigest()
+        content = check_submission(output, competition_ids())
+    sha256 = hashlib.sha256(content).hexdigest()
     entry = Entry(secrets.token_hex(4), _now(), source, sha256, None, None, message or source)
     return _submit(
         kaggle,
         entry,
+        partial(keep_copy, content, f"{kernel.rpartition('/')[2]}-v{version}"),
         lambda: submit_kernel_output(kaggle, kernel, version, entry.description),
         _command(["-k", kernel, "-v", str(version)], message, again),
         again,
@@ -105,20 +110,31 @@ def submit_kernel(
 
 
 def _usual_message(submission: Path, config: RunConfig | None) -> str:
-    """The run and its config's digest, or the name of the file, or of its folder where the file's says nothing."""
+    """The run and its config's digest, or what else it is called."""
+    return _name(submission, config) + (f" {digest(config)[:8]}" if config else "")
+
+
+def _name(submission: Path, config: RunConfig | None) -> str:
+    """The run's name, or that of the file, or of its folder where the file's says nothing."""
     if config:
-        return f"{config.name} {digest(config)[:8]}"
+        return config.name
     return submission.stem if submission.name != SUBMISSION else submission.absolute().parent.name
 
 
-def _submit(kaggle: Kaggle, entry: Entry, send: Callable[[], None], command: str, again: bool) -> Entry:
-    """Send what `entry` describes, unless it was sent before; then wait. `command` is what the user gave."""
+def _submit(
+    kaggle: Kaggle, entry: Entry, keep: Callable[[], Path], send: Callable[[], None], command: str, again: bool
+) -> Entry:
+    """Keep a copy of what `entry` describes and send it, unless it was sent before; then wait.
+
+    `command` is what the user gave.
+    """
     with one_at_a_time():
         earlier = None if again else _sent_before(kaggle, entry)
         if earlier:
             print(f"already sent on {earlier.time}; waiting for its score", flush=True)
         else:
             _check_limit(kaggle, command)
+            keep()
             _send(kaggle, record(entry), send)
             earlier = record(replace(entry, status="pending"))
             print(f"sent {entry.source} as {entry.description!r}", flush=True)

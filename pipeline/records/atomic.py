@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.errors import RunError
+from pipeline.config.errors import RunError, UserError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's share of it, the largest file allowed
 
@@ -22,6 +22,7 @@ def atomic_replace(target: Path) -> Iterator[Path]:
     A reader never sees half of it; when the block raises, the target stays as it was.
 
     Raises:
+        UserError: the target is a folder, and a file was to take its place.
         RunError: the disk is full; names the target and the space that is left.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -91,6 +92,8 @@ def _put_in_place(temporary: Path, target: Path) -> None:
     if not target.is_dir():
         temporary.replace(target)
         return
+    if not temporary.is_dir():
+        raise UserError(f"{target} is a folder, so no file can be written there. It was left as it is. Name a file.")
     old = temporary.with_suffix(".old.part")  # a folder that is not empty cannot be replaced
     _remove(old)
     target.replace(old)

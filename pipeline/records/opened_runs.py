@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pipeline.config.errors import UserError
-from pipeline.config.rules import validate
 from pipeline.config.schema import MemberSpec, RunConfig, member_specs, recipe
 from pipeline.data.digits import Digits, load
+from pipeline.records.blend_record import read_blend
 from pipeline.records.members import MANIFEST, Member, invalid_reason, read_member
 from pipeline.records.run_folder import RunFolder
 
@@ -38,13 +38,15 @@ def open_run(folder: RunFolder) -> OpenedRun:
             raise UserError(
                 f"{folder.path} was pushed to Kaggle and is not fetched yet: python -m pipeline fetch {folder.path}"
             ) from None
+        if folder.blend.exists():
+            raise UserError(f"{folder.path} is a blend, not a run. Name its runs: {_runs_of(folder)}") from None
         raise UserError(f"{folder.path} is no run's folder: cannot read {error.filename} ({error.strerror}).") from None
-    try:
-        validate(config)
-    except UserError as error:
-        raise UserError(f"{folder.config} is damaged: {error}") from None
     wanted = member_specs(config)
     return OpenedRun(folder, config, data_sha256, wanted + _left_by_others(folder, wanted, data_sha256))
+
+
+def _runs_of(folder: RunFolder) -> str:
+    return " ".join(read_blend(folder).runs.values())
 
 
 def _left_by_others(folder: RunFolder, wanted: Sequence[MemberSpec], data_sha256: str) -> list[MemberSpec]:

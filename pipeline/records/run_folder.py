@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_folder
+from pipeline.config.rules import problems
 from pipeline.config.schema import NOT_IN_RECIPE, MemberSpec, RunConfig, recipe
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import atomic_replace, atomic_write_json, full_disk_told, remove_leftovers
@@ -197,12 +198,16 @@ class RunFolder:
 
         Raises:
             OSError: there is none.
-            UserError: it is damaged, or refused.
+            UserError: it is damaged, cannot be run, or is refused.
         """
         try:
-            return from_json(self.config.read_text(encoding="utf-8"), str(self.config), complete=complete)
+            config = from_json(self.config.read_text(encoding="utf-8"), str(self.config), complete=complete)
         except UnicodeDecodeError:
             raise UserError(f"{self.config} is damaged: it is not UTF-8 text.") from None
+        if complete and (found := problems(config)):
+            told = "\n".join(f"  - {problem}" for problem in found)
+            raise UserError(f"{self.config} is damaged:\n{told}\nMend these entries, or start a new run.")
+        return config
 
     def read_data_digest(self) -> str:
         """SHA-256 of the data of the run here; see `Digits.digest`.

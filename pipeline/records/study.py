@@ -7,6 +7,7 @@ members recorded.
 
 import csv
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,7 @@ from pipeline.records.atomic import atomic_replace
 from pipeline.records.members import History, Member
 from pipeline.records.run_folder import RunFolder
 
+DAMAGED = (ValueError, KeyError, TypeError, IndexError, EOFError, NotImplementedError, BadZipFile, zlib.error)
 WITHOUT_IMAGES = ", from a study's record, without images"
 NO_IMAGES = np.empty((0, SIDE, SIDE), np.uint8)
 
@@ -96,7 +98,7 @@ def read_study(folder: RunFolder) -> Study:
             digits = _digits(content["source"], arrays)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be read ({error.strerror}).") from None
-    except (ValueError, KeyError, TypeError, IndexError, BadZipFile) as error:
+    except DAMAGED as error:
         raise UserError(f"{folder.probabilities} or {folder.metrics} is damaged ({error}).") from None
     return Study(configs, digits, members, content["note"])
 

@@ -52,7 +52,7 @@ def restore(folder: Path, made_with: Mapping[str, str], variables: Sequence[Any]
                 meta = json.loads(str(content["meta"]))
                 theirs = meta.get("made_with", {})
                 values = [content[f"{i:04}"] for i in range(len(variables))] if theirs == made_with else []
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
             warnings.append(f"checkpoint {path} is damaged ({error}); using the one before")
             continue
         if theirs != made_with:

@@ -33,5 +33,11 @@ def test_a_config_without_a_field_of_all_versions_is_damaged(tiny):
     content = json.loads(to_json(tiny))
     del content["train"]["learning_rate"], content["seeds"], content["width"]
     for complete in (True, False):
-        with pytest.raises(UserError, match="^here is not a run's config: it lacks seeds, train.learning_rate.$"):
+        with pytest.raises(UserError, match="^here is not a run's config: it lacks seeds, train.learning_rate. Add"):
             from_json(json.dumps(content), "here", complete=complete)
+
+
+def test_a_value_of_the_wrong_type_is_told_with_what_to_do(tiny):
+    text = to_json(tiny).replace('"width": 1', '"width": "2"')
+    with pytest.raises(UserError, match=r"- width: .*integer. Received: '2'\nMend these entries, or start a new run.$"):
+        from_json(text, "here")

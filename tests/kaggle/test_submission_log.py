@@ -59,7 +59,7 @@ def test_copies_are_named_by_their_content(tmp_path):
     path.write_bytes(b"ImageId,Label\n1,2\n")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert file_sha256(path) == digest
-    copy = keep_copy(path, "original")
+    copy = keep_copy(path.read_bytes(), "original")
     assert copy == Path("submissions") / f"original-{digest[:8]}.csv"
     assert copy.read_bytes() == path.read_bytes()
-    assert keep_copy(path, "original") == copy
+    assert keep_copy(path.read_bytes(), "original") == copy

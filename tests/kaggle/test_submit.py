@@ -52,6 +52,8 @@ def test_a_file_is_sent_scored_and_logged(account, server, mine, capsys):
     entry = submit_file(account, mine, "first try")
     assert (entry.status, entry.score) == ("complete", 0.9)
     assert server.uploads["token0"] == mine.read_bytes()
+    (copy,) = Path("submissions").glob("mine-*.csv")
+    assert copy.read_bytes() == mine.read_bytes()
     sha256 = hashlib.sha256(mine.read_bytes()).hexdigest()
     assert server.submissions[0]["description"] == f"first try [{sha256[:12]}-{entry.id}]"
     printed = capsys.readouterr().out

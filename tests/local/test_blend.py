@@ -87,8 +87,14 @@ def test_a_damaged_network_does_not_vote_and_the_reason_is_said(make_run, tiny, 
 
 def test_weights_need_the_same_rows(make_run, tiny, capsys):
     one, other = make_run(tiny), make_run(replace(tiny, name="other", folds=0, folds_used=0))
-    with pytest.raises(UserError, match=r"--vote greedy needs networks that predicted the same .* those of other"):
+    with pytest.raises(UserError, match=r"--vote greedy .* networks of other have none: .*Use --vote equal\.$"):
         blend_runs([one, other], vote="greedy")
+    third = make_run(replace(tiny, name="third", architecture="residual"))
+    with pytest.raises(UserError, match=r"networks of other have none: .* or leave other out\.$"):
+        blend_runs([other, one, third], vote="fitted")
+    elsewhere = make_run(replace(tiny, name="elsewhere", width=2, folds_used=2), "relu-s0-f0", "swish-s0-f0")
+    with pytest.raises(UserError, match=r"predicted the same .* those of elsewhere"):
+        blend_runs([one, elsewhere], vote="greedy")
     alike = make_run(replace(tiny, name="alike", architecture="deotte"))
     assert read_blend(blend_runs([one, alike], vote="fitted")).vote == "fitted"
     assert "WARNING: the weights are chosen on 20 rows only" in capsys.readouterr().out
@@ -171,7 +177,7 @@ def test_what_does_not_fit_is_said(make_run, tiny, tmp_path):
     for change in ({"seeds": 0}, {"arms": []}):
         shutil.copy(RunFolder(ours).data, RunFolder(other).data)
         config.write_text(json.dumps(json.loads(RunFolder(ours).config.read_text()) | change))
-        with pytest.raises(UserError, match=rf"config.json is damaged: (?s:.*){next(iter(change))}"):
+        with pytest.raises(UserError, match=rf"config.json is damaged:(?s:.*){next(iter(change))}"):
             blend_runs([ours, other])
 
 
@@ -210,3 +216,23 @@ def test_weights_and_scores_are_of_all_networks_on_the_rows_that_all_predicted(m
     printed = " ".join(capsys.readouterr().out.split())
     assert "On a validation image 5.5 of the 17 networks vote, on an image to predict all." in printed
     assert "blend, equal votes" in printed
+
+
+def test_a_blend_is_no_run_and_its_runs_are_named(make_run, tiny):
+    runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))]
+    blend = blend_runs(runs, out=Path("blend"))
+    with pytest.raises(UserError, match=f"blend is a blend, not a run. Name its runs: {runs[0]} {runs[1]}"):
+        blend_runs([blend.path, runs[0]])
+
+
+def test_an_earlier_vote_is_kept_when_a_run_has_got_more_networks(make_run, tiny):
+    short, other = make_run(tiny, "swish-s0-f0"), make_run(replace(tiny, name="other", architecture="deotte"))
+    whole = make_run(tiny)
+    main(["blend", str(short), str(other), "--out", "blend"])
+    earlier = Path("blend/submission.csv").read_bytes()
+    (short / "members/swish-s0-f0").mkdir()
+    shutil.copytree(whole / "members/swish-s0-f0", short / "members/swish-s0-f0", dirs_exist_ok=True)
+    main(["blend", str(short), str(other), "--out", "blend"])
+    now = Path("blend/submission.csv").read_bytes()
+    assert now != earlier
+    assert {copy.read_bytes() for copy in Path("submissions").glob("blend-*.csv")} == {earlier, now}

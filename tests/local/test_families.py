@@ -61,3 +61,11 @@ def test_studies_are_compared_on_the_folds_that_both_have(study, tiny, digits, t
 def test_other_folds_are_refused(study, tiny):
     with pytest.raises(UserError, match="first and .*second validate on no fold that is the same: check their folds"):
         Families(study("first", tiny), study("second", replace(tiny, split_seed=1))).run()
+
+
+def test_a_network_that_is_missing_is_not_counted_as_errors(make_run, study, tiny, tmp_path):
+    two = replace(tiny, seeds=2, folds_used=2)
+    hole = compare_runs([make_run(two, "relu-s1-f1")], tmp_path / "hole").path
+    with pytest.raises(UserError, match="hole lacks relu of seed 1 in a fold"):
+        Families(study("whole", two), hole, tmp_path / "families.json").run()
+    assert not (tmp_path / "families.json").exists()

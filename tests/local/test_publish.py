@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from benchmarks.publish import Publish
 from pipeline.blend import blend_runs
+from pipeline.config.errors import UserError
 
 
 def submitted(folder):
@@ -42,3 +44,17 @@ def test_a_blend_is_published_with_its_vote_alone(make_run, tiny, digits, tmp_pa
     predicted = np.load(record / "predicted.npz")
     assert set(predicted) == {"vote"}
     assert predicted["vote"].tolist() == submitted(blend.path)
+
+
+def test_only_what_was_recorded_is_published(make_run, tiny, tmp_path):
+    runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="residual"))]
+    blend, record = blend_runs(runs, out=tmp_path / "blend"), tmp_path / "record"
+    text = blend.submission.read_text()
+    blend.submission.write_text(text.replace("\n30,", "\n30,1"))
+    with pytest.raises(UserError, match="is not what .*blend.json records"):
+        Publish(blend.path, record).run()
+    with pytest.raises(UserError, match="is not finished: .*submission.csv is missing"):
+        Publish(runs[0], record).run()
+    with pytest.raises(UserError, match="nowhere is no run's folder"):
+        Publish(tmp_path / "nowhere", record).run()
+    assert not record.exists()

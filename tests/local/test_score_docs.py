@@ -11,12 +11,15 @@ import pytest
 from conftest import ROOT
 
 from benchmarks.composition import votes_of
+from benchmarks.families import common_rows, on_rows
 from benchmarks.minutes import posts_point, quick_points, study_point
 from benchmarks.record import load
 from pipeline.arguments import parse_run
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import preset
 from pipeline.config.schema import member_specs
+from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
+from pipeline.records.blend_record import read_blend
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import read_study
 
@@ -28,6 +31,8 @@ COMMANDS = {
     re.search(r"--name (\S+)", line)[1]: line.replace("SCREEN", "EARLIER --train.epochs 8").replace("EARLIER", EARLIER)
     for line in re.findall(r"^python -m pipeline (run .+)$", TEXT, re.M)
 }
+PUBLISHED = ("leaderboard", "leaderboard-residual")
+FAMILIES = (RunFolder(ROOT / "docs/study/strong"), RunFolder(SCORE / "residual-folds"))
 
 # Each factor's row, from the earlier value to the new one; -1 where the record goes the other way.
 WAYS = {
@@ -86,13 +91,21 @@ def test_the_families_took_the_minutes_that_are_told():
     assert told.format(*minutes) in PROSE
 
 
-def test_the_votes_of_two_families_are_those_of_the_record():
-    rows = TEXT.partition("| vote on folds 0 and 1 ")[2].split("\n\n")[0].splitlines()[2:]
-    for line, row in zip(rows, record("families")["rows"], strict=True):
-        _, errors, difference, loss, of_losses = [cell.strip() for cell in line.strip("|").split("|")]
-        assert (errors, loss) == (str(row["errors"]), f"{row['log loss, scaled']:.4f}")
-        if row != record("families")["rows"][0]:
-            assert (difference, of_losses) == (row["difference of errors"], row["difference of log loss"])
+def test_the_votes_of_two_families_are_those_of_the_record_and_the_record_that_of_the_networks():
+    title, _, rest = TEXT.partition("| networks that vote, on ")[2].partition("\n")
+    families, (first, second) = record("families"), map(read_study, FAMILIES)
+    rows = common_rows(first, second)
+    assert len(rows) == families["images"]
+    assert title.startswith(f"{families['images']:,} images")
+    votes = {(vote["first"], vote["second"]): vote for vote in families["votes"]}
+    for line in rest.split("\n\n")[0].splitlines()[1:]:
+        who, errors, difference, loss, of_losses = [cell.strip() for cell in line.strip("|").split("|")]
+        vote = votes[tuple(int((re.findall(rf"(\d) `{name}`", who) or [0])[0]) for name in ("deotte", "residual"))]
+        assert (errors, loss) == (f"{vote['errors']:.1f}", f"{vote['log_loss']:.4f}")
+        assert (difference, of_losses) == (vote["more_errors"], vote["more_log_loss"]) or difference == of_losses == ""
+    sizes = len(on_rows(first, rows, SCORE)), len(on_rows(second, rows, SCORE))
+    again = soft_vote([*on_rows(first, rows, SCORE), *on_rows(second, rows, SCORE)])
+    assert np.count_nonzero(predicted_labels(again) != first.digits.labels[rows]) == votes[sizes]["errors"]
 
 
 def test_the_effects_are_those_of_the_record():
@@ -113,25 +126,45 @@ def test_the_votes_are_those_of_the_record_and_the_record_that_of_the_study():
     assert [asdict(vote) | {"accuracy": list(vote.accuracy)} for vote in again] == votes
 
 
-def test_the_predictions_of_leaderboard_are_what_is_told():
-    folder = RunFolder(SCORE / "leaderboard")
+def published(name):
+    """A preset's config, metrics and predicted digits, as they were trained on all rows."""
+    folder = RunFolder(SCORE / name)
     config = from_json(folder.config.read_text(), str(folder.config))
-    assert config == replace(preset("leaderboard"), seeds=config.seeds)
+    assert config == replace(preset(name), seeds=config.seeds)
     digits = dict(np.load(folder.path / "predicted.npz"))
     assert set(digits) == {spec.id for spec in member_specs(config)} | {"vote"}
     assert {(array.dtype.name, array.shape, array.max()) for array in digits.values()} == {("uint8", (28_000,), 9)}
+    return config, pd.read_csv(folder.metrics), digits
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_predictions_of_each_preset_are_what_is_told(name):
+    config, epochs, digits = published(name)
     vote = digits.pop("vote")
     networks = np.stack(list(digits.values()))
-    epochs = pd.read_csv(folder.metrics)
     assert len(epochs) == len(networks) * config.train.epochs
     minutes = epochs.groupby("arm")["seconds"].median().mean() * len(epochs) / 2 / 60
     differing = (networks != vote).sum(axis=1)
-    for told in (
-        f"run leaderboard --seeds {config.seeds}`, {len(networks)} networks in {minutes:.0f} minutes of two cores",
-        f"All {len(networks)} agree on {(networks == networks[0]).all(axis=0).sum():,} images",
-        f"the vote differs from a single network in {differing.min()} to {differing.max()}.",
-    ):
-        assert told in PROSE
+    row = (
+        f"| `run {name} --seeds {config.seeds}` | {len(networks)} | {minutes:.0f} "
+        f"| {(networks == networks[0]).all(axis=0).sum():,} | {differing.min()} to {differing.max()} |"
+    )
+    assert row in TEXT
+
+
+def test_the_blend_is_that_of_the_two_presets():
+    blend = read_blend(RunFolder(SCORE / "blend"))
+    voters = {name: [spec.id for spec in member_specs(published(name)[0])] for name in PUBLISHED}
+    assert (blend.members, blend.vote, blend.missing) == (voters, "equal", 0)
+    (vote,) = dict(np.load(SCORE / "blend/predicted.npz")).values()
+    predicted = [published(name)[2][member] for name in PUBLISHED for member in voters[name]]
+    networks = np.stack(predicted)
+    differing = (networks != vote).sum(axis=1)
+    row = (
+        f"| `blend` of both | {blend.networks} | | {(networks == networks[0]).all(axis=0).sum():,} "
+        f"| {differing.min()} to {differing.max()} |"
+    )
+    assert row in TEXT
 
 
 def test_five_minutes_are_those_of_the_record():

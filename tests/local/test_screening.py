@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from benchmarks.screening import Setting, effects_of, flat, read_setting, scaled_losses
+from benchmarks.screening import Screening, Setting, effects_of, flat, read_setting, scaled_losses
 from pipeline.config.errors import UserError
 from pipeline.config.schema import AugmentConfig
 
@@ -12,7 +12,7 @@ from pipeline.config.schema import AugmentConfig
 def setting(config, errors, rows=1000):
     """Arms with so many errors each, and losses of a tenth of their share."""
     wrong = np.stack([np.arange(rows) < count for count in errors], axis=1)
-    return Setting("x", dict(flat(config)), wrong, 0.1 * wrong, wrong[:, 0])
+    return Setting(config.name, config.arms, np.arange(rows), dict(flat(config)), wrong, 0.1 * wrong, wrong[:, 0])
 
 
 def test_effects_are_differences_of_halves_and_the_arms_give_their_error(tiny):
@@ -72,6 +72,32 @@ def test_scaling_undoes_a_wrong_temperature_by_the_other_half():
     assert changed[1::2].nonzero()[0].tolist() == [0]
 
 
-def test_runs_that_cannot_be_screened_are_refused(tmp_path):
-    with pytest.raises(UserError, match="is no run's folder"):
-        read_setting(tmp_path)
+def test_one_arm_has_no_standard_error_and_so_no_effects(tiny):
+    one = replace(tiny, arms=("relu",))
+    assert effects_of([setting(one, (1,)), setting(replace(one, width=2), (3,))]) == []
+
+
+def test_runs_that_cannot_be_screened_are_refused(make_run, tiny, tmp_path):
+    one = replace(tiny, seeds=1, folds_used=1)
+    first = make_run(one)
+    others = {
+        "is no run's folder": tmp_path,
+        "the arms of other are elu, gelu, and those of tiny": replace(one, name="other", arms=("elu", "gelu")),
+        "other and tiny validate on different rows": replace(one, name="other", split_seed=1),
+        "two runs are called tiny": replace(one, width=2),
+        "has no validation rows": replace(one, name="other", folds=0, folds_used=0),
+        "has more than one network per arm": replace(one, name="other", seeds=2),
+    }
+    for told, other in others.items():
+        with pytest.raises(UserError, match=told):
+            Screening((first, other if other is tmp_path else make_run(other))).run()
+    with pytest.raises(UserError, match="at least one run's folder"):
+        Screening(()).run()
+
+
+def test_a_network_whose_predictions_were_changed_is_refused(make_run, tiny):
+    run = make_run(replace(tiny, seeds=1, folds_used=1))
+    predictions = run / "members/relu-s0-f0/validation_probabilities.npy"
+    np.save(predictions, np.load(predictions)[::-1])
+    with pytest.raises(UserError, match="is not finished: .*validation_probabilities.npy"):
+        read_setting(run)

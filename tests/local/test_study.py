@@ -117,3 +117,13 @@ def test_labels_that_do_not_fit_are_refused(make_run, tiny, labels):
     with pytest.raises(UserError, match="cannot be read"):
         compare_runs([run], labels=labels.with_name("nowhere.csv"))
     assert not RunFolder(run).probabilities.exists()
+
+
+def test_a_record_of_no_bytes_is_damaged(make_run, tiny, tmp_path):
+    record = compare_runs([make_run(tiny)], tmp_path / "record")
+    whole = record.probabilities.read_bytes()
+    other_version = whole.replace(b"PK\x01\x02", b"PK\x01\x02\x00\x00\xad", 1)
+    for content in (b"", whole[:2000], other_version):
+        record.probabilities.write_bytes(content)
+        with pytest.raises(UserError, match=r"probabilities.npz .*damaged"):
+            compare_runs([record.path])

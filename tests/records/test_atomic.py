@@ -1,5 +1,6 @@
 import pytest
 
+from pipeline.config.errors import UserError
 from pipeline.records.atomic import atomic_replace
 
 
@@ -29,3 +30,16 @@ def test_the_old_is_kept_when_writing_fails(tmp_path):
         fail()
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["target"]
+
+
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "train.csv").write_text("precious")
+    with (
+        pytest.raises(UserError, match="data is a folder, so no file can be written there"),
+        atomic_replace(folder) as new,
+    ):
+        new.write_text("x")
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("train.csv", "precious")]
+    assert list(tmp_path.iterdir()) == [folder]

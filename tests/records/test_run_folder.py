@@ -116,3 +116,14 @@ def test_a_config_that_is_no_text_is_damaged(content, folder, tiny):
     folder.config.write_bytes(content)
     with pytest.raises(UserError, match="config.json"), folder.opened(tiny):
         pass
+
+
+def test_a_config_that_cannot_be_run_is_told_as_such(folder, tiny):
+    """And not as another config: no command could give the same."""
+    with folder.opened(tiny):
+        folder.write_config(replace(tiny, dropout=float("nan")))
+    with (
+        pytest.raises(UserError, match=r"config.json is damaged:\n  - dropout must be in .*Received: nan"),
+        folder.opened(tiny),
+    ):
+        pass
