@@ -76,6 +76,17 @@ def test_the_table_is_that_of_the_records():
     assert [round(errors) for _, errors, _ in rows] == [198, 171, 164, 162]
 
 
+def test_what_two_families_gain_is_that_of_the_record():
+    families = record("score/families.json")
+    votes = {(vote["first"], vote["second"]): vote for vote in families["votes"]}
+    mixed = votes[2, 2]
+    assert (
+        f"on {families['images']:,} of these digits, 2 ReLU + 2 Swish of `leaderboard` make "
+        f"{votes[4, 0]['errors']:.1f} errors, 2 networks of it with 2 of `leaderboard-residual` {mixed['errors']:.1f} ({mixed['more_errors']}, in "
+        f"log loss {mixed['more_log_loss']})"
+    ) in ANSWER
+
+
 def test_it_takes_two_minutes():
     assert len(README.splitlines()) <= 130
 
