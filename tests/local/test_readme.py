@@ -82,8 +82,8 @@ def test_what_two_families_gain_is_that_of_the_record():
     mixed = votes[2, 2]
     assert (
         f"on {families['images']:,} of these digits, 2 ReLU + 2 Swish of `leaderboard` make "
-        f"{votes[4, 0]['errors']:.1f} errors, 2 networks of it with 2 of `leaderboard-residual` {mixed['errors']:.1f} ({mixed['more_errors']}, in "
-        f"log loss {mixed['more_log_loss']})"
+        f"{votes[4, 0]['errors']:.1f} errors, 2 networks of it with 2 of `leaderboard-residual` {mixed['errors']:.1f} "
+        f"({mixed['more_errors']}, in log loss {mixed['more_log_loss']})"
     ) in ANSWER
 
 
