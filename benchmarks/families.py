@@ -24,7 +24,7 @@ class Families:
     """Errors and log loss of every vote of so many networks of one study and so many of another.
 
     Each network has one vote, as in `blend`. The images are those of the folds that both studies have. Differences are
-    those to the vote of all networks of the first study; standard errors are over the images, for these networks.
+    those to the vote of all networks of either study; standard errors are over the images, for these networks.
     """
 
     first: tyro.conf.Positional[Path]
@@ -47,7 +47,8 @@ class Families:
         firsts, seconds = on_rows(first, rows, self.first), on_rows(second, rows, self.second)
         votes = votes_of(firsts, seconds, first.digits.labels[rows])
         title = f"networks of {self.first.name} and of {self.second.name} that vote together on {len(rows):,} images"
-        columns = [self.first.name, self.second.name, "errors", "difference", "log loss, scaled", "difference"]
+        than = [f"than {record.name} alone" for record in (self.first, self.second)]
+        columns = [self.first.name, self.second.name, "errors", *than, "log loss, scaled", *than]
         show(title, columns, [vote.cells() for vote in votes])
         save("families", self.out, {"images": len(rows), "votes": [asdict(vote) for vote in votes]})
 
@@ -59,14 +60,17 @@ class Vote:
     first: int
     second: int
     errors: float
-    more_errors: str
+    errors_than_first: str
+    errors_than_second: str
     log_loss: float
-    more_log_loss: str
+    log_loss_than_first: str
+    log_loss_than_second: str
 
     def cells(self) -> list[str]:
         """A row of the table."""
-        numbers = (self.first, self.second, f"{self.errors:.1f}", self.more_errors)
-        return [str(cell) for cell in (*numbers, f"{self.log_loss:.4f}", self.more_log_loss)]
+        errors = (f"{self.errors:.1f}", self.errors_than_first, self.errors_than_second)
+        losses = (f"{self.log_loss:.4f}", self.log_loss_than_first, self.log_loss_than_second)
+        return [str(self.first), str(self.second), *errors, *losses]
 
 
 def common_rows(first: Study, second: Study) -> NDArray[np.int64]:
@@ -105,14 +109,16 @@ def votes_of(
     """The votes of every size, given each network's probabilities of the same n images, of shape (n, 10)."""
     sizes = [size for size in product(range(len(first) + 1), range(len(second) + 1)) if sum(size)]
     judged = {size: _judged(first, second, size, labels) for size in sizes}
-    all_wrong, all_losses = judged[len(first), 0]
+    (wrong_first, losses_first), (wrong_second, losses_second) = judged[len(first), 0], judged[0, len(second)]
     return [
         Vote(
             *size,
             errors=float(np.mean(wrong, axis=0).sum()),
-            more_errors=told(wrong, all_wrong, len(labels), 1),
+            errors_than_first=told(wrong, wrong_first, len(labels), 1),
+            errors_than_second=told(wrong, wrong_second, len(labels), 1),
             log_loss=round(float(np.mean(losses)), 5),
-            more_log_loss=told(losses, all_losses, 1, 5),
+            log_loss_than_first=told(losses, losses_first, 1, 5),
+            log_loss_than_second=told(losses, losses_second, 1, 5),
         )
         for size, (wrong, losses) in judged.items()
     ]

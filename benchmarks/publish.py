@@ -40,6 +40,8 @@ class Publish:
             UserError: the folder holds no finished run and no blend, or its submission was changed since.
         """
         run = RunFolder(self.folder)
+        if self.out.resolve() == run.path.resolve():
+            raise UserError(f"--out must be another folder than the run's. Received: {self.out}")
         if run.path.is_dir() and not run.submission.exists():
             raise UserError(f"{run.path} is not finished: {run.submission} is missing. Give its command again.")
         records, predicted = ({run.blend.name: run.blend.read_text()}, {}) if run.blend.exists() else _of_run(run)

@@ -24,6 +24,8 @@ from pipeline.config.schema import RunConfig
 from pipeline.streams import tolerant_output
 
 if TYPE_CHECKING:
+    from pipeline.kaggle.client import Kaggle
+    from pipeline.kaggle.push import Push
     from pipeline.records.run_folder import RunFolder
     from pipeline.run import EngineStarter
 
@@ -131,7 +133,7 @@ def _keep(submission: Path, name: str) -> None:
 
     try:
         copy = keep_copy(submission.read_bytes(), name)
-    except (OSError, RunError) as error:
+    except (OSError, RunError, UserError) as error:
         raise RunError(f"{submission} is whole, but could not be copied to {submissions_folder()}/: {error}") from None
     print(f"copy of the submission: {copy}")
 
@@ -167,40 +169,47 @@ def _bundle(arguments: list[str]) -> None:
 
 def _push(arguments: list[str]) -> None:
     wanted = parse_preset("push", arguments, "leaderboard", PushArguments, PushArguments)
+    from pipeline.config.places import make_folder, submissions_folder
     from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.fetch import follow
     from pipeline.kaggle.push import FETCH, push
     from pipeline.kaggle.submit import submit_file
 
+    make_folder(submissions_folder())  # before hours of waiting, not after
     kaggle = Kaggle()
     pushed, folder = push(kaggle, wanted.config)
     if wanted.watch or wanted.submit:
-        follow(kaggle, pushed, folder)
-        _keep_fetched(folder)
+        _follow(kaggle, pushed, folder)
     else:
         print(f"when it is complete: {FETCH}")
     if wanted.submit:
         submit_file(kaggle, folder.path)
 
 
-def _keep_fetched(folder: "RunFolder") -> None:
-    if folder.submission.exists():  # a kernel that finished no pair of networks in its hours leaves none
-        _keep(folder.submission, folder.read_config(complete=False).name)
+def _follow(kaggle: "Kaggle", pushed: "Push", folder: "RunFolder") -> None:
+    """Follow a kernel and keep the vote that it left, even one that failed: training the rest here overwrites it."""
+    from pipeline.kaggle.fetch import follow
+
+    try:
+        follow(kaggle, pushed, folder)
+    finally:
+        if folder.submission.exists():
+            _keep(folder.submission, folder.read_config(complete=False).name)
 
 
 def _fetch(arguments: list[str]) -> None:
     wanted = tyro.cli(FetchArguments, prog="python -m pipeline fetch", args=arguments)
+    from pipeline.config.places import make_folder, submissions_folder
     from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.fetch import follow, is_fetched
+    from pipeline.kaggle.fetch import is_fetched
     from pipeline.kaggle.push import confirmed, find_push
 
     pushed, folder = find_push(wanted.run)
     if is_fetched(folder):
         print(f"{folder.path} has its output already")
         return
+    make_folder(submissions_folder())
     kaggle = Kaggle()
-    follow(kaggle, confirmed(kaggle, pushed, folder), folder)
-    _keep_fetched(folder)
+    _follow(kaggle, confirmed(kaggle, pushed, folder), folder)
 
 
 def _submit(arguments: list[str]) -> None:
@@ -237,9 +246,11 @@ def _compare(arguments: list[str]) -> None:
 def _blend(arguments: list[str]) -> None:
     wanted = tyro.cli(BlendArguments, prog="python -m pipeline blend", args=arguments)
     from pipeline.blend import blend_runs
+    from pipeline.config.places import make_folder, submissions_folder
 
+    make_folder(submissions_folder())
     folder = blend_runs(wanted.runs, wanted.vote, wanted.out, wanted.data)
-    _keep(folder.submission, folder.path.name)
+    _keep(folder.submission, folder.path.absolute().name)
 
 
 def _runs(arguments: list[str]) -> None:

@@ -14,6 +14,7 @@ from filelock import FileLock
 from kaggle_server import cut_short
 
 from pipeline.arguments import parse_run
+from pipeline.cli import main
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import member_specs
 from pipeline.ensemble.submission import write_submission
@@ -178,17 +179,20 @@ def test_the_finished_members_of_a_kernel_that_was_stopped_are_taken(server, acc
     assert server.calls.count("File") - downloads == 8  # what is here and whole is not downloaded again
 
 
-def test_a_provisional_submission_comes_along_with_its_config(server, account, pushed, broken_off, tiny):
-    before, folder = pushed
+def test_a_provisional_submission_comes_along_with_its_config(server, account, pushed, broken_off, tiny, capsys):
+    _, folder = pushed
     broken_off.write_config(replace(tiny, data="elsewhere"))  # no member depends on it
     write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
     write_outcome(broken_off, 1, 2)
     serve_folder(server, broken_off.path.parents[1])
-    with pytest.raises(RunError, match="So is a submission of what was finished"):
-        follow(account, before, folder)
+    with pytest.raises(SystemExit, match="1"):
+        main(["fetch", str(folder.path)])
+    assert "So is a submission of what was finished" in capsys.readouterr().err
     assert folder.submission.read_bytes() == broken_off.submission.read_bytes()
     assert read_outcome(folder).is_partial
     assert read_outcome(folder).config_sha256 == file_sha256(folder.config)
+    (copy,) = Path("submissions").glob("tiny-*.csv")  # training the rest here overwrites the other
+    assert copy.read_bytes() == folder.submission.read_bytes()
 
 
 @pytest.mark.parametrize(

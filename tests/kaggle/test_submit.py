@@ -17,7 +17,7 @@ from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import digest
 from pipeline.kaggle import score
 from pipeline.kaggle.ids import competition_ids
-from pipeline.kaggle.submission_log import read_log
+from pipeline.kaggle.submission_log import keep_copy, read_log
 from pipeline.kaggle.submit import submit_file, submit_kernel
 from pipeline.records.blend_record import BlendRecord, write_blend
 from pipeline.records.outcome import write_outcome
@@ -64,6 +64,12 @@ def test_a_file_is_sent_scored_and_logged(account, server, mine, capsys):
     logged = Path("submissions/log.jsonl").read_text()
     assert KEY not in logged + printed
     assert json.loads(logged)["message"] == "first try"
+
+
+def test_a_copy_that_is_sent_is_not_copied_again(account, server, mine):
+    copy = keep_copy(mine.read_bytes(), "earlier")
+    assert submit_file(account, copy).status == "complete"
+    assert list(Path("submissions").glob("*.csv")) == [copy]
 
 
 def test_a_run_is_named_by_its_config(account, server, mine, tiny):
@@ -342,6 +348,9 @@ def test_a_kernels_version_is_checked_and_submitted(account, server, mine):
     server.version, server.outputs = 3, {"submission.csv": mine.read_bytes()}
     entry = submit_kernel(account, "ada/my-kernel", 3)
     assert (entry.source, entry.score) == ("ada/my-kernel version 3", 0.9)
+    (copy,) = Path("submissions").glob("*.csv")
+    assert copy.name.startswith("my-kernel-v3-")
+    assert copy.read_bytes() == mine.read_bytes()
     asked = dict(server.requests)["CreateCodeSubmission"]
     assert (asked["kernelOwner"], asked["kernelSlug"], asked["kernelVersion"]) == ("ada", "my-kernel", 3)
     with pytest.raises(UserError, match="ada/my-kernel version 3.*--again"):

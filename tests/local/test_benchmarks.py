@@ -168,6 +168,7 @@ def test_the_command_writes_a_record_of_what_it_did(csv_source, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["swish", "--out", "."], "--out must name a file. Received the folder ."),
         (["swish", "--rounds", 0], "--rounds must be at least 1. Received: 0"),
         (["swish", "--arms", "relu", "swich"], "did you mean 'swish'?"),
         (["swish", "--data", "nowhere.zip"], "nowhere.zip"),

@@ -187,8 +187,10 @@ def test_push_then_fetch_then_fetch_again(server, account, tiny, capsys):
     assert "when it is complete: python -m pipeline fetch" in capsys.readouterr().out
     pushed, folder = find_push(None)
     assert folder.read_config().train.epochs == 2
-    server.leave_output(pushed)
+    server.leave_output(pushed, also={"submission.csv": b"ImageId,Label\n1,2\n"})
     main(["fetch"])
+    (copy,) = Path("submissions").glob("original-*.csv")
+    assert copy.read_bytes() == folder.submission.read_bytes() == b"ImageId,Label\n1,2\n"
     calls = len(server.calls)
     main(["fetch", str(folder.path)])
     assert len(server.calls) == calls

@@ -26,11 +26,14 @@ def test_votes_of_each_size_by_hand():
     assert list(votes) == [(0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
     assert [vote.errors for vote in votes.values()] == [0, (8 + 4) / 2, 0, 4, 4]
     # To the 4 of both: of 12 images 4 are misread one time in two: √(12/11 · 1/3 · 2/3 / 12) / 2 · 12 = 0.853.
-    assert votes[1, 0].more_errors == "+2.0 ± 0.9"
-    assert votes[0, 1].more_errors == "-4.0 ± 1.7"
-    assert (votes[2, 0].more_errors, votes[2, 0].more_log_loss) == ("+0.0 ± 0.0", "+0.00000 ± 0.00000")
+    assert votes[1, 0].errors_than_first == "+2.0 ± 0.9"
+    assert votes[0, 1].errors_than_first == "-4.0 ± 1.7"
+    assert (votes[2, 0].errors_than_first, votes[2, 0].log_loss_than_first) == ("+0.0 ± 0.0", "+0.00000 ± 0.00000")
     assert votes[2, 1].log_loss < votes[2, 0].log_loss < votes[1, 0].log_loss
-    assert votes[2, 1].more_log_loss.startswith("-")
+    assert votes[2, 1].log_loss_than_first.startswith("-")
+    # c misreads nothing, so what the others misread is the difference: √(12/11 · 1/3 · 2/3 / 12) · 12 = 1.706.
+    assert (votes[2, 0].errors_than_second, votes[0, 1].errors_than_second) == ("+4.0 ± 1.7", "+0.0 ± 0.0")
+    assert votes[2, 1].log_loss_than_second.startswith("+")
 
 
 @pytest.fixture

@@ -58,3 +58,5 @@ def test_only_what_was_recorded_is_published(make_run, tiny, tmp_path):
     with pytest.raises(UserError, match="nowhere is no run's folder"):
         Publish(tmp_path / "nowhere", record).run()
     assert not record.exists()
+    with pytest.raises(UserError, match="--out must be another folder than the run's"):
+        Publish(runs[0], runs[0]).run()

@@ -12,13 +12,13 @@ from conftest import ROOT
 
 from benchmarks.composition import votes_of
 from benchmarks.families import common_rows, on_rows
+from benchmarks.families import votes_of as votes_of_families
 from benchmarks.minutes import posts_point, quick_points, study_point
 from benchmarks.record import load
 from pipeline.arguments import parse_run
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import preset
 from pipeline.config.schema import member_specs
-from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import read_study
 
@@ -31,7 +31,7 @@ COMMANDS = {
     for line in re.findall(r"^python -m pipeline (run .+)$", TEXT, re.M)
 }
 PUBLISHED = ("leaderboard", "leaderboard-residual")
-FAMILIES = (RunFolder(ROOT / "docs/study/strong"), RunFolder(SCORE / "residual-folds"))
+FAMILIES, THAN = (ROOT / "docs/study/strong", SCORE / "residual-folds"), ("_than_first", "_than_second")
 
 # Each factor's row, from the earlier value to the new one; -1 where the record goes the other way.
 WAYS = {
@@ -91,20 +91,22 @@ def test_the_families_took_the_minutes_that_are_told():
 
 
 def test_the_votes_of_two_families_are_those_of_the_record_and_the_record_that_of_the_networks():
-    title, _, rest = TEXT.partition("| networks that vote, on ")[2].partition("\n")
-    families, (first, second) = record("families"), map(read_study, FAMILIES)
-    rows = common_rows(first, second)
-    assert len(rows) == families["images"]
+    title, _, table = TEXT.partition("| networks that vote, on ")[2].partition("\n\n")[0].partition("\n")
+    families = record("families")
     assert title.startswith(f"{families['images']:,} images")
     votes = {(vote["first"], vote["second"]): vote for vote in families["votes"]}
-    for line in rest.split("\n\n")[0].splitlines()[1:]:
-        who, errors, difference, loss, of_losses = [cell.strip() for cell in line.strip("|").split("|")]
-        vote = votes[tuple(int((re.findall(rf"(\d) `{name}`", who) or [0])[0]) for name in ("deotte", "residual"))]
-        assert (errors, loss) == (f"{vote['errors']:.1f}", f"{vote['log_loss']:.4f}")
-        assert (difference, of_losses) == (vote["more_errors"], vote["more_log_loss"]) or difference == of_losses == ""
-    sizes = len(on_rows(first, rows, SCORE)), len(on_rows(second, rows, SCORE))
-    again = soft_vote([*on_rows(first, rows, SCORE), *on_rows(second, rows, SCORE)])
-    assert np.count_nonzero(predicted_labels(again) != first.digits.labels[rows]) == votes[sizes]["errors"]
+    for line in table.splitlines()[1:]:
+        who, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        size = tuple(int((re.findall(rf"(\d) `{name}`", who) or [0])[0]) for name in ("deotte", "residual"))
+        vote = votes[size] | {"errors": f"{votes[size]['errors']:.1f}", "log_loss": f"{votes[size]['log_loss']:.4f}"}
+        for than, all_of_one in (("first", (4, 0)), ("second", (0, 2))):  # blank beside itself
+            vote |= {f"{what}_than_{than}": "" for what in ("errors", "log_loss") if size == all_of_one}
+        assert cells == [vote[f"{what}{than}"] for what in ("errors", "log_loss") for than in ("", *THAN)]
+    first, second = (read_study(RunFolder(folder)) for folder in FAMILIES)
+    rows = common_rows(first, second)
+    networks = (on_rows(study, rows, folder) for study, folder in zip((first, second), FAMILIES, strict=True))
+    again = votes_of_families(*networks, first.digits.labels[rows])
+    assert (len(rows), [asdict(vote) for vote in again]) == (families["images"], families["votes"])
 
 
 def test_the_effects_are_those_of_the_record():
