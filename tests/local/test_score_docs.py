@@ -19,6 +19,7 @@ from pipeline.arguments import parse_run
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import preset
 from pipeline.config.schema import member_specs
+from pipeline.records.blend_record import read_blend
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import read_study
 
@@ -149,6 +150,21 @@ def test_the_predictions_of_each_preset_are_what_is_told(name):
     row = (
         f"| `run {name} --seeds {config.seeds}` | {len(networks)} | {minutes:.0f} "
         f"| {(networks == networks[0]).all(axis=0).sum():,} | {differing.min()} to {differing.max()} |"
+    )
+    assert row in TEXT
+
+
+def test_the_blend_is_that_of_the_two_presets():
+    blend = read_blend(RunFolder(SCORE / "blend"))
+    voters = {name: [spec.id for spec in member_specs(published(name)[0])] for name in PUBLISHED}
+    assert (blend.members, blend.vote, blend.missing) == (voters, "equal", 0)
+    (vote,) = dict(np.load(SCORE / "blend/predicted.npz")).values()
+    predicted = [published(name)[2][member] for name in PUBLISHED for member in voters[name]]
+    networks = np.stack(predicted)
+    differing = (networks != vote).sum(axis=1)
+    row = (
+        f"| `blend` of both | {blend.networks} | | {(networks == networks[0]).all(axis=0).sum():,} "
+        f"| {differing.min()} to {differing.max()} |"
     )
     assert row in TEXT
 
