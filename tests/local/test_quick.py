@@ -12,7 +12,8 @@ from pipeline.config.rules import validate
 def test_accuracies_are_of_single_networks_and_of_their_vote():
     errors = np.zeros((200, 2), bool)
     errors[:6, 0] = errors[4:8, 1] = True
-    setting = Setting("x", {}, errors, 0.1 * errors, errors.all(axis=1))
+    arms, rows = ("relu", "swish"), np.arange(200)
+    setting = Setting("x", arms, rows, {}, errors, 0.1 * errors, errors.all(axis=1))
     assert accuracy_of(setting) == {"single": 0.975, "vote": 0.99, "vote's errors": 2, "of": 200}
 
 
