@@ -45,7 +45,7 @@ class Publish:
         if run.path.is_dir() and not run.submission.exists():
             raise UserError(f"{run.path} is not finished: {run.submission} is missing. Give its command again.")
         records, predicted = ({run.blend.name: run.blend.read_text()}, {}) if run.blend.exists() else _of_run(run)
-        config_of(run, file_sha256(run.submission))
+        config_of(run, file_sha256(run.submission))  # refuses what was changed since
         predicted["vote"] = pd.read_csv(run.submission)[SUBMISSION_COLUMNS[1]].to_numpy()
         arrays: dict[str, Any] = {name: digits.astype(np.uint8) for name, digits in predicted.items()}
 
@@ -64,9 +64,9 @@ def _of_run(run: RunFolder) -> tuple[dict[str, str], dict[str, NDArray[np.intege
     Raises:
         UserError: the folder holds no finished run.
     """
-    config, members = finished_members(run.path)
+    opened, members = finished_members(run.path)
     records = {
-        run.config.name: to_json(replace(config, data="auto", out=None)),
+        run.config.name: to_json(replace(opened.config, data="auto", out=None)),
         run.metrics.name: run.metrics.read_text(),
         run.environment.name: run.environment.read_text(),
     }

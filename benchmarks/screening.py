@@ -15,7 +15,7 @@ from benchmarks.record import save, show
 from pipeline.config.errors import UserError
 from pipeline.config.schema import NOT_IN_RECIPE, RunConfig, member_specs
 from pipeline.records.members import Member, invalid_reason, read_member
-from pipeline.records.opened_runs import load_data, open_run
+from pipeline.records.opened_runs import OpenedRun, load_data, open_run
 from pipeline.records.run_folder import RunFolder
 
 
@@ -68,8 +68,8 @@ class Screening:
         save("screening", self.out, {"settings": rows, "effects": effects})
 
 
-def finished_members(run: Path) -> tuple[RunConfig, list[tuple[Path, Member]]]:
-    """A finished run's config and its members, each with its folder.
+def finished_members(run: Path) -> tuple[OpenedRun, list[tuple[Path, Member]]]:
+    """A finished run and its members, each with its folder.
 
     Raises:
         UserError: the folder holds no run, or one that is not finished.
@@ -80,21 +80,21 @@ def finished_members(run: Path) -> tuple[RunConfig, list[tuple[Path, Member]]]:
         if reason := invalid_reason(folder, spec, opened.data_sha256):
             raise UserError(f"{run} is not finished: {reason}. Give its command again.")
         members.append((folder, read_member(folder, spec)))
-    return opened.config, members
+    return opened, members
 
 
-def member_folders(runs: Sequence[Path]) -> Iterator[tuple[RunConfig, Path, Member]]:
-    """The members of finished runs, each with its run's config and its own folder.
+def member_folders(runs: Sequence[Path]) -> Iterator[tuple[OpenedRun, Path, Member]]:
+    """The members of finished runs, each with its run and its own folder.
 
     Raises:
         UserError: a folder holds no finished run, or one without validation rows.
     """
     for run in runs:
-        config, members = finished_members(run)
-        if not config.folds:
+        opened, members = finished_members(run)
+        if not opened.config.folds:
             raise UserError(f"{run} has no validation rows: it trained on all (folds is 0).")
         for folder, member in members:
-            yield config, folder, member
+            yield opened, folder, member
 
 
 def read_setting(run: Path) -> Setting:
@@ -103,16 +103,17 @@ def read_setting(run: Path) -> Setting:
     Raises:
         UserError: the folder holds no such run, or one of several seeds or folds.
     """
-    configs, _, members = zip(*member_folders([run]), strict=True)
-    if configs[0].seeds != 1 or configs[0].folds_used != 1:
+    runs, _, members = zip(*member_folders([run]), strict=True)
+    config = runs[0].config
+    if config.seeds != 1 or config.folds_used != 1:
         raise UserError(f"{run} has more than one network per arm: screen runs of one seed and one fold.")
     probabilities = np.stack([member.validation_probabilities for member in members], axis=1).astype(np.float64)
-    labels = load_data([open_run(RunFolder(run))], None).labels[members[0].validation_rows]
+    labels = load_data(runs[:1], None).labels[members[0].validation_rows]
     return Setting(
-        name=configs[0].name,
-        arms=configs[0].arms,
+        name=config.name,
+        arms=config.arms,
         rows=members[0].validation_rows,
-        recipe=dict(flat(configs[0])),
+        recipe=dict(flat(config)),
         errors=probabilities.argmax(axis=2) != labels[:, None],
         losses=np.stack([scaled_losses(probabilities[:, i], labels) for i in range(len(members))], axis=1),
         vote_errors=probabilities.mean(axis=1).argmax(axis=1) != labels,

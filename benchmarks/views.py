@@ -15,7 +15,8 @@ from benchmarks.ours import ENVIRONMENT
 from benchmarks.record import environment, save, show
 from benchmarks.screening import member_folders, scaled_losses
 from pipeline.config.errors import UserError
-from pipeline.data.digits import Digits, load
+from pipeline.data.digits import Digits
+from pipeline.records.opened_runs import load_data
 
 # Each is a list of (zoom, shift to the right, shift down); the probabilities of its members are averaged.
 VIEWS: dict[str, list[tuple[float, int, int]]] = {
@@ -51,13 +52,13 @@ class Views:
         wrong: dict[str, list[NDArray[Any]]] = {name: [] for name in (*VIEWS, FRESH)}
         losses: dict[str, list[NDArray[Any]]] = {name: [] for name in (*VIEWS, FRESH)}
         networks, validation_rows = [], None
-        for config, folder, member in member_folders(self.runs):
+        for run, folder, member in member_folders(self.runs):
             if validation_rows is not None and not np.array_equal(validation_rows, member.validation_rows):
                 raise UserError(f"{folder} was validated on other rows than {networks[0]}.")
             validation_rows = member.validation_rows
-            digits = load(config.data)
+            digits = load_data([run], None)
             labels = digits.labels[member.validation_rows]
-            networks.append(f"{config.name}/{member.spec.id}")
+            networks.append(f"{run.config.name}/{member.spec.id}")
             for name, probabilities in looked_at(folder / "model.keras", digits, member.validation_rows).items():
                 wrong[name].append(probabilities.argmax(axis=1) != labels)
                 losses[name].append(scaled_losses(probabilities.astype(np.float64), labels))

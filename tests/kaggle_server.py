@@ -160,10 +160,11 @@ class KaggleServer:
                 self.outputs[path.relative_to(working).as_posix()] = path.read_bytes()
         self.status = "COMPLETE" if process.returncode == 0 else "ERROR"
 
-    def leave_output(self, pushed, names="abcdefghijk", also=(), **changes):
+    def leave_output(self, pushed, names="abcdefghijk", also=None, **changes):
         """Have the output of that push, complete, with `also` more files; `changes` are to its receipt."""
         files = {f"runs/tiny/{name}": f"content of {name}\n".encode() * 50 for name in names}
-        files |= {"runs/tiny/comparison.json": b"{}"} | {f"runs/tiny/{name}": dict(also)[name] for name in dict(also)}
+        files["runs/tiny/comparison.json"] = b"{}"
+        files |= {f"runs/tiny/{name}": content for name, content in (also or {}).items()}
         hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         ids = {"run_id": pushed.run_id, "bundle_sha256": pushed.bundle_sha256}
         receipt = ids | {"folder": "runs/tiny", "sha256": hashes} | changes

@@ -86,7 +86,7 @@ def test_asked_to_stop_before_any_member_is_finished_it_invents_nothing(config, 
 
 def test_the_command_that_was_asked_to_stop_exits_with_143(config, folder, capsys, monkeypatch):
     plan_faults(folder.path, {"how": "ask_the_run_to_stop", "member": FIRST_OF_SECOND_PAIR}, capacity=1)
-    monkeypatch.setattr("pipeline.cli.parse_run", lambda _: RunArguments(config))
+    monkeypatch.setattr("pipeline.commands.parse_run", lambda _: RunArguments(config))
     with pytest.raises(SystemExit) as caught:
         cli(["run"])
     assert caught.value.code == 143

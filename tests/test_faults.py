@@ -116,7 +116,7 @@ def extended(tiny, csv_source, tmp_path, monkeypatch):
 def test_a_fault_at_every_write_of_a_run(extended, tmp_path, monkeypatch):
     old = contents(tmp_path / "old")
     shutil.copytree("old", "new")
-    monkeypatch.setattr("pipeline.cli.parse_run", lambda _: RunArguments(replace(extended, out="run")))
+    monkeypatch.setattr("pipeline.commands.parse_run", lambda _: RunArguments(replace(extended, out="run")))
     for module, name in ((run, "load"), (run, "data_warnings"), (run, "compare"), (page, "render_report")):
         once(monkeypatch, module, name)  # none of them writes
 

@@ -39,14 +39,11 @@ def open_run(folder: RunFolder) -> OpenedRun:
                 f"{folder.path} was pushed to Kaggle and is not fetched yet: python -m pipeline fetch {folder.path}"
             ) from None
         if folder.blend.exists():
-            raise UserError(f"{folder.path} is a blend, not a run. Name its runs: {_runs_of(folder)}") from None
+            runs = " ".join(read_blend(folder).runs.values())
+            raise UserError(f"{folder.path} is a blend, not a run. Name its runs: {runs}") from None
         raise UserError(f"{folder.path} is no run's folder: cannot read {error.filename} ({error.strerror}).") from None
     wanted = member_specs(config)
     return OpenedRun(folder, config, data_sha256, wanted + _left_by_others(folder, wanted, data_sha256))
-
-
-def _runs_of(folder: RunFolder) -> str:
-    return " ".join(read_blend(folder).runs.values())
 
 
 def _left_by_others(folder: RunFolder, wanted: Sequence[MemberSpec], data_sha256: str) -> list[MemberSpec]:

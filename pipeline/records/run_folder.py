@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_folder
-from pipeline.config.rules import problems
+from pipeline.config.rules import validate
 from pipeline.config.schema import NOT_IN_RECIPE, MemberSpec, RunConfig, recipe
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import atomic_replace, atomic_write_json, full_disk_told, remove_leftovers
@@ -204,9 +204,11 @@ class RunFolder:
             config = from_json(self.config.read_text(encoding="utf-8"), str(self.config), complete=complete)
         except UnicodeDecodeError:
             raise UserError(f"{self.config} is damaged: it is not UTF-8 text.") from None
-        if complete and (found := problems(config)):
-            told = "\n".join(f"  - {problem}" for problem in found)
-            raise UserError(f"{self.config} is damaged:\n{told}\nMend these entries, or start a new run.")
+        if complete:
+            try:
+                validate(config)
+            except UserError as error:
+                raise UserError(f"{self.config} is damaged: {error}\nMend it, or start a new run.") from None
         return config
 
     def read_data_digest(self) -> str:

@@ -177,7 +177,7 @@ def test_what_does_not_fit_is_said(make_run, tiny, tmp_path):
     for change in ({"seeds": 0}, {"arms": []}):
         shutil.copy(RunFolder(ours).data, RunFolder(other).data)
         config.write_text(json.dumps(json.loads(RunFolder(ours).config.read_text()) | change))
-        with pytest.raises(UserError, match=rf"config.json is damaged:(?s:.*){next(iter(change))}"):
+        with pytest.raises(UserError, match=rf"config.json is damaged: (?s:.*){next(iter(change))}"):
             blend_runs([ours, other])
 
 
