@@ -18,6 +18,7 @@ from pipeline.config.schema import (
 )
 
 MAX_SEEDS = MAX_FOLDS = 1000  # more is a slip of the hand, and only listing the members would take minutes
+MAX_FIRST_SEED = 1_000_000
 MAX_DROPOUT = 1.9  # the largest rate of a network is 0.5
 MAX_ZOOM = MAX_SHIFT = 0.5
 MAX_SHEAR = 45
@@ -54,6 +55,8 @@ def _check_members(config: RunConfig, require: Require) -> None:
     require(re.fullmatch(r"\w[\w.-]*", config.name) is not None, "name", rule, config.name)
     require(config.seeds >= 1, "seeds", "at least 1", config.seeds)
     require(config.seeds <= MAX_SEEDS, "seeds", f"at most {MAX_SEEDS}", config.seeds)
+    rule = f"between 0 and {MAX_FIRST_SEED}"
+    require(0 <= config.first_seed <= MAX_FIRST_SEED, "first_seed", rule, config.first_seed)
     require(config.split_seed >= 0, "split_seed", "0 or more", config.split_seed)
     require(config.folds == 0 or config.folds >= 2, "folds", "0 (no validation) or at least 2", config.folds)
     require(config.folds <= MAX_FOLDS, "folds", f"at most {MAX_FOLDS}", config.folds)

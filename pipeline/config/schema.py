@@ -31,7 +31,9 @@ WIDTHS = (1, 2, 3)
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
-NO_MEMBER_DEPENDS_ON = ("name", "data", "out", "vote", "device", "backend", "hours", "engine", "ray_address")
+NO_MEMBER_DEPENDS_ON = (
+    *("name", "data", "out", "vote", "device", "backend", "hours", "engine", "ray_address", "first_seed"),
+)
 # Members depend on these, and configs of the first version lack them.
 ADDED_SINCE = {
     *("width", "dropout", "augment.shear", "augment.elastic", "augment.clean_epochs", "train.fresh_statistics")
@@ -119,6 +121,8 @@ class RunConfig:
     """Activations to train: relu, swish, swish_beta, or any element-wise activation that Keras has by name."""
     seeds: int = 1
     """Members per arm and fold. Seed s gives every arm the same rows, augmentation, dropout and initial weights."""
+    first_seed: int = 0
+    """The first of the seeds. A later one gives networks that are independent of an earlier study's."""
     folds: int = 10
     """Stratified folds that the labelled rows are cut into; a member validates on one. 0: no validation rows at all."""
     folds_used: int = 1
@@ -183,7 +187,7 @@ def member_specs(config: RunConfig) -> list[MemberSpec]:
             augment=config.augment,
             train=config.train,
         )
-        for seed in range(config.seeds)
+        for seed in range(config.first_seed, config.first_seed + config.seeds)
         for fold in folds
         for arm in config.arms
     ]

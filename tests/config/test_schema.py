@@ -14,6 +14,7 @@ OTHER = {
     "dropout": 0.5,
     "arms": ("swish",),
     "seeds": 3,
+    "first_seed": 5,
     "folds": 4,
     "folds_used": 2,
     "split_seed": 1,
@@ -26,7 +27,7 @@ OTHER = {
     "augment": AugmentConfig(elastic=1),
     "train": TrainConfig(epochs=4),
 }
-ELSEWHERE = {"name", "data", "out", "vote", "device", "backend", "hours", "engine", "ray_address"}
+ELSEWHERE = {"name", "data", "out", "vote", "device", "backend", "hours", "engine", "ray_address", "first_seed"}
 
 
 def test_every_field_has_another_value():
@@ -54,6 +55,8 @@ def test_members_pair_the_arms(tiny):
     assert [m.id for m in member_specs(config)] == [
         f"{arm}-s{seed}-f{fold}" for seed in (0, 1) for fold in (0, 1, 2) for arm in ("relu", "swish")
     ]
+    later = replace(config, first_seed=7, folds_used=1, arms=("relu",))
+    assert [m.id for m in member_specs(later)] == ["relu-s7-f0", "relu-s8-f0"]
     whole = replace(config, folds=0, folds_used=0)
     assert [m.id for m in member_specs(whole)] == ["relu-s0-all", "swish-s0-all", "relu-s1-all", "swish-s1-all"]
     assert {m.fold for m in member_specs(whole)} == {None}
