@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.contest import Pause
 from pipeline.config.schema import MemberSpec
+from pipeline.device.device import configure_device, resolve_precision
 from pipeline.network.architectures import ARCHITECTURES
-from pipeline.network.device import configure_device, resolve_precision
 
 REPETITIONS = 15
 PRODUCT = 2048  # side of the square matrices whose product shows what the machine can do

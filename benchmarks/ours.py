@@ -68,7 +68,7 @@ def epoch_images(spec: MemberSpec, data: str) -> int:
 
 def train_member_of(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str) -> None:
     """Train the member of that index as a run does: augmentation, validation and checkpoint included."""
-    from pipeline.network.device import configure_device
+    from pipeline.device.device import configure_device
     from pipeline.training.loop import train_member
     from pipeline.training.messages import Progress
 
@@ -86,7 +86,7 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
     from keras import ops
 
     from pipeline.data.folds import split_rows
-    from pipeline.network.device import configure_device, resolve_precision
+    from pipeline.device.device import configure_device, resolve_precision
     from pipeline.training import steps
     from pipeline.training.draws import draw_epoch
     from pipeline.training.loop import STEPS_PER_CALL

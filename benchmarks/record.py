@@ -19,7 +19,7 @@ from pipeline.records.atomic import atomic_replace
 
 FOLDER = Path("build/benchmarks")
 DESCRIBE = (
-    "import json; from pipeline.network.device import describe_environment as describe, resolve_precision as resolve; "
+    "import json; from pipeline.device.device import describe_environment as describe, resolve_precision as resolve; "
     "print(json.dumps(describe() | {'auto precision': resolve('auto')}))"
 )
 LOG_WIDTH = 160  # columns of a table, where there is no terminal to ask

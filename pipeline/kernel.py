@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.config.config_json import from_json
 from pipeline.config.errors import StoppedError
 from pipeline.config.schema import RunConfig, digest
-from pipeline.network.accelerator import listed_gpus
+from pipeline.device.accelerator import listed_gpus
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.run import main

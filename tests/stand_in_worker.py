@@ -19,7 +19,7 @@ import numpy as np
 from factories import make_member
 
 from pipeline.data.folds import split_rows
-from pipeline.network.accelerator import Device
+from pipeline.device.accelerator import Device
 from pipeline.records.members import commit
 from pipeline.training import worker
 from pipeline.training.messages import Committed, Progress, Ready

@@ -17,9 +17,9 @@ from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import make_folder
 from pipeline.config.rules import validate
 from pipeline.config.schema import DeviceKind, RunConfig, member_specs
+from pipeline.device.accelerator import device_environment
 from pipeline.kaggle.bundle_modules import Module, in_order, is_own, needed_modules
 from pipeline.kaggle.bundle_rules import breaches
-from pipeline.network.accelerator import device_environment
 from pipeline.records.atomic import atomic_replace
 
 PACKAGE = Path(__file__).parents[1]

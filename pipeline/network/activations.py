@@ -17,8 +17,8 @@ import numpy as np
 from keras import ops
 
 from pipeline.config.schema import OWN_ACTIVATIONS
+from pipeline.device.fusion import one_pass, onednn_fuses
 from pipeline.network.curves import ActivationCurve
-from pipeline.network.fusion import one_pass, onednn_fuses
 from pipeline.network.saving import saved_as
 
 RECORDED_X = np.linspace(-5, 5, 101, dtype=np.float32)

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from pipeline.network.device import on_tensorflow_cpu
-from pipeline.network.fusion import one_pass
+from pipeline.device.device import on_tensorflow_cpu
+from pipeline.device.fusion import one_pass
 from pipeline.network.saving import saved_as
 
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from pipeline.config.schema import MemberSpec
-from pipeline.network.accelerator import Device
+from pipeline.device.accelerator import Device
 from pipeline.training.messages import Progress
 from pipeline.training.speed import Speed
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.network.accelerator import Device
+from pipeline.device.accelerator import Device
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ def _train(spec: MemberSpec, job: Job, node: str, report: Reporter) -> Trained |
 @cache
 def _configure_process() -> None:
     """Make this process compute on what Ray gave it, as a worker process here would; once."""
-    from pipeline.network.device import configure_device
+    from pipeline.device.device import configure_device
 
     configure_device(0)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.network.host import MEMORY_PER_WORKER, PROCESSES_PER_GPU
+from pipeline.device.host import MEMORY_PER_WORKER, PROCESSES_PER_GPU
 from pipeline.training.engine import other_versions
 from pipeline.training.nodes import installed_versions
 

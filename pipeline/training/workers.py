@@ -23,7 +23,7 @@ from typing import Any, Final
 from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.digits import Digits
-from pipeline.network.accelerator import check_device, device_environment
+from pipeline.device.accelerator import check_device, device_environment
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.engine import Observer
 from pipeline.training.limits import Limits

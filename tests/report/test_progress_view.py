@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from pipeline.network.accelerator import Device
+from pipeline.device.accelerator import Device
 from pipeline.report.progress_view import ProgressView
 from pipeline.training.messages import Progress
 

@@ -9,7 +9,7 @@ import trainers
 from keras import layers, ops
 from trainers import CONFIG, SPEC, simulate_gpu, small, steps, take_turns, trainer, weights
 
-from pipeline.network import fusion
+from pipeline.device import fusion
 from pipeline.network.architectures import ARCHITECTURES
 from pipeline.training import steps as steps_module
 from pipeline.training.checkpoint import restore, save

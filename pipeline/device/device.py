@@ -6,8 +6,8 @@ from pathlib import Path
 
 import keras
 
-from pipeline.network.accelerator import Device
-from pipeline.network.host import MEMORY_PER_WORKER, PROCESSES_PER_GPU, cores, usable_memory
+from pipeline.device.accelerator import Device
+from pipeline.device.host import MEMORY_PER_WORKER, PROCESSES_PER_GPU, cores, usable_memory
 
 BFLOAT16_CPU_FLAGS = {"amx_bf16", "avx512_bf16"}
 

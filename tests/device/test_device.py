@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from conftest import ROOT
 
-from pipeline.network import device
-from pipeline.network.device import (
+from pipeline.device import device
+from pipeline.device.device import (
     configure_device,
     describe_environment,
     found_device,
@@ -44,7 +44,7 @@ def test_auto_is_what_the_hardware_does_natively(kind, capability, cpu_flags, po
 
 def test_a_worker_takes_one_core_and_leaves_room_for_others():
     code = (
-        "import os, tensorflow as tf\nfrom pipeline.network.device import configure_device, worker_capacity\n"
+        "import os, tensorflow as tf\nfrom pipeline.device.device import configure_device, worker_capacity\n"
         "from tensorflow.python.framework.config import is_op_determinism_enabled\n"
         "configure_device(0)\nthreading = tf.config.threading\n"
         "print(worker_capacity(), len(os.sched_getaffinity(0)), threading.get_intra_op_parallelism_threads(),"

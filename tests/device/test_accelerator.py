@@ -1,8 +1,8 @@
 import pytest
 
 from pipeline.config.errors import UserError
-from pipeline.network import accelerator
-from pipeline.network.accelerator import Device, check_device, device_environment
+from pipeline.device import accelerator
+from pipeline.device.accelerator import Device, check_device, device_environment
 
 CPU = Device("cpu", "AMD EPYC", 1, "float32")
 T4S = Device("gpu", "Tesla T4", 2, "mixed_float16")

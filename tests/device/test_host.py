@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pipeline.network.host import cores, usable_memory
+from pipeline.device.host import cores, usable_memory
 
 GIB = 1 << 30
 INSTALLED = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

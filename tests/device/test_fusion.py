@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from pipeline.network.fusion import one_pass, reason_of
+from pipeline.device.fusion import one_pass, reason_of
 
 
 def third_root_of_cube_and_sum(x, y):

@@ -1,0 +1,1 @@
+"""What this machine computes on, and what it computes fastest."""
