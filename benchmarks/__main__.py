@@ -22,7 +22,6 @@ from benchmarks.screening import Screening
 from benchmarks.start import Start
 from benchmarks.step import Step
 from benchmarks.swish import Swish
-from benchmarks.views import Views
 from pipeline.config.errors import RunError, UserError
 
 CLAIMS: dict[str, Callable[..., Any]] = {
@@ -37,7 +36,6 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "composition": Composition,
     "families": Families,
     "screening": Screening,
-    "views": Views,
     "coverage": Coverage,
     "epochs": Epochs,
     "cluster": ClusterCost,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations, product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from benchmarks.record import save, show
 from benchmarks.screening import scaled_losses
-from benchmarks.views import told
 from pipeline.config.errors import UserError
 from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.records.run_folder import RunFolder
@@ -136,3 +135,10 @@ def _judged(
         for some, others in product(combinations(first, size[0]), combinations(second, size[1]))
     ]
     return [predicted_labels(vote) != labels for vote in votes], [scaled_losses(vote, labels) for vote in votes]
+
+
+def told(ours: Sequence[NDArray[Any]], theirs: Sequence[NDArray[Any]], unit: float, digits: int) -> str:
+    """Mean difference over images and networks, in units, with its standard error over the images."""
+    by_image = np.mean(ours, axis=0) - np.mean(theirs, axis=0)
+    error = by_image.std(ddof=1) / np.sqrt(len(by_image))
+    return f"{unit * by_image.mean():+.{digits}f} ± {unit * error:.{digits}f}"

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import tyro
 
 from pipeline.config.presets import PRESETS, preset
-from pipeline.config.schema import RunConfig, Vote
+from pipeline.config.schema import RunConfig
 
 Arguments = TypeVar("Arguments")
 
@@ -57,8 +57,6 @@ class BlendArguments:
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """The runs' folders: of any architecture, trained here or fetched from Kaggle, on the same data."""
-    vote: Vote = "equal"
-    """Weights of the votes. equal: every network has the same. greedy, fitted: chosen on common validation rows."""
     out: Path | None = None
     """Where to write submission.csv and blend.json, in place of an earlier blend. By default runs/blend-DIGEST."""
     data: str | None = None

@@ -167,7 +167,7 @@ def _blend(arguments: list[str]) -> None:
     from pipeline.blend import blend_runs
 
     _make_room_for_copies()
-    folder = blend_runs(wanted.runs, wanted.vote, wanted.out, wanted.data)
+    folder = blend_runs(wanted.runs, wanted.out, wanted.data)
     _keep(folder.submission, folder.path.absolute().name)
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config.rules import validate
@@ -12,9 +12,8 @@ from pipeline.data.checks import data_warnings
 from pipeline.data.digits import load
 from pipeline.data.folds import check_rows
 from pipeline.ensemble.provisional import ProvisionalVote
-from pipeline.ensemble.soft_vote import predicted_labels
+from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.ensemble.submission import with_labels, write_submission
-from pipeline.ensemble.weights import cast_votes
 from pipeline.evidence.comparison import compare
 from pipeline.records.finished import read_finished
 from pipeline.records.outcome import write_outcome
@@ -81,13 +80,12 @@ def main(
             observer = ProvisionalVote(view, folder, specs, digits, publish)
             failed, left = train_members(engine, specs, digits, folder, observer, limits)
         members = read_finished(folder, specs, failed | left)
-        vote = "equal" if left else config.vote  # other weights are for the ensemble that was asked for
-        predictions = predicted_labels(cast_votes(vote, members, digits))
+        predictions = predicted_labels(soft_vote([member.test_probabilities for member in members]))
         write_submission(folder.submission, digits.image_ids, predictions)
         comparison, note = compare(members, digits, failed), partial_note(left, len(specs))
         write_report(folder, [config], digits, members, comparison, note)
         write_outcome(folder, len(members), len(specs))
-    show_outcome(console, replace(config, vote=vote), folder, digits, comparison, note, time.perf_counter() - started)
+    show_outcome(console, folder, digits, comparison, note, time.perf_counter() - started)
     show_shares(console, predictions, digits)
     show_score(console, predictions, digits)
     show_next(console, [config], comparison, folder, half_finished=bool(left))

@@ -101,7 +101,7 @@ def _blend_row(folder: RunFolder, sent: list[Entry]) -> Row:
         blend = read_blend(folder)
     except UserError:
         return Row(when, folder.path.name, "", "", f"{folder.blend.name} is damaged", "", scores)
-    config = f"{blend.vote} votes of {', '.join(blend.runs)}"
+    config = f"votes of {', '.join(blend.runs)}"
     return Row(when, folder.path.name, config, "", f"{blend.networks} networks voted", "", scores)
 
 

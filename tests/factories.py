@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.data.digits import CLASSES
-from pipeline.ensemble.voters import Voters
 from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import compare_pairs
 from pipeline.records.members import Member
@@ -59,17 +58,6 @@ def pair(ones=0, minus=0, images=IMAGES, fold=0, ratio=1.0, seed=0, by_epoch=())
 def compared(*pairs):
     (result,) = compare_pairs({("swish", "relu"): pairs})
     return result
-
-
-def population(strengths, rows=2000, seed=0):
-    """Voters whose logits are noise, plus their strength at the true digit."""
-    generator = np.random.default_rng(seed)
-    truth = generator.integers(0, 10, rows).astype(np.uint8)
-    logits = generator.normal(size=(len(strengths), rows, 10))
-    logits[:, np.arange(rows), truth] += np.array(strengths)[:, None]
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
-    names = [("swish", i) for i in range(len(strengths))]
-    return Voters(names, truth, probabilities, probabilities)
 
 
 def rows(plot):

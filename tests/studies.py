@@ -32,7 +32,6 @@ def compared_arms(arms, *paired, fairness=None, score=None):
         paired=list(paired),
         fairness=fairness or Fairness([], []),
         same_size=[],
-        selections=[],
         failed={},
     )
 

@@ -68,10 +68,6 @@ def _check_members(config: RunConfig, require: Require) -> None:
     require(config.hours is None or 0 < config.hours < float("inf"), "hours", "above 0", config.hours)
     rule = "left out unless engine is 'ray'"
     require(config.ray_address is None or config.engine == "ray", "ray_address", rule, config.ray_address)
-    if config.vote != "equal":
-        require(config.folds > 0, "vote", "'equal' when folds is 0: weights are fitted on validation rows", config.vote)
-        voters = len(config.arms) * config.seeds
-        require(voters > 1, "vote", "'equal' with one arm and seed: there is nothing to weigh", config.vote)
     if config.device == "tpu":
         require(config.backend != "tensorflow", "backend", "'jax' or 'auto' with device 'tpu'", config.backend)
     if config.engine == "ray":

@@ -20,7 +20,6 @@ KERAS_ACTIVATIONS = (
 
 
 EngineName = Literal["local", "ray"]
-Vote = Literal["equal", "greedy", "fitted"]
 DeviceKind = Literal["auto", "cpu", "gpu", "tpu"]
 Backend = Literal["auto", "tensorflow", "jax"]
 # The functions of these names in pipeline.network.architectures.
@@ -31,9 +30,7 @@ WIDTHS = (1, 2, 3)
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
-NO_MEMBER_DEPENDS_ON = (
-    *("name", "data", "out", "vote", "device", "backend", "hours", "engine", "ray_address", "first_seed"),
-)
+NO_MEMBER_DEPENDS_ON = (*("name", "data", "out", "device", "backend", "hours", "engine", "ray_address", "first_seed"),)
 # Members depend on these, and configs of the first version lack them.
 ADDED_SINCE = {
     *("width", "dropout", "augment.shear", "augment.elastic", "augment.clean_epochs", "train.fresh_statistics")
@@ -129,9 +126,6 @@ class RunConfig:
     """How many folds take their turn as validation rows. 1: a single hold-out of 1/folds; folds: cross-validation."""
     split_seed: int = 0
     """Seed of the split into folds; the same for all members."""
-    vote: Vote = "equal"
-    """Weights of the members' votes in the submission. greedy, fitted: chosen on validation rows; the report says
-    whether that pays. Can be changed after the training: nothing is trained again."""
     device: DeviceKind = "auto"
     """What to compute on. cpu, gpu or tpu: if it is not there, the run ends before any training. auto: the GPUs if
     there are any, else the CPU; in a kernel, the accelerator that kernel-metadata.json asks for."""

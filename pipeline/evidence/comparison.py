@@ -6,12 +6,10 @@ from statistics import median
 
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
-from pipeline.ensemble.voters import voters_of
 from pipeline.evidence.fairness import Fairness, check_fairness, partners
 from pipeline.evidence.mcnemar import McNemar, mcnemar_tests
 from pipeline.evidence.pairs import pairs_of
 from pipeline.evidence.same_size import SameSize, same_size
-from pipeline.evidence.selections import Selection, judge_selections
 from pipeline.evidence.verdict import Paired, compare_pairs
 from pipeline.records.members import Member, group_by_arm
 from pipeline.records.scores import Score, score
@@ -61,8 +59,6 @@ class Comparison:
     """Whether the pairs shared all that they should, by the members' own records."""
     same_size: list[SameSize]
     """Ensembles of one size, from one arm and from two."""
-    selections: list[Selection]
-    """Votes of unequal weight, against equal ones."""
     failed: dict[str, str]
     """Members that are left out, with the reason."""
 
@@ -77,7 +73,6 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
     """
     groups = group_by_arm(members)
     fairness = check_fairness(groups)
-    voters = voters_of(members, digits)
     voting = groups | ({"all": list(members)} if len(groups) > 1 else {})
     return Comparison(
         arms=[_arm(name, group, groups.get("relu", []), digits) for name, group in groups.items()],
@@ -88,7 +83,6 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
         ),
         fairness=fairness,
         same_size=same_size(groups, digits),
-        selections=judge_selections(voters, digits.held_back_labels) if voters else [],
         failed=failed,
     )
 

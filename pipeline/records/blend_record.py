@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.config.errors import UserError
-from pipeline.config.schema import Vote
 from pipeline.records.atomic import atomic_write_json
 from pipeline.records.run_folder import RunFolder
 
@@ -20,13 +19,8 @@ class BlendRecord:
     """The networks that voted, by the run's name."""
     missing: int
     """Networks that the runs lacked when they were blended."""
-    vote: Vote
-    weights: dict[str, float]
-    """Of each voter, by its name; empty with equal votes."""
     scores: dict[str, Any] | None
-    """Of equal votes, as evidence/contributions.py judged them."""
-    selections: list[dict[str, Any]]
-    """What unequal votes would gain, as evidence/selections.py judged them."""
+    """As evidence/contributions.py judged it."""
 
     @property
     def networks(self) -> int:

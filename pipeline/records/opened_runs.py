@@ -125,9 +125,9 @@ def check_unique(members: Sequence[Member]) -> None:
         seen.add(member.spec)
 
 
-def joint_name(runs: Sequence[OpenedRun], *more: str) -> str:
-    """Eight hex digits that stand for these runs, their arms, and whatever else is named."""
-    parts = list(more)
+def joint_name(runs: Sequence[OpenedRun]) -> str:
+    """Eight hex digits that stand for these runs and their arms."""
+    parts: list[str] = []
     for run in runs:
         parts += [str(run.folder.path.resolve()), *dict.fromkeys(spec.activation for spec in run.specs)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

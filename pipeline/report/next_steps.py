@@ -43,10 +43,6 @@ def next_steps(
         commands = [run_command(new) for new, old in zip(more, configs, strict=True) if new.seeds > old.seeds]
         if commands:
             steps.append(Step(f"To decide, train at least {pairs} pairs (finished networks are kept)", commands))
-    for selection in comparison.selections:
-        if selection.recommended and len(configs) == 1 and configs[0].vote == "equal":
-            commands = [run_command(replace(configs[0], vote=selection.method))]  # type: ignore[arg-type]
-            steps.append(Step(f"Let the votes count by {selection.method} weights (nothing is trained)", commands))
     if folder:
         steps.append(_submit(configs[0], folder))
     elif not half_finished:

@@ -89,7 +89,7 @@ def render_report(
                 answer=answer(comparison, images_to_predict(digits)),
                 steps=next_steps(configs, comparison, submission, bool(note)),
                 submission=submission and submission.submission.as_posix(),
-                voters=submission_votes(configs[0].vote, comparison),
+                voters=submission_votes(comparison),
                 comparisons=comparison.paired,
                 headline=headline,
                 details=details,

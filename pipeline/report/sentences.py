@@ -8,9 +8,7 @@ from pipeline.evidence.fairness import REQUIRED, Fairness, Shared, Unequal
 from pipeline.evidence.intervals import Interval
 from pipeline.evidence.mcnemar import McNemar
 from pipeline.evidence.same_size import SameSize
-from pipeline.evidence.selections import Selection
 from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired, Verdict
-from pipeline.records.blend_record import BlendRecord
 
 SHARED = {
     Shared.ROWS: "the training and validation rows",
@@ -136,8 +134,8 @@ def _mcnemar_line(test: McNemar) -> str:
 
 
 def ensemble_lines(comparison: Comparison) -> list[str]:
-    """What mixing arms adds to an ensemble, and whether unequal votes pay."""
-    return [*map(_same_size_line, comparison.same_size), *map(selection_line, comparison.selections)]
+    """What mixing arms adds to an ensemble."""
+    return [*map(_same_size_line, comparison.same_size)]
 
 
 def _same_size_line(result: SameSize) -> str:
@@ -159,43 +157,13 @@ def _same_size_line(result: SameSize) -> str:
     return text
 
 
-def selection_line(result: Selection) -> str:
-    """Whether a way of weighing votes is worth it."""
-    images = [
-        f"{count:,} {where}"
-        for count, where in ((result.validation_images, "validation"), (result.held_back_images, "held-back"))
-        if count
-    ]
-    outcome = "no gain shown, keep equal votes."
-    if result.recommended:
-        outcome = f"worth it, --vote {result.method}."
-    elif result.weights and result.interval[0] > 0:
-        outcome = "the validation rows alone do not show it, keep equal votes."
-    elif not result.weights:
-        outcome = "for judging only, as no submission may take its weights from held-back labels."
-    return (
-        f"{result.method.capitalize()} instead of equal votes: {result.gain:+z.3f} points (95% interval "
-        f"{_range(result.interval)}, on {' and '.join(images)} images that the weights were not fitted on): {outcome}"
-    )
-
-
-def submission_votes(vote: str, comparison: Comparison) -> str:
-    """Who votes on a submission, and how often equal votes of theirs are wrong where that is known."""
+def submission_votes(comparison: Comparison) -> str:
+    """Who votes on a submission, and how often they are wrong where that is known."""
     everyone = comparison.ensembles[-1]
-    text = f"{_count(everyone.members, 'network')} with {vote} votes"
+    text = f"{_count(everyone.members, 'network')} with equal votes"
     scores = ((everyone.held_back, "held-back"), (everyone.validation, "validation"))
     known = [f", {s.errors:,} errors of {s.images:,} {where} images" for s, where in scores if s]
-    return text + (known[0] if vote == "equal" and known else "")
-
-
-def blend_votes(blend: BlendRecord) -> str:
-    """Who votes on a blend's submission."""
-    text = f"{_count(blend.networks, 'network')} with {blend.vote} votes"
-    if not blend.weights:
-        return text
-    heard = [f"{weight:.3f} {name}" for name, weight in blend.weights.items() if weight > 0]
-    silent = len(blend.weights) - len(heard)
-    return f"{text} ({'; '.join(heard)}{f'; {silent} without a vote' if silent else ''})"
+    return text + (known[0] if known else "")
 
 
 def partial_note(left: Mapping[str, str], total: int) -> str:

@@ -13,12 +13,11 @@ from pipeline.data.checks import share_warning
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
 from pipeline.evidence.contributions import Blend
-from pipeline.evidence.selections import Selection
 from pipeline.records.members import Member
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.answer import answer, images_to_predict
 from pipeline.report.next_steps import next_steps
-from pipeline.report.sentences import comparison_lines, selection_line, submission_votes
+from pipeline.report.sentences import comparison_lines, submission_votes
 from pipeline.report.table import used_columns
 
 LOG_WIDTH = 160  # columns, where there is no terminal to ask
@@ -64,7 +63,6 @@ def show_comparison(console: Console, comparison: Comparison, digits: Digits) ->
 
 def show_outcome(
     console: Console,
-    config: RunConfig,
     folder: RunFolder,
     digits: Digits,
     comparison: Comparison,
@@ -75,7 +73,7 @@ def show_outcome(
     for member, reason in comparison.failed.items():
         console.print(f"WARNING: {member} is left out: {reason}", style="bold red", markup=False)
     show_comparison(console, comparison, digits)
-    votes = submission_votes(config.vote, comparison)
+    votes = submission_votes(comparison)
     console.print(f"submission: {folder.submission}, {votes}", markup=False)
     console.print(f"report: {folder.report}", markup=False)
     if note:
@@ -89,9 +87,7 @@ def show_shares(console: Console, labels: NDArray[np.int64], digits: Digits) -> 
         console.print(f"WARNING: {warning}", style="bold red", markup=False)
 
 
-def show_blend(
-    console: Console, groups: Mapping[str, Sequence[Member]], blend: Blend | None, selections: Sequence[Selection]
-) -> None:
+def show_blend(console: Console, groups: Mapping[str, Sequence[Member]], blend: Blend | None) -> None:
     """Print the runs of a blend, the blend, and what each run adds."""
     if blend is None:
         for name, group in groups.items():
@@ -110,8 +106,6 @@ def show_blend(
     if blend.votes < blend.networks:
         voters = f"{blend.votes:.3g} of the {blend.networks} networks"
         console.print(f"On a validation image {voters} vote, on an image to predict all.", markup=False)
-    for line in map(selection_line, selections):
-        console.print(line, markup=False)
 
 
 def show_score(console: Console, labels: NDArray[np.int64], digits: Digits) -> None:

@@ -105,10 +105,6 @@ def test_each_field_has_its_range(field, refused, sound):
         ({"engine": "ray", "backend": "jax"}, "backend", "'auto' with engine 'ray': set KERAS_BACKEND"),
         ({"train.optimizer": "adam", "train.weight_decay": 0.1}, "train.weight_decay", "0 unless optimizer is 'adamw'"),
         ({"train.optimizer": "rmsprop", "train.weight_decay": 0.1}, "train.weight_decay", "0 unless optimizer"),
-        ({"vote": "greedy", "folds": 0, "folds_used": 0}, "vote", "'equal' when folds is 0: weights are fitted"),
-        ({"vote": "fitted", "folds": 0, "folds_used": 0}, "vote", "'equal' when folds is 0: weights are fitted"),
-        ({"vote": "greedy", "arms": ("swish",)}, "vote", "'equal' with one arm and seed: there is nothing to weigh"),
-        ({"vote": "fitted", "arms": ("swish",)}, "vote", "'equal' with one arm and seed: there is nothing to weigh"),
     ],
 )
 def test_fields_that_do_not_go_together(change, field, rule):
@@ -128,8 +124,6 @@ def test_fields_that_do_not_go_together(change, field, rule):
         {"folds": 0, "folds_used": 0},
         {"architecture": "residual"},
         {"train": TrainConfig()},
-        {"vote": "fitted", "arms": ("swish",), "seeds": 2},
-        {"vote": "greedy", "arms": ("relu", "swish"), "seeds": 1},
     ],
 )
 def test_what_is_sound_passes(change):

@@ -18,7 +18,6 @@ OTHER = {
     "folds": 4,
     "folds_used": 2,
     "split_seed": 1,
-    "vote": "greedy",
     "device": "gpu",
     "backend": "jax",
     "hours": 2.5,
@@ -27,7 +26,7 @@ OTHER = {
     "augment": AugmentConfig(elastic=1),
     "train": TrainConfig(epochs=4),
 }
-ELSEWHERE = {"name", "data", "out", "vote", "device", "backend", "hours", "engine", "ray_address", "first_seed"}
+ELSEWHERE = {"name", "data", "out", "device", "backend", "hours", "engine", "ray_address", "first_seed"}
 
 
 def test_every_field_has_another_value():

@@ -85,44 +85,6 @@ def test_a_damaged_network_does_not_vote_and_the_reason_is_said(make_run, tiny, 
     assert "history.csvisnotwhatwascommitted(itshashdiffers)" in told
 
 
-def test_weights_need_the_same_rows(make_run, tiny, capsys):
-    one, other = make_run(tiny), make_run(replace(tiny, name="other", folds=0, folds_used=0))
-    with pytest.raises(UserError, match=r"--vote greedy .* networks of other have none: .*Use --vote equal\.$"):
-        blend_runs([one, other], vote="greedy")
-    third = make_run(replace(tiny, name="third", architecture="residual"))
-    with pytest.raises(UserError, match=r"networks of other have none: .* or leave other out\.$"):
-        blend_runs([other, one, third], vote="fitted")
-    elsewhere = make_run(replace(tiny, name="elsewhere", width=2, folds_used=2), "relu-s0-f0", "swish-s0-f0")
-    with pytest.raises(UserError, match=r"predicted the same .* those of elsewhere"):
-        blend_runs([one, elsewhere], vote="greedy")
-    alike = make_run(replace(tiny, name="alike", architecture="deotte"))
-    assert read_blend(blend_runs([one, alike], vote="fitted")).vote == "fitted"
-    assert "WARNING: the weights are chosen on 20 rows only" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("vote", ["greedy", "fitted"])
-def test_weights_decide_who_is_heard(make_run, tiny, capsys, vote):
-    """Of four voters one knows all 100 validation rows, so it alone is heard."""
-    one = make_run(replace(tiny, folds_used=5), right=("swish",))
-    other = make_run(replace(tiny, name="other", architecture="deotte", folds_used=5))
-    out = blend_runs([one, other], vote=vote)
-    heard = [np.load(path) for path in sorted(one.glob("members/swish-*/test_probabilities.npy"))]
-    labels = pd.read_csv(out.submission)["Label"].tolist()
-    assert labels == np.mean(np.float64(heard), axis=0).argmax(axis=1).tolist()
-    assert labels != pd.read_csv(blend_runs([one, other]).submission)["Label"].tolist()
-    weights = {
-        "relu (tiny), seed 0": 0,
-        "swish (tiny), seed 0": 1,
-        "relu (other), seed 0": 0,
-        "swish (other), seed 0": 0,
-    }
-    assert read_blend(out).weights == weights
-    assert {selection["method"]: selection["weights"] for selection in read_blend(out).selections}[vote] == weights
-    told = " ".join(capsys.readouterr().out.split())
-    assert f"20 networks with {vote} votes (1.000 swish (tiny), seed 0; 3 without a vote)" in told
-    assert "WARNING" not in told
-
-
 def test_a_blend_that_is_cut_off_can_be_given_again(make_run, tiny, monkeypatch):
     runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))]
     with monkeypatch.context() as broken:
@@ -141,10 +103,10 @@ def interrupt(*_):
 
 def test_the_command_takes_folders_votes_and_a_place(make_run, tiny, capsys):
     runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))]
-    main(["blend", *map(str, runs), "--vote", "greedy", "--out", "mine", "--data", "anywhere"])
+    main(["blend", *map(str, runs), "--out", "mine", "--data", "anywhere"])
     record = read_blend(RunFolder(Path("mine")))
     assert record.submission_sha256 == file_sha256(Path("mine/submission.csv"))
-    assert (record.vote, list(record.runs.values())) == ("greedy", [str(run) for run in runs])
+    assert list(record.runs.values()) == [str(run) for run in runs]
     with pytest.raises(SystemExit, match="2"):
         main(["blend", str(runs[0])])
     assert "blend takes two or more runs" in capsys.readouterr().err
@@ -202,15 +164,11 @@ def test_a_blend_writes_into_no_folder_of_another_thing(make_run, tiny, tmp_path
     assert blend_runs([ours, other], out=tmp_path / "mine").submission.read_bytes() == first
 
 
-def test_weights_and_scores_are_of_all_networks_on_the_rows_that_all_predicted(make_run, tiny, capsys):
+def test_scores_are_of_all_networks_on_the_rows_that_all_predicted(make_run, tiny, capsys):
     whole = make_run(replace(tiny, folds_used=5))
     half = make_run(replace(tiny, name="half", architecture="deotte", seeds=2, folds_used=2), "relu-s1-f1")
-    out = blend_runs([whole, half], vote="greedy")
+    out = blend_runs([whole, half])
     record = json.loads(out.blend.read_text())
-    assert set(record["weights"]) == {
-        "relu (tiny), seed 0", "swish (tiny), seed 0",
-        "relu (half), seed 0", "relu (half), seed 1", "swish (half), seed 0", "swish (half), seed 1",
-    }  # fmt: skip
     assert record["scores"]["networks"] == 10 + 7
     assert record["scores"]["votes"] == (20 * 6 + 20 * 5) / 40  # both folds: 2 of whole; 4 and 3 of half
     printed = " ".join(capsys.readouterr().out.split())

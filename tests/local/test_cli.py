@@ -255,7 +255,7 @@ def test_a_full_disk_exits_with_1(account, capsys):
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"seeds": 3, "arms": ("elu", "swish_beta")}, {"name": "mine", "vote": "greedy", "data": "x y"}, {"folds": 4}],
+    [{}, {"seeds": 3, "arms": ("elu", "swish_beta")}, {"name": "mine", "data": "x y"}, {"folds": 4}],
 )
 def test_the_command_that_is_told_carries_out_the_same_config(change):
     for name in PRESETS:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.families import told
 from benchmarks.quick import FOLD, NEIGHBOURS, accuracy_of, timed
 from benchmarks.screening import Setting
-from benchmarks.views import told
 from pipeline.arguments import parse_run
 from pipeline.config.errors import RunError
 from pipeline.config.rules import validate

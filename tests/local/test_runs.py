@@ -51,14 +51,13 @@ def test_blends_are_listed_with_their_scores(runs):
     folder.path.mkdir()
     folder.submission.write_text("ImageId,Label\n1,3\n")
     sha256 = file_sha256(folder.submission)
-    write_blend(folder, BlendRecord(sha256, {"a": "runs/a", "b": "runs/b"}, {"a": ["x"], "b": ["y", "z"]}, 1, "greedy",
-                                    {}, None, []))  # fmt: skip
+    write_blend(folder, BlendRecord(sha256, {"a": "runs/a", "b": "runs/b"}, {"a": ["x"], "b": ["y", "z"]}, 1, None))
     os.utime(folder.blend, (1_900_000_000, 1_900_000_000))
     entry = Entry("1", "2026-01-01T00:00:00+00:00", str(folder.submission), sha256, None, None, "m")
     record(replace(entry, status="complete", score=0.9971))
     row, *others = list_runs()
     assert (row.name, row.config, row.state, row.score) == (
-        "blend-1", "greedy votes of a, b", "3 networks voted", "0.99710",
+        "blend-1", "votes of a, b", "3 networks voted", "0.99710",
     )  # fmt: skip
     assert len(others) == 5
     folder.blend.write_text("{")

@@ -175,6 +175,12 @@ def test_what_the_screening_passed_is_the_records():
     assert np.sum(new["log loss, scaled"]) / np.sum(earlier["log loss, scaled"]) == pytest.approx(0.75, abs=0.02)
 
 
+def test_unequal_votes_are_not_shown_to_help():
+    gains = record("weights")["rows"]
+    assert len({row["study"] for row in gains}) == 5
+    assert all(row["interval"][0] <= 0 for row in gains)
+
+
 def test_views_of_an_image_do_not_help():
     for view in record("views")["rows"]:
         if "views" in view["view"] or "zoom" in view["view"]:

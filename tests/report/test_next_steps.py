@@ -11,7 +11,6 @@ from pipeline.arguments import parse_run
 from pipeline.config.command import run_command
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import AugmentConfig
-from pipeline.evidence.selections import Selection
 from pipeline.evidence.verdict import Verdict
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.next_steps import next_steps
@@ -64,18 +63,6 @@ def test_what_is_missing_comes_first(tmp_path):
     submit = ("Submit the predictions", [f"python -m pipeline submit {tmp_path}"])
     assert steps(config, replace(few, failed={"elu-s0-f0": "died"}), RunFolder(tmp_path)) == [finish, submit]
     assert steps(config, few, half_finished=True) == [finish]
-
-
-def test_weights_that_pay_are_recommended_once():
-    config = replace(preset("original"), seeds=3)
-    pays = Selection("greedy", {"relu, seed 0": 1.0}, 0.05, (0.01, 0.09), 1500, 0, (0.01, 0.09))
-    comparison = replace(
-        compared_arms(["relu"]), selections=[pays, replace(pays, method="fitted", validation_interval=(-1, 1))]
-    )
-    ((why, commands),) = steps(config, comparison)
-    assert "greedy" in why
-    assert commands == ["python -m pipeline run original --seeds 3 --vote greedy"]
-    assert steps(replace(config, vote="greedy"), comparison) == []
 
 
 def test_submitting_depends_on_where_one_is(tmp_path, monkeypatch):

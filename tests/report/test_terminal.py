@@ -23,8 +23,8 @@ def printed(show, *arguments):
 
 
 def test_failures_then_the_answer_then_the_table_then_the_places(digits, tiny, tmp_path):
-    (config,), digits, _, comparison = study(digits, replace(tiny, seeds=2), failed=["swish-s1-f0"])
-    text = printed(show_outcome, config, RunFolder(tmp_path), digits, comparison, "Partial: 1 of 4", 12.3)
+    _, digits, _, comparison = study(digits, replace(tiny, seeds=2), failed=["swish-s1-f0"])
+    text = printed(show_outcome, RunFolder(tmp_path), digits, comparison, "Partial: 1 of 4", 12.3)
     lines = text.splitlines()
     assert lines[0] == "WARNING: swish-s1-f0 is left out: <worker> died"
     assert lines[1] == f"{answer(comparison, 30).headline}."
