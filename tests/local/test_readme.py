@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 from scipy.stats import binomtest
 
+from pipeline import STAGES
 from pipeline.cli import COMMANDS
 from pipeline.config.presets import PRESETS, preset
 
@@ -95,3 +96,12 @@ def test_commands_and_presets_are_those_that_there_are():
     assert [name for name in PRESETS if f"`{name}`" not in section and f"`run {name}" not in section] == []
     assert preset("study").seeds * preset("study").folds_used == 10
     assert preset("leaderboard").seeds * len(preset("leaderboard").arms) == 16
+
+
+def test_the_architecture_is_drawn_as_it_is():
+    page = (ROOT / "docs/architecture.md").read_text()
+    drawn = re.findall(r"\[\"(\w+)/ — ", page)
+    assert drawn == list(STAGES)
+    assert {path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py")} == set(STAGES)
+    for path in re.findall(r"`((?:\w+/)+\w+\.py)`", page):
+        assert (ROOT / path).exists() or (ROOT / "pipeline" / path).exists(), path
