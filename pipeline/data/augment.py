@@ -5,15 +5,14 @@ random, and every pixel in between follows by cubic interpolation (Keys 1981,
 https://doi.org/10.1109/TASSP.1981.1163711).
 
 The draws are made with NumPy, so they are the same for every backend and device. The resampling is written in
-`keras.ops` and runs inside the compiled training step.
+`keras.ops` and runs inside the compiled training step. Only it loads Keras: the report, which shows some distortions,
+does without.
 """
 
 from functools import cache
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 
 from pipeline.config.schema import AugmentConfig
@@ -86,8 +85,11 @@ def apply_transforms(images: Any, transforms: Any) -> Any:
          [0. 5. 3. 0. 0.]
          [0. 0. 0. 0. 0.]]
     """
+    import keras
+    from keras import ops
+
     side = images.shape[1]
-    x, y = _positions(ops.convert_to_tensor(transforms), side)
+    x, y = positions(ops.convert_to_tensor(transforms), side, ops)
     left, top = ops.floor(x), ops.floor(y)
 
     # With a margin of zeros, all four neighbours of a position exist: one pixel before the image and two behind it.
@@ -106,8 +108,11 @@ def apply_transforms(images: Any, transforms: Any) -> Any:
     return ops.reshape(resampled, (-1, side, side, 1))
 
 
-def _positions(transforms: Any, side: int) -> tuple[Any, Any]:
-    """Where each output pixel comes from, x and y of shape (n, side²), at most one pixel outside of the image."""
+def positions(transforms: Any, side: int, ops: Any) -> tuple[Any, Any]:
+    """Where each output pixel comes from, x and y of shape (n, side²), at most one pixel outside of the image.
+
+    `ops` does the arithmetic: `keras.ops`, or numpy.
+    """
     a, b, c, d, e, f = (transforms[:, i : i + 1] for i in range(AFFINE))
     nodes = ops.reshape(transforms[:, AFFINE:], (-1, ELASTIC_NODES**2))
     moves = ops.reshape(ops.matmul(nodes, _elastic_basis(side)), (-1, 2, side**2))
