@@ -1,10 +1,12 @@
-"""The command line: help, dispatch and exit codes."""
+"""The command line: overview, dispatch and exit codes."""
 
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from pipeline.commands import COMMANDS
+from pipeline.arguments import Command, read_command, summary
+from pipeline.commands import AT_KAGGLE, COMMANDS, HERE
 from pipeline.config.errors import RunError, StoppedError, UserError, suggest
 from pipeline.config.presets import PRESETS
 from pipeline.streams import tolerant_output
@@ -13,32 +15,6 @@ FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 130
 STOPPED = 143
-
-HELP = f"""\
-usage: python -m pipeline COMMAND ...
-
-Load, augment, train ReLU and Swish networks, ensemble them, compare them, and write the predictions.
-
-here:
-  run [PRESET] [--FIELD VALUE ...]                       train, compare, predict; again: resumes, repeats nothing
-  compare RUN [RUN ...]                                  statistics over the pairs of one or more runs, finished or not
-  blend RUN RUN [RUN ...]                                one submission from all networks of several runs
-  runs                                                   the runs and submissions on this machine
-
-at Kaggle (needs an API token):
-  download                                               the competition's data, into data/
-  bundle [PRESET] [--FIELD VALUE ...]                    build/kernel.py, for `kaggle kernels push`
-  push [PRESET] [--watch] [--submit] [--FIELD VALUE ...] bundle and push; follow it and fetch the output; submit
-  fetch [RUN]                                            follow the kernel that was pushed, and fetch its output
-  submit [RUN or CSV] [-m TEXT]                          submit the predictions and wait for the score
-  submit -k OWNER/SLUG -v VERSION                        the same with the output of a kernel's version
-
-presets (without one: sample for run, leaderboard for bundle and push):
-{chr(10).join(f"  {name:<20} {about}" for name, (about, _) in PRESETS.items())}
-
-python -m pipeline COMMAND --help lists a command's flags; run PRESET --help the preset's fields with their units and
-reasons.
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -84,8 +60,49 @@ def _exit_code(arguments: list[str]) -> int:
 def _dispatch(arguments: list[str]) -> None:
     match arguments:
         case [] | ["-h" | "--help", *_]:
-            print(HELP, end="")
-        case [command, *rest] if command in COMMANDS:
-            COMMANDS[command](rest)
-        case [command, *_]:
-            raise UserError(f"unknown command {command!r}; {suggest(command, list(COMMANDS))}")
+            print(overview(), end="")
+        case [name, *words]:
+            read(name, words).carry_out()
+
+
+def read(name: str, words: Sequence[str]) -> Command:
+    """The command of that name, with its flags.
+
+    Raises:
+        UserError: an unknown command or preset.
+        SystemExit: as `read_command`.
+    """
+    if name not in COMMANDS:
+        raise UserError(f"unknown command {name!r}; {suggest(name, list(COMMANDS))}")
+    return read_command(COMMANDS[name], words)
+
+
+def overview() -> str:
+    """All commands and presets, in lines of at most 80 characters."""
+    presets = {name: about for name, (about, _) in PRESETS.items()}
+    return f"""\
+usage: python -m pipeline COMMAND ...
+
+Load, augment, train ReLU and Swish networks, let them vote, compare them, and
+write the predictions.
+
+here:
+{_table({kind.usage: summary(kind) for kind in HERE})}
+
+at Kaggle (needs an API token):
+{_table({kind.usage: summary(kind) for kind in AT_KAGGLE})}
+
+presets (without one: sample for run, leaderboard for bundle and push):
+{_table(presets)}
+
+python -m pipeline COMMAND --help lists a command's flags; run PRESET --help the
+preset's fields with their units and reasons.
+"""
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    """Words and what they mean, in two columns."""
+    return "\n".join(
+        textwrap.fill(f"{name:<21} {text}", 80, initial_indent="  ", subsequent_indent=" " * 24)
+        for name, text in rows.items()
+    )

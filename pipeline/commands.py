@@ -1,43 +1,245 @@
-"""One function per command of `python -m pipeline`.
+"""The commands of `python -m pipeline`: the fields of each class are its flags, its docstring is its help.
 
 Each imports what it needs itself: --help should not wait for it.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
-from pipeline.arguments import (
-    BlendArguments,
-    CompareArguments,
-    FetchArguments,
-    PushArguments,
-    SubmitArguments,
-    no_arguments,
-    parse_preset,
-    parse_run,
-)
+from pipeline.arguments import Command
 from pipeline.config.errors import RunError, StoppedError, UserError
 from pipeline.config.schema import RunConfig
 
 if TYPE_CHECKING:
     from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.push import Push
+    from pipeline.kaggle.push import Push as Pushed
     from pipeline.records.run_folder import RunFolder
     from pipeline.run import EngineStarter
 
+Config = Annotated[RunConfig, tyro.conf.arg(name="")]  # its fields are flags without a prefix
 
-def _run(arguments: list[str]) -> None:
-    wanted = parse_run(arguments)
-    from pipeline.run import main as run
 
-    _make_room_for_copies()
-    ending = run(wanted.config, wanted.labels, start_engine=_engine_starter(wanted.config))
-    _keep(ending.folder.submission, wanted.config.name)
-    if ending.stopped:
-        raise StoppedError(ending.stopped)
+@dataclass(frozen=True)
+class Run:
+    """Train, vote, compare, predict; given again, resume."""
+
+    usage: ClassVar = "run [PRESET]"
+    usual_preset: ClassVar = "sample"
+
+    config: Config
+    labels: Path | None = None
+    """Digits of the test images, as a CSV like a submission. They only ever judge: pairs, ensembles, the
+    submission. Nothing is trained or selected on them."""
+
+    def carry_out(self) -> None:
+        """Start the run, or resume it."""
+        from pipeline.run import main as run
+
+        _make_room_for_copies()
+        ending = run(self.config, self.labels, start_engine=_engine_starter(self.config))
+        _keep(ending.folder.submission, self.config.name)
+        if ending.stopped:
+            raise StoppedError(ending.stopped)
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Compare the activations of runs, finished or not."""
+
+    usage: ClassVar = "compare RUN ..."
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """The runs' folders; they may be half-finished. Or the folder of a record, as --out writes it."""
+    arms: tuple[str, ...] = ()
+    """Activations to compare. By default all that the runs have."""
+    out: Path | None = None
+    """Where to write the record: report.html, comparison.json, metrics.csv and probabilities.npz. By default
+    runs/compare-DIGEST."""
+    data: str | None = None
+    """Where the runs' data is. By default where the first run found it."""
+    labels: Path | None = None
+    """Digits of the test images, as a CSV like a submission: networks are then compared on these images too."""
+
+    def carry_out(self) -> None:
+        """Compare."""
+        if not self.runs:
+            raise UserError("compare needs at least one run's folder, such as runs/study-1a2b3c4d.")
+        from pipeline.compare import compare_runs
+
+        compare_runs(self.runs, self.out, self.data, self.arms, self.labels)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Make one submission from the networks of several runs."""
+
+    usage: ClassVar = "blend RUN RUN ..."
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """The runs' folders: of any architecture, trained here or fetched from Kaggle, on the same data."""
+    out: Path | None = None
+    """Where to write submission.csv and blend.json, in place of an earlier blend. By default runs/blend-DIGEST."""
+    data: str | None = None
+    """Where the runs' data is. By default where the first run found it."""
+
+    def carry_out(self) -> None:
+        """Blend."""
+        from pipeline.blend import blend_runs
+
+        _make_room_for_copies()
+        folder = blend_runs(self.runs, self.out, self.data)
+        _keep(folder.submission, folder.path.absolute().name)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """List the runs and submissions on this machine."""
+
+    usage: ClassVar = "runs"
+
+    def carry_out(self) -> None:
+        """List them."""
+        from pipeline.report.terminal import new_console
+        from pipeline.runs import list_runs, runs_table
+
+        if rows := list_runs():
+            new_console().print(runs_table(rows))
+        else:
+            print("no runs yet: python -m pipeline run")
+
+
+@dataclass(frozen=True)
+class Download:
+    """Fetch the competition's data into data/."""
+
+    usage: ClassVar = "download"
+
+    def carry_out(self) -> None:
+        """Download."""
+        from pipeline.kaggle.download import download_data
+
+        download_data()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Make build/kernel.py, the run as a Kaggle kernel."""
+
+    usage: ClassVar = "bundle [PRESET]"
+    usual_preset: ClassVar = "leaderboard"
+
+    config: Config
+
+    def carry_out(self) -> None:
+        """Write the bundle, and the owner into the metadata."""
+        from pipeline.kaggle.bundle import BUNDLE, write_bundle
+        from pipeline.kaggle.client import Kaggle
+        from pipeline.kaggle.metadata import METADATA, PLACEHOLDER, fill_owner, read_metadata
+
+        metadata = read_metadata()
+        write_bundle(self.config, accelerator=metadata.accelerator)
+        print(f"{BUNDLE}: {self.config.name}, {BUNDLE.stat().st_size:,} bytes")
+        if not metadata.has_owner:
+            try:
+                metadata = fill_owner(metadata, Kaggle().user)
+            except (UserError, RunError) as error:
+                print(f"{METADATA} still has {PLACEHOLDER} where your Kaggle user name belongs: {error}")
+                return
+        print(f"{METADATA}: {metadata.id}\nnow: kaggle kernels push")
+
+
+@dataclass(frozen=True)
+class Push:
+    """Train on Kaggle: push the run as a kernel."""
+
+    usage: ClassVar = "push [PRESET]"
+    usual_preset: ClassVar = "leaderboard"
+
+    config: Config
+    watch: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Follow its status and log to its end, then fetch its output into runs/."""
+    submit: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """After that, submit the predictions and wait for the score. Implies --watch."""
+
+    def carry_out(self) -> None:
+        """Push; follow and submit, if asked to."""
+        from pipeline.kaggle.client import Kaggle
+        from pipeline.kaggle.push import FETCH, push
+        from pipeline.kaggle.submit import submit_file
+
+        _make_room_for_copies()
+        kaggle = Kaggle()
+        pushed, folder = push(kaggle, self.config)
+        if self.watch or self.submit:
+            _follow(kaggle, pushed, folder)
+        else:
+            print(f"when it is complete: {FETCH}")
+        if self.submit:
+            submit_file(kaggle, folder.path)
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Follow the pushed kernel, and fetch its output."""
+
+    usage: ClassVar = "fetch [RUN]"
+
+    run: tyro.conf.Positional[Path | None] = None
+    """The run's folder under runs/. By default the one that was pushed last."""
+
+    def carry_out(self) -> None:
+        """Fetch what is not here yet."""
+        from pipeline.kaggle.client import Kaggle
+        from pipeline.kaggle.fetch import is_fetched
+        from pipeline.kaggle.push import confirmed, find_push
+
+        pushed, folder = find_push(self.run)
+        if is_fetched(folder):
+            print(f"{folder.path} has its output already")
+            return
+        _make_room_for_copies()
+        kaggle = Kaggle()
+        _follow(kaggle, confirmed(kaggle, pushed, folder), folder)
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Submit a run, a CSV or a kernel; wait for the score."""
+
+    usage: ClassVar = "submit [RUN or CSV]"
+
+    run: tyro.conf.Positional[Path | None] = None
+    """A run's folder, or a CSV. By default the run that was finished last."""
+    message: Annotated[str | None, tyro.conf.arg(aliases=["-m"])] = None
+    """Description of the submission at Kaggle. By default the run's name and its config's digest."""
+    kernel: Annotated[str | None, tyro.conf.arg(aliases=["-k"])] = None
+    """owner/slug of a kernel whose output is submitted instead."""
+    version: Annotated[int | None, tyro.conf.arg(aliases=["-v"])] = None
+    """The kernel's version."""
+    again: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Submit although the same predictions were submitted before."""
+
+    def carry_out(self) -> None:
+        """Check, submit, wait, and log it in submissions/log.jsonl."""
+        if (self.kernel is None) != (self.version is None) or (self.kernel and self.run):
+            raise UserError("name either a run or CSV, or a kernel by both -k OWNER/SLUG and -v VERSION.")
+        from pipeline.kaggle.client import Kaggle
+        from pipeline.kaggle.submit import submit_file, submit_kernel
+        from pipeline.runs import latest_finished
+
+        if self.kernel and self.version is not None:
+            submit_kernel(Kaggle(), self.kernel, self.version, self.message, again=self.again)
+        else:
+            path = self.run or latest_finished()
+            submit_file(Kaggle(), path, self.message, again=self.again)
+
+
+HERE: tuple[type[Command], ...] = (Run, Compare, Blend, Runs)
+AT_KAGGLE: tuple[type[Command], ...] = (Download, Bundle, Push, Fetch, Submit)
+COMMANDS = {kind.usage.split()[0]: kind for kind in (*HERE, *AT_KAGGLE)}
 
 
 def _make_room_for_copies() -> None:
@@ -70,42 +272,7 @@ def _engine_starter(config: RunConfig) -> "EngineStarter":
     return start_workers
 
 
-def _bundle(arguments: list[str]) -> None:
-    config = parse_preset("bundle", arguments, "leaderboard", RunConfig, lambda default: default)
-    from pipeline.kaggle.bundle import BUNDLE, write_bundle
-    from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.metadata import METADATA, PLACEHOLDER, fill_owner, read_metadata
-
-    metadata = read_metadata()
-    write_bundle(config, accelerator=metadata.accelerator)
-    print(f"{BUNDLE}: {config.name}, {BUNDLE.stat().st_size:,} bytes")
-    if not metadata.has_owner:
-        try:
-            metadata = fill_owner(metadata, Kaggle().user)
-        except (UserError, RunError) as error:
-            print(f"{METADATA} still has {PLACEHOLDER} where your Kaggle user name belongs: {error}")
-            return
-    print(f"{METADATA}: {metadata.id}\nnow: kaggle kernels push")
-
-
-def _push(arguments: list[str]) -> None:
-    wanted = parse_preset("push", arguments, "leaderboard", PushArguments, PushArguments)
-    from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.push import FETCH, push
-    from pipeline.kaggle.submit import submit_file
-
-    _make_room_for_copies()
-    kaggle = Kaggle()
-    pushed, folder = push(kaggle, wanted.config)
-    if wanted.watch or wanted.submit:
-        _follow(kaggle, pushed, folder)
-    else:
-        print(f"when it is complete: {FETCH}")
-    if wanted.submit:
-        submit_file(kaggle, folder.path)
-
-
-def _follow(kaggle: "Kaggle", pushed: "Push", folder: "RunFolder") -> None:
+def _follow(kaggle: "Kaggle", pushed: "Pushed", folder: "RunFolder") -> None:
     """Follow a kernel and keep the vote that it left, even one that failed: training the rest here overwrites it."""
     from pipeline.kaggle.fetch import follow
 
@@ -114,82 +281,3 @@ def _follow(kaggle: "Kaggle", pushed: "Push", folder: "RunFolder") -> None:
     finally:
         if folder.submission.exists():
             _keep(folder.submission, folder.read_config(complete=False).name)
-
-
-def _fetch(arguments: list[str]) -> None:
-    wanted = tyro.cli(FetchArguments, prog="python -m pipeline fetch", args=arguments)
-    from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.fetch import is_fetched
-    from pipeline.kaggle.push import confirmed, find_push
-
-    pushed, folder = find_push(wanted.run)
-    if is_fetched(folder):
-        print(f"{folder.path} has its output already")
-        return
-    _make_room_for_copies()
-    kaggle = Kaggle()
-    _follow(kaggle, confirmed(kaggle, pushed, folder), folder)
-
-
-def _submit(arguments: list[str]) -> None:
-    wanted = tyro.cli(SubmitArguments, prog="python -m pipeline submit", args=arguments)
-    if (wanted.kernel is None) != (wanted.version is None) or (wanted.kernel and wanted.run):
-        raise UserError("name either a run or CSV, or a kernel by both -k OWNER/SLUG and -v VERSION.")
-    from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.submit import submit_file, submit_kernel
-    from pipeline.runs import latest_finished
-
-    if wanted.kernel and wanted.version is not None:
-        submit_kernel(Kaggle(), wanted.kernel, wanted.version, wanted.message, again=wanted.again)
-    else:
-        path = wanted.run or latest_finished()
-        submit_file(Kaggle(), path, wanted.message, again=wanted.again)
-
-
-def _download(arguments: list[str]) -> None:
-    no_arguments("download", "Fetch the competition's data into data/, or what is missing of it.", arguments)
-    from pipeline.kaggle.download import download_data
-
-    download_data()
-
-
-def _compare(arguments: list[str]) -> None:
-    wanted = tyro.cli(CompareArguments, prog="python -m pipeline compare", args=arguments)
-    if not wanted.runs:
-        raise UserError("compare needs at least one run's folder, such as runs/study-1a2b3c4d.")
-    from pipeline.compare import compare_runs
-
-    compare_runs(wanted.runs, wanted.out, wanted.data, wanted.arms, wanted.labels)
-
-
-def _blend(arguments: list[str]) -> None:
-    wanted = tyro.cli(BlendArguments, prog="python -m pipeline blend", args=arguments)
-    from pipeline.blend import blend_runs
-
-    _make_room_for_copies()
-    folder = blend_runs(wanted.runs, wanted.out, wanted.data)
-    _keep(folder.submission, folder.path.absolute().name)
-
-
-def _runs(arguments: list[str]) -> None:
-    no_arguments("runs", "List the runs under runs/ and all submissions, newest first.", arguments)
-    from pipeline.report.terminal import new_console
-    from pipeline.runs import list_runs, runs_table
-
-    if rows := list_runs():
-        new_console().print(runs_table(rows))
-    else:
-        print("no runs yet: python -m pipeline run")
-
-
-COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    "run": _run,
-    "compare": _compare,
-    "blend": _blend,
-    "runs": _runs,
-    "download": _download,
-    "bundle": _bundle,
-    "push": _push,
-    "fetch": _fetch,
-    "submit": _submit,
-}

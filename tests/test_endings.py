@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from stand_in_worker import guess, plan_faults, stand_in
 
-from pipeline.arguments import RunArguments
 from pipeline.cli import main as cli
+from pipeline.commands import Run
 from pipeline.config.errors import RunError
 from pipeline.config.schema import member_specs
 from pipeline.data.digits import load
@@ -86,7 +86,7 @@ def test_asked_to_stop_before_any_member_is_finished_it_invents_nothing(config, 
 
 def test_the_command_that_was_asked_to_stop_exits_with_143(config, folder, capsys, monkeypatch):
     plan_faults(folder.path, {"how": "ask_the_run_to_stop", "member": FIRST_OF_SECOND_PAIR}, capacity=1)
-    monkeypatch.setattr("pipeline.commands.parse_run", lambda _: RunArguments(config))
+    monkeypatch.setattr("pipeline.cli.read", lambda *_: Run(config))
     with pytest.raises(SystemExit) as caught:
         cli(["run"])
     assert caught.value.code == 143

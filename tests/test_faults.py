@@ -14,8 +14,8 @@ import pytest
 from stand_in_worker import guess, plan_faults, stand_in
 
 from pipeline import run
-from pipeline.arguments import RunArguments
 from pipeline.cli import main as cli
+from pipeline.commands import Run
 from pipeline.config.schema import member_specs
 from pipeline.data.digits import load
 from pipeline.records.atomic import atomic_replace
@@ -116,7 +116,7 @@ def extended(tiny, csv_source, tmp_path, monkeypatch):
 def test_a_fault_at_every_write_of_a_run(extended, tmp_path, monkeypatch):
     old = contents(tmp_path / "old")
     shutil.copytree("old", "new")
-    monkeypatch.setattr("pipeline.commands.parse_run", lambda _: RunArguments(replace(extended, out="run")))
+    monkeypatch.setattr("pipeline.cli.read", lambda *_: Run(replace(extended, out="run")))
     for module, name in ((run, "load"), (run, "data_warnings"), (run, "compare"), (page, "render_report")):
         once(monkeypatch, module, name)  # none of them writes
 

@@ -13,8 +13,7 @@ from conftest import ROOT
 from filelock import FileLock
 from kaggle_server import cut_short
 
-from pipeline.arguments import parse_run
-from pipeline.cli import main
+from pipeline.cli import main, read
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import member_specs
 from pipeline.ensemble.submission import write_submission
@@ -171,7 +170,7 @@ def test_the_finished_members_of_a_kernel_that_was_stopped_are_taken(server, acc
     assert not is_fetched(folder)  # a second fetch looks again, and a run goes on from what is here
     command = shlex.split(str(caught.value).rpartition("To train the rest here: ")[2])
     assert command[:4] == ["python", "-m", "pipeline", "run"]
-    assert parse_run(command[4:]).config == replace(tiny, out=str(folder.path))
+    assert read("run", command[4:]).config == replace(tiny, out=str(folder.path))
     downloads = server.calls.count("File")
     with pytest.raises(RunError, match="1 of 2 members were finished"):
         follow(account, before, folder)

@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT, TINY_FLAGS, copy_of
 from factories import constants
 
-from pipeline.arguments import parse_run
-from pipeline.cli import main
+from pipeline.cli import main, read
+from pipeline.commands import COMMANDS
 from pipeline.config.command import run_command
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import PRESETS, preset
@@ -34,18 +34,18 @@ def exit_code(*arguments):
 
 
 def test_fields_of_a_preset_can_be_overridden():
-    config = parse_run(
-        ["original", "--train.epochs", "3", "--seeds", "2", "--out", "x", "--arms", "elu", "swish"]
+    config = read(
+        "run", ["original", "--train.epochs", "3", "--seeds", "2", "--out", "x", "--arms", "elu", "swish"]
     ).config
     expected = preset("original")
     assert (config.train.epochs, config.seeds, config.out, config.arms) == (3, 2, "x", ("elu", "swish"))
     assert config.train.batch_size == expected.train.batch_size == TrainConfig().batch_size
-    assert parse_run([]).config == preset("sample")
-    assert parse_run(["--seeds", "3"]).config.seeds == 3
+    assert read("run", []).config == preset("sample")
+    assert read("run", ["--seeds", "3"]).config.seeds == 3
 
 
 def test_labels_belong_to_the_command_not_to_the_config(monkeypatch):
-    wanted = parse_run(["leaderboard", "--labels", "private.csv"])
+    wanted = read("run", ["leaderboard", "--labels", "private.csv"])
     assert (wanted.config, wanted.labels) == (preset("leaderboard"), Path("private.csv"))
     seen = {}
     monkeypatch.setattr("pipeline.compare.compare_runs", lambda *arguments: seen.update(enumerate(arguments)))
@@ -78,7 +78,7 @@ def test_without_a_preset_kaggle_gets_the_strongest(tmp_path, monkeypatch, capsy
     METADATA.write_text(METADATA.read_text().replace(PLACEHOLDER, "ada"))
     main(["bundle", "--train.epochs", "3"])
     told = constants(BUNDLE.read_text())["CONFIG"]
-    expected = parse_run(["leaderboard", "--train.epochs", "3"]).config
+    expected = read("run", ["leaderboard", "--train.epochs", "3"]).config
     assert from_json(told, "bundle") == replace(expected, device="gpu")  # as kernel-metadata.json says
     assert (
         "kernel-metadata.json: ada/digit-recognizer-relu-vs-swish\nnow: kaggle kernels push" in capsys.readouterr().out
@@ -100,7 +100,8 @@ def test_help_imports_nothing_heavy(arguments):
 def test_help_lists_every_preset_and_every_field_with_its_reason(capsys):
     main([])
     overview = capsys.readouterr().out
-    assert all(name in overview for name in PRESETS)
+    assert all(name in overview for name in (*PRESETS, *COMMANDS))
+    assert max(map(len, overview.splitlines())) <= 80
     assert exit_code("run", "original", "--help") == 0
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for part in ("--train.epochs INT", "--augment.rotation FLOAT Degrees; largest rotation", "--out", "(default: 30)"):
@@ -265,5 +266,5 @@ def test_the_command_that_is_told_carries_out_the_same_config(change):
         )
         words = shlex.split(run_command(replace(config, out="runs/some where")))
         assert words[:4] == ["python", "-m", "pipeline", "run"]
-        assert parse_run(words[4:]).config == replace(config, out="runs/some where")
+        assert read("run", words[4:]).config == replace(config, out="runs/some where")
     assert run_command(replace(preset("study"), out="x")) == "python -m pipeline run study --out x"

@@ -4,7 +4,7 @@ import pytest
 from benchmarks.families import told
 from benchmarks.quick import FOLD, NEIGHBOURS, accuracy_of, timed
 from benchmarks.screening import Setting
-from pipeline.arguments import parse_run
+from pipeline.cli import read
 from pipeline.config.errors import RunError
 from pipeline.config.rules import validate
 
@@ -24,7 +24,7 @@ def test_a_command_that_fails_is_shown_with_its_words(tmp_path):
 
 @pytest.mark.parametrize("flags", [(), *NEIGHBOURS.values()])
 def test_what_is_timed_can_be_trained(flags):
-    validate(parse_run(["quick", *FOLD, *flags]).config)
+    validate(read("run", ["quick", *FOLD, *flags]).config)
 
 
 def test_a_change_has_the_standard_error_of_images_not_of_networks():

@@ -9,7 +9,8 @@ from conftest import ROOT
 from scipy.stats import binomtest
 
 from pipeline import STAGES
-from pipeline.cli import COMMANDS
+from pipeline.arguments import summary
+from pipeline.commands import COMMANDS, HERE
 from pipeline.config.presets import PRESETS, preset
 
 README = (ROOT / "README.md").read_text()
@@ -92,6 +93,9 @@ def test_commands_and_presets_are_those_that_there_are():
     for command, first in re.findall(r"python -m pipeline (\w+)(?: ([\w-]+)(?![\w/-]))?", README):
         assert command in COMMANDS
         assert first in ("", "PRESET", *PRESETS)
+    table = README.partition("| command |")[2].partition("\n\n")[0]
+    assert all(f"`{name}" in table for name in COMMANDS)
+    assert all(f"| `{kind.usage}` | {summary(kind)} |\n" in table for kind in HERE)
     section = README.partition("## The score")[2]
     assert [name for name in PRESETS if f"`{name}`" not in section and f"`run {name}" not in section] == []
     assert preset("study").seeds * preset("study").folds_used == 10

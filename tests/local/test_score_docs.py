@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from scipy.stats import binomtest
 
-from pipeline.arguments import parse_run
+from pipeline.cli import read
 from pipeline.config.config_json import from_json
 from pipeline.config.presets import preset
 from pipeline.config.schema import member_specs
@@ -54,7 +54,7 @@ def accuracy(errors, images=42_000):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_gives_the_recorded_config(name):
     _, *words = shlex.split(COMMANDS[name])
-    assert parse_run(words).config == replace(config_of(name), out=None, data="auto")
+    assert read("run", words).config == replace(config_of(name), out=None, data="auto")
 
 
 def test_every_recorded_run_has_its_command():

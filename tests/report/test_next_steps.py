@@ -7,7 +7,7 @@ import pytest
 from factories import compared, pair
 from studies import compared_arms
 
-from pipeline.arguments import parse_run
+from pipeline.cli import read
 from pipeline.config.command import run_command
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import AugmentConfig
@@ -37,7 +37,7 @@ def test_the_command_of_a_config_gives_that_config(name):
     for config in (plain, changed):
         words = shlex.split(run_command(config))
         assert words[:4] == ["python", "-m", "pipeline", "run"]
-        assert parse_run(words[4:]).config == config
+        assert read("run", words[4:]).config == config
 
 
 def test_too_few_pairs_ask_for_as_many_as_it_takes(tiny):
