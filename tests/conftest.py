@@ -193,7 +193,14 @@ def known():
     vote = (votes["relu"] + 2 * votes["swish"]) / 3
     images = np.zeros((4, 28, 28), np.uint8)
     return ScoredImages(
-        "held-back", images, np.arange(4, dtype=np.uint8), votes, vote, np.full(4, 2), np.array([2, 1, 0, 0])
+        "held-back",
+        np.arange(1, 5),
+        images,
+        np.arange(4, dtype=np.uint8),
+        votes,
+        vote,
+        np.full(4, 2),
+        np.array([2, 1, 0, 0]),
     )
 
 

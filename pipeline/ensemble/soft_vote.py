@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records.members import Member
-
 
 def soft_vote(probabilities: Sequence[Any]) -> NDArray[np.float64]:
     """The mean of the members' probabilities.
@@ -46,20 +44,3 @@ def soft_vote(probabilities: Sequence[Any]) -> NDArray[np.float64]:
 def predicted_labels(probabilities: Any) -> NDArray[np.int64]:
     """The most probable class of each row of (n, classes); the lowest of those that tie. int64 of shape (n,)."""
     return np.argmax(probabilities, axis=1).astype(np.int64)
-
-
-def out_of_fold(members: Sequence[Member]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Soft voting on validation rows: each row by the members that did not train on it.
-
-    Returns:
-        The rows that some member was validated on, int64 ascending of shape (v,), and their probabilities, float64 of
-        shape (v, classes). Both empty when the members trained on all rows.
-    """
-    rows = np.unique(np.concatenate([member.validation_rows for member in members]))
-    classes = members[0].validation_probabilities.shape[1]
-    total, votes = np.zeros((len(rows), classes)), np.zeros((len(rows), 1))
-    for member in members:
-        at = np.searchsorted(rows, member.validation_rows)
-        total[at] += member.validation_probabilities
-        votes[at] += 1
-    return rows, total / votes

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from statistics import median
 
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
 from pipeline.evidence.fairness import Fairness, check_fairness, partners
+from pipeline.evidence.judged import Judges, judged_images
 from pipeline.evidence.mcnemar import McNemar, mcnemar_tests
 from pipeline.evidence.pairs import pairs_of
 from pipeline.evidence.same_size import SameSize, same_size
 from pipeline.evidence.verdict import Paired, compare_pairs
 from pipeline.records.members import Member, group_by_arm
-from pipeline.records.scores import Score, score
+from pipeline.records.scores import Score
 
 
 @dataclass(frozen=True)
@@ -88,32 +88,29 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
 
 
 def _arm(name: str, group: list[Member], relu: list[Member], digits: Digits) -> Arm:
-    held_back = digits.held_back_labels
     ratios = [median(ours.seconds_per_epoch) / median(relus.seconds_per_epoch) for ours, relus in partners(group, relu)]
     return Arm(
         activation=name,
         members=len(group),
-        validation=[
-            score(predicted_labels(m.validation_probabilities), digits.labels[m.validation_rows])
-            for m in group
-            if len(m.validation_rows)
-        ],
-        held_back=[score(predicted_labels(m.test_probabilities), held_back) for m in group]
-        if held_back is not None
-        else [],
+        validation=[score for m in group if (score := _score(Judges.VALIDATION, [m], digits))],
+        held_back=[score for m in group if (score := _score(Judges.HELD_BACK, [m], digits))],
         seconds_per_epoch=median(seconds for m in group for seconds in m.seconds_per_epoch),
         ratio_to_relu=median(ratios) if ratios else None,
     )
 
 
 def _ensemble(name: str, group: list[Member], digits: Digits) -> Ensemble:
-    rows, probabilities = out_of_fold(group)
-    held_back = digits.held_back_labels
-    voted = soft_vote([m.test_probabilities for m in group])
+    validation = judged_images(Judges.VALIDATION, digits, group)
     return Ensemble(
         name=name,
         members=len(group),
-        votes=sum(len(m.validation_rows) for m in group) / len(rows) if len(rows) else None,
-        validation=score(predicted_labels(probabilities), digits.labels[rows]) if len(rows) else None,
-        held_back=score(predicted_labels(voted), held_back) if held_back is not None else None,
+        votes=float(validation.voters(group).mean()) if len(validation) else None,
+        validation=_score(Judges.VALIDATION, group, digits),
+        held_back=_score(Judges.HELD_BACK, group, digits),
     )
+
+
+def _score(judges: Judges, members: Sequence[Member], digits: Digits) -> Score | None:
+    """Of the vote of some members; None where no image judges them."""
+    images = judged_images(judges, digits, members)
+    return images.score(members) if len(images) else None

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
 from pipeline.evidence.intervals import Interval, one_way, tally
+from pipeline.evidence.judged import Judges, judged_images
 from pipeline.records.members import Member
-from pipeline.records.scores import Score, score
+from pipeline.records.scores import Score
 
 
 @dataclass(frozen=True)
@@ -52,49 +50,29 @@ def judge_blend(runs: Mapping[str, Sequence[Member]], digits: Digits) -> Blend |
         The scores on the held-back images where there are some, else on the rows that every run predicted out of fold;
         None if there is neither.
     """
-    truth = digits.held_back_labels
-    rows = None if truth is not None else _common_rows(list(runs.values()))
-    if rows is not None:
-        truth = digits.labels[rows]
-    if truth is None or not len(truth):
-        return None
+    images = judged_images(Judges.BEST, digits, *runs.values())
     everyone = [member for members in runs.values() for member in members]
-    whole = _vote(everyone, rows)
-    contributions = []
+    if not len(images):
+        return None
+    right, contributions = images.right(everyone), []
     for name, members in runs.items():
-        without = _vote([m for other, group in runs.items() if other != name for m in group], rows)
-        readings = (whole == truth).astype(np.int8) - (without == truth).astype(np.int8)
-        low, high = one_way(tally([np.arange(len(truth))], [readings])).interval()
-        to_errors = len(truth) / 100
+        without = images.right([m for other, group in runs.items() if other != name for m in group])
+        readings = right.astype(np.int8) - without.astype(np.int8)
+        low, high = one_way(tally([images.numbers], [readings])).interval()
+        to_errors = len(images) / 100
         contributions.append(
             Contribution(
                 run=name,
                 networks=len(members),
-                alone=score(_vote(members, rows), truth),
+                alone=images.score(members),
                 saved_errors=int(readings.sum()),
                 interval=(float(low) * to_errors, float(high) * to_errors),
             )
         )
     return Blend(
-        where="held-back" if rows is None else "validation",
+        where=images.where,
         networks=len(everyone),
-        votes=len(everyone)
-        if rows is None
-        else sum(np.isin(m.validation_rows, rows).sum() for m in everyone) / len(rows),
-        whole=score(whole, truth),
+        votes=float(images.voters(everyone).mean()),
+        whole=images.score(everyone),
         contributions=contributions,
     )
-
-
-def _common_rows(runs: Sequence[Sequence[Member]]) -> NDArray[np.int64]:
-    """The labelled rows that each run predicted out of fold."""
-    rows: NDArray[np.int64] = reduce(np.intersect1d, [out_of_fold(members)[0] for members in runs])
-    return rows
-
-
-def _vote(members: Sequence[Member], rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """The labels that members vote for: of the test images, or of the labelled rows named."""
-    if rows is None:
-        return predicted_labels(soft_vote([member.test_probabilities for member in members]))
-    own, probabilities = out_of_fold(members)
-    return predicted_labels(probabilities[np.searchsorted(own, rows)])

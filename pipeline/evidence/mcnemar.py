@@ -6,15 +6,12 @@ McNemar 1947, "Note on the sampling error of the difference between correlated p
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
 from pipeline.evidence.fairness import partners
+from pipeline.evidence.judged import Judges, judged_images
 from pipeline.evidence.sign_flip import holm
 from pipeline.records.members import Member
 
@@ -29,7 +26,7 @@ class McNemar:
     first: str
     second: str
     rows: str
-    """"validation" or "held back"."""
+    """"validation" or "held-back"."""
     only_first_right: int
     only_second_right: int
     p_value: float
@@ -41,9 +38,11 @@ class McNemar:
 def mcnemar_tests(groups: Mapping[str, Sequence[Member]], digits: Digits) -> list[McNemar]:
     """The tests between each two arms that have partners, on their validation rows and on the held-back images."""
     counts = [
-        (first, second, rows, *_only_right(*right))
+        (first, second, str(rows), *only_right)
         for (first, a), (second, b) in combinations(groups.items(), 2)
-        for rows, right in _readings(partners(a, b), digits).items()
+        if (pairs := partners(a, b))
+        for rows in (Judges.VALIDATION, Judges.HELD_BACK)
+        if (only_right := _only_right(rows, pairs, digits))
     ]
     p_values = [mcnemar_p(only_first, only_second) for *_, only_first, only_second in counts]
     adjusted: dict[int, float] = {}
@@ -63,22 +62,9 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
 
-def _only_right(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[int, int]:
-    """On how many images only the first is right, and only the second."""
-    return int((first & ~second).sum()), int((second & ~first).sum())
-
-
-def _readings(pairs: Sequence[tuple[Member, Member]], digits: Digits) -> dict[str, tuple[Any, Any]]:
-    """Whether the votes of the first members, and of the second, are right: by the kind of rows, per image."""
-    if not pairs:
-        return {}
-    found = {}
+def _only_right(rows: Judges, pairs: Sequence[tuple[Member, Member]], digits: Digits) -> tuple[int, int] | None:
+    """On how many images only the vote of the first members is right, and only that of the second; None without any."""
     a, b = zip(*pairs, strict=True)
-    (rows_a, votes_a), (rows_b, votes_b) = out_of_fold(a), out_of_fold(b)
-    if len(rows_a) and rows_a.tolist() == rows_b.tolist():
-        truth = digits.labels[rows_a]
-        found["validation"] = (predicted_labels(votes_a) == truth, predicted_labels(votes_b) == truth)
-    if (known := digits.held_back_labels) is not None:
-        votes_a, votes_b = (soft_vote([m.test_probabilities for m in group]) for group in (a, b))
-        found["held back"] = (predicted_labels(votes_a) == known, predicted_labels(votes_b) == known)
-    return found
+    images = judged_images(rows, digits, a, b)
+    first, second = images.right(a), images.right(b)
+    return (int((first & ~second).sum()), int((second & ~first).sum())) if len(images) else None

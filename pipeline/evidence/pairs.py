@@ -1,7 +1,7 @@
 """Pairs of networks: two members of the same seed and fold, which share everything but the activation.
 
-A pair reads its fold's validation rows and, where their digits are known, the held-back images: different images, which
-count alike. Validation rows are those of one fold, held-back images are common to all pairs.
+A pair reads its fold's validation rows and, where their digits are known, the held-back images. Validation rows are
+those of one fold, held-back images are common to all pairs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.evidence.fairness import partners
+from pipeline.evidence.judged import Judges, judged_images
 from pipeline.records.members import History, Member
 
 
@@ -26,7 +26,7 @@ class Pair:
     seed: int
     fold: int | None
     images: NDArray[np.int64]
-    """The images that they read, as `known_images` numbers them, shape (v,)."""
+    """The images that they read, as `JudgedImages` numbers them, shape (v,)."""
     difference: NDArray[np.int8]
     """Per image: 1 where only the first is right, -1 where only the second is, else 0; shape (v,)."""
     time_ratio: float
@@ -51,45 +51,21 @@ def pairs_of(groups: Mapping[str, Sequence[Member]], digits: Digits) -> dict[tup
     """The pairs of each two arms, the later arm first; only arms that have some, on images of known digit."""
     pairs = {}
     for (second, theirs), (first, ours) in combinations(groups.items(), 2):
-        found = [_pair(one, other, digits) for one, other in partners(ours, theirs) if len(known_images(one, digits))]
+        found = [pair for one, other in partners(ours, theirs) if (pair := _pair(one, other, digits))]
         if found:
             pairs[first, second] = found
     return pairs
 
 
-def known_images(member: Member, digits: Digits) -> NDArray[np.int64]:
-    """The images that a member did not train on and whose digit is known, numbered for the whole data, shape (v,).
-
-    First its validation rows, by their row; then the held-back images, numbered on from the labelled rows.
-    """
-    if digits.held_back_labels is None:
-        return member.validation_rows
-    held_back = len(digits.labels) + np.arange(len(digits.held_back_labels))
-    return np.concatenate([member.validation_rows, held_back])
-
-
-def known_truth(images: NDArray[np.int64], digits: Digits) -> NDArray[np.uint8]:
-    """The digits of images so numbered, shape (v,)."""
-    held_back = digits.labels[:0] if digits.held_back_labels is None else digits.held_back_labels
-    return np.concatenate([digits.labels, held_back])[images]
-
-
-def known_probabilities(member: Member, digits: Digits) -> NDArray[np.float32]:
-    """What a member predicts for its known images, shape (v, 10)."""
-    if digits.held_back_labels is None:
-        return member.validation_probabilities
-    return np.concatenate([member.validation_probabilities, member.test_probabilities])
-
-
-def _pair(first: Member, second: Member, digits: Digits) -> Pair:
-    images = known_images(first, digits)
-    truth = known_truth(images, digits)
-    ours, theirs = (predicted_labels(known_probabilities(m, digits)) == truth for m in (first, second))
+def _pair(first: Member, second: Member, digits: Digits) -> Pair | None:
+    images = judged_images(Judges.BOTH, digits, [first], [second])
+    if not len(images):
+        return None
     return Pair(
         seed=first.spec.seed,
         fold=first.spec.fold,
-        images=images,
-        difference=ours.astype(np.int8) - theirs.astype(np.int8),
+        images=images.numbers,
+        difference=images.right([first]).astype(np.int8) - images.right([second]).astype(np.int8),
         time_ratio=median(first.seconds_per_epoch) / median(second.seconds_per_epoch),
         by_epoch=_accuracy_differences(first.history, second.history),
         is_settled=_ends_near_zero(first.history) and _ends_near_zero(second.history),

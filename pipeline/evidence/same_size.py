@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.evidence.intervals import Interval, one_way, tally, two_way
-from pipeline.evidence.pairs import known_images, known_probabilities, known_truth
+from pipeline.evidence.judged import Judges, judged_images
 from pipeline.records.members import Member
 
 Wrong = NDArray[np.float64]  # per image, the share of ensembles that misread it
@@ -87,20 +86,18 @@ def _common(ours: Sequence[Member], theirs: Sequence[Member]) -> list[list[tuple
 
 
 def _blocks(pairs: Sequence[tuple[Member, Member]], size: int, digits: Digits) -> Iterator[_Block]:
-    images = known_images(pairs[0][0], digits)
+    images = judged_images(Judges.BOTH, digits, *([member] for pair in pairs for member in pair))
     if not len(images):
         return
-    truth = known_truth(images, digits)
 
     def wrong(*members: Member) -> Wrong:
-        votes = soft_vote([known_probabilities(member, digits) for member in members])
-        return (predicted_labels(votes) != truth).astype(np.float64)
+        return (~images.right(members)).astype(np.float64)
 
     for start in range(0, len(pairs) - size + 1, size):
         first, second = zip(*pairs[start : start + size], strict=True)
         half = size // 2
         mixed = wrong(*first[:half], *second[half:]), wrong(*first[half:], *second[:half])
-        yield _Block(images, wrong(*first), wrong(*second), np.mean(mixed, axis=0))
+        yield _Block(images.numbers, wrong(*first), wrong(*second), np.mean(mixed, axis=0))
 
 
 def _summary(size: int, first: str, second: str, blocks: Sequence[_Block]) -> SameSize:

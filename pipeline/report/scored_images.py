@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from pipeline.data.digits import Digits
-from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
+from pipeline.ensemble.soft_vote import predicted_labels
+from pipeline.evidence.judged import Judges, judged_images
 from pipeline.records.members import Member, group_by_arm
 
 BINS = 10  # of equal width over [0, 1]
@@ -37,6 +37,8 @@ class ScoredImages:
 
     where: str
     """"held-back" or "validation"."""
+    ids: NDArray[np.int64]
+    """ImageId of a held-back image, or the row of a labelled one in train.csv, counted from 0; shape (n,)."""
     images: NDArray[np.uint8]
     """Shape (n, 28, 28); empty where only the record of a study is at hand."""
     truth: NDArray[np.uint8]
@@ -58,36 +60,20 @@ def score_images(members: Sequence[Member], digits: Digits) -> ScoredImages | No
         None if no image's digit is known, or the arms share no validation row.
     """
     groups = group_by_arm(members)
-    if digits.held_back_labels is not None:
-        truth = digits.held_back_labels
-        rights = [predicted_labels(m.test_probabilities) == truth for m in members]
-        return ScoredImages(
-            where="held-back",
-            images=digits.test_images,
-            truth=truth,
-            votes={arm: soft_vote([m.test_probabilities for m in group]) for arm, group in groups.items()},
-            vote=soft_vote([m.test_probabilities for m in members]),
-            members=np.full(len(truth), len(members)),
-            right=np.sum(rights, axis=0),
-        )
-    parts = {arm: out_of_fold(group) for arm, group in groups.items()}
-    rows = reduce(np.intersect1d, [own for own, _ in parts.values()])
-    if not len(rows):
+    judged = judged_images(Judges.BEST, digits, *groups.values())
+    if not len(judged):
         return None
-    count, right = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
-    for member in members:
-        at = np.isin(rows, member.validation_rows)
-        own = np.searchsorted(member.validation_rows, rows[at])
-        count[at] += 1
-        right[at] += predicted_labels(member.validation_probabilities[own]) == digits.labels[rows[at]]
+    held_back = judged.where is Judges.HELD_BACK
+    pictures = digits.test_images if held_back else digits.images
     return ScoredImages(
-        where="validation",
-        images=digits.images[rows] if len(digits.images) else digits.images,
-        truth=digits.labels[rows],
-        votes={arm: _at(rows, part) for arm, part in parts.items()},
-        vote=_at(rows, out_of_fold(members)),
-        members=count,
-        right=right,
+        where=judged.where,
+        ids=digits.image_ids if held_back else judged.numbers,
+        images=pictures if held_back or not len(pictures) else pictures[judged.numbers],
+        truth=judged.truth,
+        votes={arm: judged.vote(group) for arm, group in groups.items()},
+        vote=judged.vote(members),
+        members=judged.voters(members),
+        right=judged.right_alone(members),
     )
 
 
@@ -128,9 +114,3 @@ def _joined(parts: Sequence[NDArray[np.int64]], fewest: int) -> list[NDArray[np.
 def _bin(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Bin:
     interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
     return Bin(float(confidence.mean()), float(right.mean()), len(right), float(interval.low), float(interval.high))
-
-
-def _at(rows: NDArray[np.int64], part: tuple[NDArray[np.int64], NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The probabilities of some of the rows that a pair of rows and probabilities has."""
-    own, probabilities = part
-    return probabilities[np.searchsorted(own, rows)]

@@ -1,12 +1,7 @@
 import numpy as np
 import pytest
-from factories import make_member
 
-from pipeline.ensemble.soft_vote import out_of_fold, predicted_labels, soft_vote
-
-
-def member(spec, rows, validation, test=((0.5, 0.5),)):
-    return make_member(spec, rows=rows, validation=validation, test=test)
+from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 
 
 def test_soft_vote_is_the_mean_by_hand():
@@ -36,24 +31,3 @@ def test_soft_vote_refuses_nothing_and_unequal_shapes():
         soft_vote([])
     with pytest.raises(ValueError, match=r"one shape.*\(1, 2\), \(2, 2\)"):
         soft_vote([np.zeros((1, 2)), np.zeros((2, 2))])
-
-
-def test_out_of_fold_by_hand(spec):
-    members = [
-        member(spec, [4, 0], [[1.0, 0.0], [0.5, 0.5]]),
-        member(spec, [2], [[0.25, 0.75]]),
-        member(spec, [0, 4], [[0.0, 1.0], [0.5, 0.5]]),
-        member(spec, [7, 0], [[0.125, 0.875], [0.1, 0.9]]),
-    ]
-    rows, probabilities = out_of_fold(members)
-    assert (rows.tolist(), rows.dtype) == ([0, 2, 4, 7], np.int64)
-    mean = (0.5 + 0.0 + float(np.float32(0.1))) / 3
-    np.testing.assert_allclose(probabilities[:, 0], [mean, 0.25, 0.75, 0.125], rtol=1e-12)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    assert probabilities.dtype == np.float64
-
-
-def test_out_of_fold_of_members_that_saw_all_rows_is_empty(spec):
-    rows, probabilities = out_of_fold([member(spec, [], np.zeros((0, 10)))] * 2)
-    assert rows.shape == (0,)
-    assert probabilities.shape == (0, 10)

@@ -63,7 +63,7 @@ def test_table_by_hand(spec, ten):
     assert (test.first, test.second, test.rows) == ("relu", "swish", "validation")
     assert (test.only_first_right, test.only_second_right) == (0, 1)
     assert test.p_value == 1.0
-    assert result.tests[1].rows == "held back"
+    assert result.tests[1].rows == "held-back"
     assert result.failed == {"elu-s0-f0": "why"}
     (same_size,) = result.same_size  # on the ten rows and the ten held-back images
     assert (same_size.size, same_size.blocks, same_size.images) == (2, 1, 20)

@@ -61,6 +61,6 @@ def test_on_held_back_images_the_arm_that_is_right_is_named(spec, ten):
         "validation", "relu", 3, 0,
     )  # fmt: skip
     assert (held_back.rows, held_back.first, held_back.only_first_right, held_back.only_second_right) == (
-        "held back", "relu", 0, 3,
+        "held-back", "relu", 0, 3,
     )  # fmt: skip
     assert validation.p_value == held_back.p_value == 2 / 2**3

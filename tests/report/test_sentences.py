@@ -104,10 +104,10 @@ def test_what_pairs_did_not_share_is_said():
 
 
 def test_mcnemar_names_its_p_values(outcome):
-    comparison = replace(outcome()[3], tests=[McNemar("relu", "swish", "held back", 7, 2, 0.18, 0.54)])
+    comparison = replace(outcome()[3], tests=[McNemar("relu", "swish", "held-back", 7, 2, 0.18, 0.54)])
     (line,) = mcnemar_lines(comparison)
     assert (
-        "held back images: only relu gets 7 right, only swish gets 2; p = 0.18 (exact McNemar test, raw), 0.54 after "
+        "held-back images: only relu gets 7 right, only swish gets 2; p = 0.18 (exact McNemar test, raw), 0.54 after "
         in line
     )
 
