@@ -134,21 +134,10 @@ class Bundle:
     config: Config
 
     def carry_out(self) -> None:
-        """Write the bundle, and the owner into the metadata."""
-        from pipeline.kaggle.bundle import BUNDLE, write_bundle
-        from pipeline.kaggle.client import Kaggle
-        from pipeline.kaggle.metadata import METADATA, PLACEHOLDER, fill_owner, read_metadata
+        """Write the bundle, and its metadata with the owner."""
+        from pipeline.kaggle.push import make_bundle
 
-        metadata = read_metadata()
-        write_bundle(self.config, accelerator=metadata.accelerator)
-        print(f"{BUNDLE}: {self.config.name}, {BUNDLE.stat().st_size:,} bytes")
-        if not metadata.has_owner:
-            try:
-                metadata = fill_owner(metadata, Kaggle().user)
-            except (UserError, RunError) as error:
-                print(f"{METADATA} still has {PLACEHOLDER} where your Kaggle user name belongs: {error}")
-                return
-        print(f"{METADATA}: {metadata.id}\nnow: kaggle kernels push")
+        make_bundle(self.config)
 
 
 @dataclass(frozen=True)

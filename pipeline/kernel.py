@@ -1,37 +1,52 @@
 """What a Kaggle kernel does around a run: log the machine, run, put the results where Kaggle shows them.
 
-The last module of the bundle. Its working directory is all that survives of a kernel, and a kernel has no arguments.
+A bundle's loader starts it. Its working directory is all that survives of a kernel, and a kernel has no arguments.
 """
 
+import json
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.config.config_json import from_json
-from pipeline.config.errors import StoppedError
+from pipeline.config.errors import RunError, StoppedError, UserError
 from pipeline.config.schema import RunConfig, digest
 from pipeline.device.accelerator import listed_gpus
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.run_folder import RECEIPT, RunFolder
-from pipeline.run import main
+from pipeline.run import main as run
 
 # Of the 12 and, on a TPU, 9 hours that Kaggle gives a kernel; the rest is for the vote and the report.
 HOURS, TPU_HOURS = 11.5, 8.5
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "pandas", "scikit-learn", "scipy", "matplotlib", "pydantic", "rich")
 
 
-def run_kernel(config_json: str, identity: dict[str, str]) -> None:
+def main(content: object, identity: Mapping[str, str]) -> None:
+    """Carry out the run of a bundle; a failure ends the process with its message, and the kernel with ERROR.
+
+    Args:
+        content: The bundle's CONFIG.
+        identity: Which bundle this is: commit, run id and hash.
+    """
+    try:
+        run_kernel(content, identity)
+    except (UserError, RunError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+def run_kernel(content: object, identity: Mapping[str, str]) -> None:
     """Carry out the run of a bundle in the working directory, and leave a receipt of all that it wrote.
 
     A kernel that Kaggle ends before leaves its finished members, and the submission that the whole pairs among them
     voted for.
 
     Args:
-        config_json: The run's config; without hours, it has what Kaggle gives a kernel.
-        identity: Which bundle this is: commit, run id and hash; goes into the receipt.
+        content: The run's config, as `literal_config` takes it; without hours, it has what Kaggle gives a kernel.
+        identity: Which bundle this is; goes into the receipt.
 
     Raises:
         UserError: the config or the data is not sound.
@@ -40,11 +55,24 @@ def run_kernel(config_json: str, identity: dict[str, str]) -> None:
     """
     for line in [f"bundle: {identity}", *describe_machine()]:
         print(line, flush=True)
-    config = from_json(config_json, "CONFIG, at the top of this kernel,")
-    ending = main(replace(config, hours=kernel_hours(config)), publish=_show_submission)
+    config = literal_config(content, "CONFIG, at the top of this kernel,")
+    ending = run(replace(config, hours=kernel_hours(config)), publish=_show_submission)
     _leave_receipt(ending.folder, config, identity)
     if ending.stopped:
         raise StoppedError(ending.stopped)
+
+
+def literal_config(content: object, where: str) -> RunConfig:
+    """The config that a bundle's CONFIG is: a dict, and what it holds.
+
+    Raises:
+        UserError: it is no config; `where` names it.
+    """
+    try:
+        text = json.dumps(content, default=repr)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{where} is not a run's config: {error}.") from None
+    return from_json(text, where)
 
 
 def kernel_hours(config: RunConfig) -> float:
@@ -64,7 +92,7 @@ def _copy_here(path: Path) -> Path:
     return target
 
 
-def _leave_receipt(folder: RunFolder, config: RunConfig, identity: dict[str, str]) -> None:
+def _leave_receipt(folder: RunFolder, config: RunConfig, identity: Mapping[str, str]) -> None:
     """Copy the results to the working directory, and list all that was written, with hashes.
 
     Last, so that whoever fetches the output can tell that it is whole, and of which push.

@@ -10,7 +10,6 @@ os.environ["KAGGLE_API_ENVIRONMENT"] = "LOCALHOST"
 os.environ["http_proxy"] = os.environ["https_proxy"] = "http://127.0.0.1:9"
 os.environ["no_proxy"] = os.environ["NO_PROXY"] = ""
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -24,15 +23,12 @@ from factories import make_member
 from filelock import FileLock
 from kaggle_server import KaggleServer
 
-from pipeline.config.places import make_folder
 from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import PIXELS, Digits, embedded_sample
 from pipeline.evidence.comparison import compare
 from pipeline.kaggle import client, connection, push, score, submit, watch
-from pipeline.kaggle.bundle import BUNDLE
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import METADATA
-from pipeline.records.atomic import atomic_replace
 from pipeline.report.scored_images import ScoredImages
 
 TINY = RunConfig(
@@ -232,17 +228,9 @@ def account(server, tmp_path, monkeypatch):
     return Kaggle()
 
 
-def write_short_bundle(_, run_id, accelerator):
-    """Write a bundle that only says which it is: the whole one takes a second, and is tested by itself."""
-    with atomic_replace(make_folder(BUNDLE.parent) / BUNDLE.name) as temporary:
-        temporary.write_text(f"IDENTITY = {{'run_id': '{run_id}'}}")
-    return hashlib.sha256(run_id.encode()).hexdigest()
-
-
 @pytest.fixture
-def pushed(account, server, tiny, monkeypatch):
+def pushed(account, server, tiny):
     """A kernel that was pushed, and its folder here; the server does not run it."""
     server.runs_kernels = False
-    monkeypatch.setattr(push, "write_bundle", write_short_bundle)
     shutil.copy(ROOT / METADATA, METADATA)
     return push.push(account, tiny)

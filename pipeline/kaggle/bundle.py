@@ -1,48 +1,109 @@
-"""Turn the package into one flat file, because a Kaggle kernel has only one.
+"""One file for Kaggle, because a kernel has only one: a head, a loader, and the package word for word.
 
-The file is an import block, the config, and then the text of `kernel` and of all modules that it needs. Each module
-stands under a banner, after those that it imports from. That works because the modules keep the rules of
-`bundle_rules`.
+The head is for people: what the file is, and CONFIG, which they may change. The loader writes the modules that follow
+it to a temporary folder and runs the package from there, so nothing below it is ever executed in place: an error, a
+worker process and a saved network are those of the package.
 """
 
 import ast
 import hashlib
+import json
 import subprocess
-from collections import defaultdict
-from dataclasses import replace
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+from pipeline import STAGES
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import make_folder
 from pipeline.config.rules import validate
 from pipeline.config.schema import DeviceKind, RunConfig, member_specs
-from pipeline.device.accelerator import device_environment
-from pipeline.kaggle.bundle_modules import Module, in_order, is_own, needed_modules
-from pipeline.kaggle.bundle_rules import breaches
-from pipeline.records.atomic import atomic_replace
+from pipeline.kaggle.metadata import CODE_FILE, METADATA, KernelMetadata
+from pipeline.records.atomic import atomic_replace, atomic_write_json
 
 PACKAGE = Path(__file__).parents[1]
-MAIN_MODULE = "kernel"
-BUNDLE = Path("build/kernel.py")
-LARGEST = 600_000  # bytes; Kaggle takes 1 MB
+MODULES_ON_TOP = ("__init__.py", "run.py", "kernel.py")
+# The stage for this machine only, and what trains on several machines.
+LEFT_OUT = ("kaggle/", "training/cluster.py", "training/nodes.py", "training/ray_connection.py")
+FIELDS_LEFT_OUT = ("out", "engine", "ray_address")
+LARGEST = 900_000  # bytes; Kaggle takes 1 MB
 MOST_FILES = 450  # in a kernel's output; Kaggle keeps 500
 FILES_PER_MEMBER, OTHER_FILES = 6, 20
 HASH_PLACEHOLDER = "0" * 64
+WIDTH = 120
+
+HEAD = '''\
+"""ReLU and Swish on Digit Recognizer: the run "{name}", as one file.
+
+As a Kaggle script it needs the competition's data attached, and no internet. Elsewhere: `python kernel.py` in a folder
+that has the data in data/. It writes submission.csv, report.html and the run's folder, runs/NAME-RECIPE, to the working
+directory; started there again, it resumes.
+
+To change what it trains, edit CONFIG: "arms" are the activations, "seeds" the networks of each, "epochs" their length.
+The time grows with arms x seeds x epochs: {minutes}
+The log says how long yours should take; it is cut off after "hours", and what is finished then votes.
+
+Below CONFIG stand a loader and the package pipeline/, word for word: an edit there takes effect, too.
+"""
+
+IDENTITY = {identity}
+
+CONFIG = {config}
+'''
+
+MINUTES = "leaderboard's 2 x 8 x 30 are 4 minutes of two T4s (estimated)."
+
+LOADER = """
+# The loader. It deletes __file__, or every worker process would begin by running this file again.
+import os, re, sys, tempfile
+from pathlib import Path
+
+if "__file__" not in globals():
+    raise SystemExit(
+        "error: this program reads its own file, and a notebook's cell has none. Begin the cell with the line "
+        "%%writefile kernel.py, run it, and start it in the next cell with: !python kernel.py"
+    )
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
+with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    parts = re.split(r"^# =+ (pipeline/\\S+) =+\\n", Path(__file__).read_text("utf-8"), flags=re.MULTILINE)
+    for name, text in zip(parts[1::2], parts[2::2]):
+        Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+        Path(folder, name).write_text(text, "utf-8")
+    del __file__
+    sys.path.insert(0, folder)
+    from pipeline.kernel import main
+
+    raise SystemExit(main(CONFIG, IDENTITY))
+
+"""
 
 
-def write_bundle(config: RunConfig, run_id: str = "", accelerator: DeviceKind = "auto") -> str:
-    """Write build/kernel.py; arguments as of `bundle`. Returns the hash that the bundle carries of itself.
+def write_bundle(folder: Path, config: RunConfig, metadata: KernelMetadata, run_id: str = "") -> str:
+    """Write kernel.py and its metadata to a folder, for `kaggle kernels push -p FOLDER`.
+
+    Args:
+        folder: Where to; made if it is missing.
+        config: What the kernel runs.
+        metadata: What kernel-metadata.json is to say.
+        run_id: As of `bundle`.
+
+    Returns:
+        The hash that the bundle carries of itself.
 
     Raises:
-        UserError: the config cannot run as a kernel.
-        RunError: the package breaks a rule of bundling.
+        UserError: the config cannot run as a kernel; nothing is written.
+        RunError: the bundle is too large.
     """
-    text, identity = bundle(config, run_id, accelerator)
-    make_folder(BUNDLE.parent)
-    with atomic_replace(BUNDLE) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return identity
+    text, sha256 = bundle(config, run_id, metadata.accelerator)
+    make_folder(folder)
+    with atomic_replace(folder / CODE_FILE.name) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    fields = {name: value for name, value in asdict(metadata).items() if value is not None}
+    atomic_write_json(folder / METADATA.name, fields | {"code_file": CODE_FILE.name})
+    return sha256
 
 
 def bundle(config: RunConfig, run_id: str = "", accelerator: DeviceKind = "auto") -> tuple[str, str]:
@@ -55,29 +116,18 @@ def bundle(config: RunConfig, run_id: str = "", accelerator: DeviceKind = "auto"
 
     Raises:
         UserError: the config cannot run as a kernel.
-        RunError: the package breaks a rule of bundling.
+        RunError: the bundle is too large.
     """
     check_config(config)
-    config = replace(config, out=None, device=_device(config.device, accelerator))
-    modules = needed_modules(PACKAGE, MAIN_MODULE)
-    if broken := breaches(PACKAGE, modules):
-        raise RunError("the package cannot be bundled:\n" + "\n".join(f"  - {line}" for line in broken))
-    modules = in_order(modules)
-    parts = [
-        _header(config, run_id),
-        *_backend_choice(config),
-        _import_block(modules),
-        f'CONFIG = """\\\n{to_json(config)}"""\n',
-        *(_section(module) for module in modules),
-        'if __name__ == "__main__":\n    run_kernel(CONFIG, IDENTITY)\n',
-    ]
-    text = "\n\n".join(parts)
-    compile(text, str(BUNDLE), "exec")
-    identity = hashlib.sha256(text.encode()).hexdigest()
-    text = text.replace(HASH_PLACEHOLDER, identity, 1)
+    config = replace(config, device=_device(config.device, accelerator))
+    identity = {"commit": _commit(), "run_id": run_id, "bundle_sha256": HASH_PLACEHOLDER}
+    head = HEAD.format(name=config.name, minutes=MINUTES, identity=repr(identity), config=config_literal(config))
+    text = "".join([head, LOADER, *(_section(path) for path in modules())])
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    text = text.replace(HASH_PLACEHOLDER, sha256, 1)
     if (size := len(text.encode())) > LARGEST:
         raise RunError(f"the bundle is {size:,} bytes, over the {LARGEST:,} that it may have. Shorten the package.")
-    return text, identity
+    return text, sha256
 
 
 def check_config(config: RunConfig) -> None:
@@ -96,9 +146,57 @@ def check_config(config: RunConfig) -> None:
     most = (MOST_FILES - OTHER_FILES) // FILES_PER_MEMBER
     if count > most:
         raise UserError(
-            f"the config has {count} members of {FILES_PER_MEMBER} files each, and Kaggle keeps 500 files of a kernel: "
-            f"at most {most} members. Lower --seeds or --folds-used, or push several runs."
+            f"the config has {count} networks of {FILES_PER_MEMBER} files each, and Kaggle keeps 500 files of a "
+            f"kernel: at most {most} networks. Lower --seeds or --folds-used, or push several runs."
         )
+
+
+def modules() -> list[Path]:
+    """The modules that a kernel consists of, in the order of the data flow."""
+    stages = [path for stage in STAGES for path in sorted((PACKAGE / stage).rglob("*.py"))]
+    kept = [path for path in stages if not path.relative_to(PACKAGE).as_posix().startswith(LEFT_OUT)]
+    return [PACKAGE / MODULES_ON_TOP[0], *kept, *(PACKAGE / name for name in MODULES_ON_TOP[1:])]
+
+
+def config_literal(config: RunConfig) -> str:
+    """A config as a dict in Python's own words, one field a line, each with what it means."""
+    content = {name: value for name, value in json.loads(to_json(config)).items() if name not in FIELDS_LEFT_OUT}
+    return "\n".join(["{", *_field_lines(content, _field_comments(), " " * 4), "}"])
+
+
+def _field_lines(content: Mapping[str, Any], comments: Mapping[str, str], indent: str) -> Iterator[str]:
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield f'{indent}"{name}": {{'
+            yield from _field_lines(value, comments, indent + " " * 4)
+            yield indent + "},"
+            continue
+        literal = json.dumps(value) if isinstance(value, str | list) else repr(value)
+        line, comment = f'{indent}"{name}": {literal},', comments[name]
+        if len(line) + len(comment) + 4 > WIDTH:
+            comment = comment.partition(". ")[0].removesuffix(".") + "."
+        if len(line) + len(comment) + 4 <= WIDTH:
+            yield f"{line}  # {comment}"
+        else:
+            yield from textwrap.wrap(comment, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+            yield line
+
+
+def _field_comments() -> dict[str, str]:
+    """The docstring of each field of a config, by the field's name."""
+    comments = {}
+    for node in ast.walk(ast.parse((PACKAGE / "config" / "schema.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            for each, after in zip(node.body, node.body[1:], strict=False):
+                match each, after:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                        comments[name] = " ".join(text.split())
+    return comments
+
+
+def _section(path: Path) -> str:
+    name = f"pipeline/{path.relative_to(PACKAGE).as_posix()}"
+    return f"# {'=' * 20} {name} {'=' * (WIDTH - 24 - len(name))}\n{path.read_text(encoding='utf-8')}"
 
 
 def _device(wanted: DeviceKind, accelerator: DeviceKind) -> DeviceKind:
@@ -109,57 +207,6 @@ def _device(wanted: DeviceKind, accelerator: DeviceKind) -> DeviceKind:
             f"Set enable_{wanted} there to true."
         )
     return accelerator if wanted == "auto" else wanted
-
-
-def _backend_choice(config: RunConfig) -> list[str]:
-    """The statements that choose Keras's backend: a kernel has no environment to set. None for the default."""
-    backend = device_environment(config.device, config.backend).get("KERAS_BACKEND")
-    return [f'import os\n\nos.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported\n'] if backend else []
-
-
-def _import_block(modules: list[Module]) -> str:
-    """All imports of other packages, merged and sorted."""
-    whole: set[str] = set()
-    names: dict[str, set[str]] = defaultdict(set)
-    for module in modules:
-        for node in module.tree.body:
-            if isinstance(node, ast.Import):
-                whole |= {ast.unparse(ast.Import([alias])) for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not is_own(node):
-                names[node.module or ""] |= {ast.unparse(alias) for alias in node.names}
-    lines = [*sorted(whole), *(f"from {source} import {', '.join(sorted(names[source]))}" for source in sorted(names))]
-    return "\n".join(lines) + "\n"
-
-
-def _section(module: Module) -> str:
-    """A module's own text under a banner: without its imports, which are in the block or are in this file already."""
-    dropped: set[int] = set()
-    lines = module.text.splitlines()
-    for node in ast.walk(module.tree):
-        if node in module.tree.body and isinstance(node, ast.Import | ast.ImportFrom):
-            dropped |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-        elif isinstance(node, ast.ImportFrom) and is_own(node):  # in a function, to load late
-            first = node.lineno
-            while first - 1 in dropped or lines[first - 2].lstrip().startswith("#"):
-                first -= 1  # the comment that says why it loads late
-            dropped |= set(range(first, (node.end_lineno or node.lineno) + 1))
-    kept = "\n".join(line for number, line in enumerate(lines, 1) if number not in dropped)
-    while "\n\n\n\n" in kept:
-        kept = kept.replace("\n\n\n\n", "\n\n\n")
-    banner = f"# {'=' * 20} pipeline/{module.name.replace('.', '/')}.py {'=' * (84 - len(module.name))}"
-    return f"{banner}\n\n{kept.strip()}\n"
-
-
-def _header(config: RunConfig, run_id: str) -> str:
-    identity = {"commit": _commit(), "run_id": run_id, "bundle_sha256": HASH_PLACEHOLDER}
-    return (
-        f'"""ReLU and Swish on Digit Recognizer: the run "{config.name}", as one file.\n\n'
-        "Made by `python -m pipeline bundle` from the modules of pipeline/; change those, not this. As a Kaggle\n"
-        "kernel it needs the competition's data attached, and no internet. Elsewhere: `python kernel.py` in a folder\n"
-        "that has the data in data/. It writes submission.csv, report.html and the run's folder, runs/NAME-RECIPE, to\n"
-        "the working directory; started there again, it resumes.\n"
-        f'"""\n\nIDENTITY = {identity!r}\n'
-    )
 
 
 def _commit() -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,10 +12,9 @@ from slugify import slugify
 from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION
 from pipeline.config.schema import FORBID_UNKNOWN_KEYS, DeviceKind
-from pipeline.kaggle.bundle import BUNDLE
-from pipeline.records.atomic import atomic_replace
 
 METADATA = Path("kernel-metadata.json")
+CODE_FILE = Path("build/kernel.py")
 PLACEHOLDER = "INSERT_USERNAME"
 SHORTEST = 5  # characters of a title and of a slug
 USER = re.compile(r"[A-Za-z0-9_-]+")
@@ -100,11 +99,11 @@ def _read_text() -> str:
         raise UserError(f"{METADATA} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8.") from None
 
 
-def fill_owner(metadata: KernelMetadata, user: str) -> KernelMetadata:
-    """Write the user's name in place of the placeholder, and return what the file says then.
+def owned(metadata: KernelMetadata, user: str) -> KernelMetadata:
+    """The metadata with the user's name in place of the placeholder; the file stays as it is.
 
     Raises:
-        UserError: that is no user's name; the file is as it was.
+        UserError: that is no user's name.
     """
     if metadata.has_owner:
         return metadata
@@ -114,10 +113,7 @@ def fill_owner(metadata: KernelMetadata, user: str) -> KernelMetadata:
             "the last part of the address of your profile, https://www.kaggle.com/USERNAME. Correct it in kaggle.json "
             f"or KAGGLE_USERNAME, or write it into {METADATA} in place of {PLACEHOLDER}."
         )
-    text = _read_text().replace(f'"{PLACEHOLDER}/', f'"{user}/')
-    with atomic_replace(METADATA) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return read_metadata()
+    return replace(metadata, id=f"{user}/{metadata.id.partition('/')[2]}")
 
 
 def _problems(metadata: KernelMetadata) -> list[str]:
@@ -136,8 +132,8 @@ def _problems(metadata: KernelMetadata) -> list[str]:
             )
     if len(metadata.title) < SHORTEST:
         found.append(f"title must have at least {SHORTEST} characters. Received: {metadata.title!r}")
-    if metadata.code_file != BUNDLE.as_posix():
-        found.append(f"code_file must be {BUNDLE.as_posix()}. Received: {metadata.code_file!r}")
+    if metadata.code_file != CODE_FILE.as_posix():
+        found.append(f"code_file must be {CODE_FILE.as_posix()}. Received: {metadata.code_file!r}")
     if metadata.enable_gpu and metadata.enable_tpu:
         found.append("enable_gpu and enable_tpu are both true: a kernel has one accelerator")
     if COMPETITION not in metadata.competition_sources:

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,10 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import COMPETITION, make_folder, runs_folder
 from pipeline.config.schema import RunConfig
-from pipeline.kaggle.bundle import write_bundle
+from pipeline.kaggle.bundle import check_config, write_bundle
 from pipeline.kaggle.calls import kernel_source
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.metadata import fill_owner, read_metadata
+from pipeline.kaggle.metadata import CODE_FILE, METADATA, PLACEHOLDER, owned, read_metadata
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.records.atomic import atomic_write_json
 from pipeline.records.run_folder import RunFolder
@@ -61,6 +62,22 @@ class Push:
         return f"'run_id': '{self.run_id}'"
 
 
+def make_bundle(config: RunConfig) -> None:
+    """Write build/kernel.py and its metadata, for the client's own push; prints the commands that lead on.
+
+    Raises:
+        UserError: something is wrong with the config or the metadata; nothing is written.
+    """
+    metadata, folder, note = read_metadata(), CODE_FILE.parent, ""
+    check_config(config)
+    try:
+        metadata = metadata if metadata.has_owner else owned(metadata, Kaggle().user)
+    except (UserError, RunError) as error:
+        note = f"{folder / METADATA} still has {PLACEHOLDER} where your Kaggle user name belongs: {error}\n"
+    write_bundle(folder, config, metadata)
+    print(f"{CODE_FILE}: {config.name}, {CODE_FILE.stat().st_size:,} bytes\n{note}now: kaggle kernels push -p {folder}")
+
+
 def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
     """Bundle a config, push it, and print the kernel's address.
 
@@ -71,20 +88,21 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
         UserError: something is wrong with the config, the metadata or the account.
         RunError: Kaggle refused or failed.
     """
-    metadata = fill_owner(read_metadata(), kaggle.user)
+    metadata = owned(read_metadata(), kaggle.user)
     run_id = secrets.token_hex(4)
-    bundle_hash = write_bundle(config, run_id, metadata.accelerator)
-    now = datetime.now(UTC).isoformat(timespec="microseconds")
-    pushed = Push(metadata.id, 0, _address(metadata.id), run_id, bundle_hash, now, arrived=False)
-    usual = RunFolder.of(config).path
-    folder = RunFolder(make_folder(usual.with_name(f"{usual.name}-{run_id}")))
-    folder.write_config(replace(config, out=None))
-    _record(pushed, folder)
-    try:
-        pushed = _send(kaggle, pushed)
-    except (UserError, RunError):
-        shutil.rmtree(folder.path)
-        raise
+    with tempfile.TemporaryDirectory() as sent:  # of its own: two pushes at once do not share a bundle
+        bundle_hash = write_bundle(Path(sent), config, metadata, run_id)
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        pushed = Push(metadata.id, 0, _address(metadata.id), run_id, bundle_hash, now, arrived=False)
+        usual = RunFolder.of(config).path
+        folder = RunFolder(make_folder(usual.with_name(f"{usual.name}-{run_id}")))
+        folder.write_config(replace(config, out=None))
+        _record(pushed, folder)
+        try:
+            pushed = _send(kaggle, pushed, Path(sent))
+        except (UserError, RunError):
+            shutil.rmtree(folder.path)
+            raise
     version = f"version {pushed.version} of " if pushed.version else ""
     print(f"pushed {version}{pushed.kernel}: {pushed.url}", flush=True)
     try:
@@ -136,10 +154,10 @@ def confirmed(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> Push:
     return pushed
 
 
-def _send(kaggle: Kaggle, pushed: Push) -> Push:
+def _send(kaggle: Kaggle, pushed: Push, bundle: Path) -> Push:
     """Push once; what Kaggle calls it wins over what we asked for."""
     try:
-        response = kaggle.save_kernel(Path())
+        response = kaggle.save_kernel(bundle)
         _check_accepted(response)
     except NoAnswerError as error:
         # A second push would start a second session, so look first.

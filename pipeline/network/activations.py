@@ -19,7 +19,6 @@ from keras import ops
 from pipeline.config.schema import OWN_ACTIVATIONS
 from pipeline.device.fusion import one_pass, onednn_fuses
 from pipeline.network.curves import ActivationCurve
-from pipeline.network.saving import saved_as
 
 RECORDED_X = np.linspace(-5, 5, 101, dtype=np.float32)
 
@@ -42,7 +41,7 @@ def _swish(x: Any) -> Any:
     return value, gradient
 
 
-@saved_as("pipeline.network.activations")
+@keras.saving.register_keras_serializable(package="pipeline")
 def swish(x: Any) -> Any:
     """Swish, x·sigmoid(x), element by element.
 
@@ -81,7 +80,7 @@ def _swish_beta(x: Any, beta: Any) -> Any:
     return one_pass(_swish_beta_value)(x, beta)[0], gradient
 
 
-@saved_as("pipeline.network.activations")
+@keras.saving.register_keras_serializable(package="pipeline")
 class SwishBeta(keras.layers.Layer):
     """2x·sigmoid(βx) with one trainable β per layer.
 

@@ -12,10 +12,9 @@ from keras import ops
 
 from pipeline.device.device import on_tensorflow_cpu
 from pipeline.device.fusion import one_pass
-from pipeline.network.saving import saved_as
 
 
-@saved_as("pipeline.network.dropout")
+@keras.saving.register_keras_serializable(package="pipeline")
 class Dropout(keras.layers.Dropout):
     """Keras's layer, faster in training by TensorFlow on a CPU, and the same elsewhere."""
 

@@ -14,10 +14,9 @@ from keras import ops
 
 from pipeline.device.device import on_tensorflow_cpu
 from pipeline.device.fusion import one_pass
-from pipeline.network.saving import saved_as
 
 
-@saved_as("pipeline.network.normalization")
+@keras.saving.register_keras_serializable(package="pipeline")
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's layer over the last axis, faster in training by TensorFlow on a CPU, and the same elsewhere."""
 

@@ -1,115 +1,122 @@
-"""The bundle's rules and text; that it computes what the package computes is tested in test_kernel.py."""
+"""The bundle's three parts; that it computes what the package computes is tested in test_kernel.py."""
 
-import ast
-from dataclasses import replace
-from itertools import pairwise
-from pathlib import Path
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
 
 import pytest
+from conftest import ROOT
 from factories import constants
 
-from pipeline.config.config_json import from_json
-from pipeline.config.errors import UserError
-from pipeline.config.presets import preset
-from pipeline.kaggle.bundle import HASH_PLACEHOLDER, LARGEST, bundle, check_config
-from pipeline.kaggle.bundle_modules import in_order, needed_modules, parse_module
-from pipeline.kaggle.bundle_rules import order_breaches
+from pipeline.config.errors import RunError, UserError
+from pipeline.config.presets import PRESETS, preset
+from pipeline.config.schema import AugmentConfig, TrainConfig
+from pipeline.kaggle import bundle as module
+from pipeline.kaggle.bundle import FIELDS_LEFT_OUT, HASH_PLACEHOLDER, LARGEST, bundle, check_config, config_literal
+from pipeline.kernel import literal_config
 
-ROOT = Path(__file__).parents[2]
-
-
-def test_the_order_follows_from_the_imports_and_the_stages_break_ties():
-    modules = in_order(needed_modules(ROOT / "pipeline", "kernel"))
-    names = [module.name for module in modules]
-    assert names[0].startswith("config.")
-    assert names[-2:] == ["run", "kernel"]
-    for at, module in enumerate(modules):
-        assert module.sources <= set(names[:at])
+PACKAGE = ROOT / "pipeline"
 
 
-def test_no_module_of_the_package_imports_from_a_later_stage():
-    package = ROOT / "pipeline"
-    names = [".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("[!_]*.py")]
-    assert len(names) > 50
-    assert [line for name in names for line in order_breaches(parse_module(package, name))] == []
+def started(text, folder, **options):
+    (folder / "kernel.py").write_text(text)
+    return subprocess.run(
+        [sys.executable, "kernel.py"], cwd=folder, capture_output=True, text=True, timeout=100, check=False, **options
+    )
+
+
+def test_the_modules_are_there_word_for_word_but_for_what_no_kernel_needs(tiny):
+    text, _ = bundle(tiny)
+    parts = re.split(r"^# =+ (\S+) =+\n", text, flags=re.MULTILINE)[1:]
+    bundled = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert all((ROOT / name).read_text() == content for name, content in bundled.items())
+    left_out = {path for path in PACKAGE.rglob("*.py") if str(path.relative_to(ROOT)) not in bundled}
+    assert {path.parent.name for path in left_out} == {"pipeline", "training", "kaggle"}
+    assert {path.name for path in left_out if path.parent.name == "training"} == {
+        *("cluster.py", "nodes.py", "ray_connection.py")
+    }
+    assert not any("import ray" in content for content in bundled.values())
 
 
 def test_the_text_is_deterministic_and_says_what_it_is(tiny):
-    text, identity = bundle(tiny)
-    assert bundle(tiny) == (text, identity)
-    assert bundle(tiny, "run1") != (text, identity)
-    assert bundle(replace(tiny, seeds=2))[1] != identity
+    text, sha256 = bundle(tiny)
+    assert bundle(tiny) == (text, sha256)
+    assert len({bundle(tiny, "run1")[1], bundle(replace(tiny, seeds=2))[1], sha256}) == 3
     assert len(text.encode()) < LARGEST
-    told = constants(text)
-    assert told["IDENTITY"]["bundle_sha256"] == identity
-    assert len(told["IDENTITY"]["commit"]) >= 7
-    assert from_json(told["CONFIG"], "the bundle") == tiny
+    identity = constants(text)["IDENTITY"]
+    assert identity["bundle_sha256"] == sha256
+    assert len(identity["commit"]) >= 7
     assert HASH_PLACEHOLDER not in text
 
 
-def test_it_is_flat_readable_and_in_order(tiny):
-    text, _ = bundle(tiny)
-    for node in ast.walk(ast.parse(text)):
-        assert not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline"))
-        assert not (isinstance(node, ast.Import) and any(alias.name.startswith("pipeline") for alias in node.names))
-    banners = [line.split()[2] for line in text.splitlines() if line.startswith("# ====")]
-    assert banners == [
-        f"pipeline/{module.name.replace('.', '/')}.py"
-        for module in in_order(needed_modules(ROOT / "pipeline", "kernel"))
-    ]
-    body = (ROOT / "pipeline" / "ensemble" / "soft_vote.py").read_text().partition("\n\n\ndef ")[2]
-    assert body.strip() in text  # a module's own text, comments and all
-    assert text.rstrip().endswith('if __name__ == "__main__":\n    run_kernel(CONFIG, IDENTITY)')
-    assert max(len(line) for line in text.splitlines() if not line.startswith(("IDENTITY", "from "))) <= 120
+def test_a_bundle_that_is_too_large_is_not_made(tiny, monkeypatch):
+    monkeypatch.setattr(module, "LARGEST", 100_000)
+    with pytest.raises(RunError, match="over the 100,000 that it may have"):
+        bundle(tiny)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_config_at_its_top_is_the_runs_with_a_comment_for_every_field(name):
+    config = replace(preset(name), out="/home/ada/x", hours=2.5)
+    text = config_literal(config)
+    assert literal_config(eval(text), "CONFIG") == replace(config, out=None)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 120
+    names = {field.name for kind in (type(config), AugmentConfig, TrainConfig) for field in fields(kind)}
+    for field in names - {*FIELDS_LEFT_OUT, "augment", "train"}:
+        (at,) = [i for i, line in enumerate(lines) if line.strip().startswith(f'"{field}":')]
+        assert "# " in lines[at] + lines[at - 1], field
+
+
+def test_a_kernel_as_people_edit_it(tiny, tmp_path):
+    """Comments, trailing commas, another arm; an edit of the package below; and mistakes, each with its own error."""
+    text = bundle(tiny)[0]
+    config = '"arms": ["relu", "swish"],'
+    assert text.count(config) == 1
+    edited = text.replace(config, '"arms": ["relu", "gelu",],  # and no more').replace("no competition", "no bananas")
+    done = started(edited, tmp_path)
+    assert (done.returncode, done.stderr[:24]) == (1, "error: no bananas data f")
+    assert literal_config(constants(edited)["CONFIG"], "CONFIG").arms == ("relu", "gelu")
+    assert "Traceback" not in done.stderr
+    for mistake, words in (
+        ('"arms": ("relu"),', "arms: Input should be a valid array. Received: 'relu'"),
+        ('"arms": {"relu"},', "arms: Input should be a valid array"),
+        ('"arms": [], "sedes": 2,', "sedes: "),
+        ('"arms": ["relu"], (1, 2): 3,', "keys must be str"),
+    ):
+        with pytest.raises(UserError, match="CONFIG, at the top, is not a run's config") as caught:
+            literal_config(constants(text.replace(config, mistake))["CONFIG"], "CONFIG, at the top,")
+        assert words in str(caught.value)
+
+
+def test_in_a_notebooks_cell_it_says_where_it_belongs(tiny):
+    with pytest.raises(SystemExit, match="^error: .*a notebook's cell.*%%writefile kernel.py"):
+        exec(bundle(tiny)[0], {})
 
 
 def test_a_kernel_never_gets_places_of_this_machine(tiny):
-    text, _ = bundle(replace(tiny, out="/home/ada/runs/x"))
-    assert "/home/ada" not in text
+    assert "/home/ada" not in bundle(replace(tiny, out="/home/ada/runs/x"))[0]
     with pytest.raises(UserError, match="--data /home/ada/x.zip is a place on this machine"):
         check_config(replace(tiny, data="/home/ada/x.zip"))
-
-
-def test_a_kernel_knows_its_accelerator_and_chooses_jax_on_a_tpu(tiny):
-    def device(text):
-        return from_json(constants(text)["CONFIG"], "the bundle").device
-
-    gpu, tpu, jax = (
-        bundle(tiny, accelerator="gpu")[0],
-        bundle(tiny, accelerator="tpu")[0],
-        bundle(replace(tiny, backend="jax"))[0],
-    )
-    assert (device(gpu), device(tpu), device(jax)) == ("gpu", "tpu", "auto")
-    assert device(bundle(replace(tiny, device="cpu"), accelerator="gpu")[0]) == "cpu"
-    assert "KERAS_BACKEND" not in gpu.partition("CONFIG =")[0]
-    for text in (tpu, jax):
-        before, _, after = text.partition('os.environ["KERAS_BACKEND"] = "jax"')
-        assert "import keras" not in before
-        assert "import keras" in after
-    with pytest.raises(UserError, match="--device tpu, but kernel-metadata.json asks for no TPU. Set enable_tpu"):
-        bundle(replace(tiny, device="tpu"), accelerator="gpu")
-
-
-def test_a_kernel_needs_no_cluster(tiny):
-    assert "import ray" not in bundle(tiny)[0]
     with pytest.raises(UserError, match="--engine ray: a kernel is one machine"):
         check_config(replace(tiny, engine="ray"))
 
 
+@pytest.mark.parametrize(
+    ("wanted", "accelerator", "device"),
+    [("auto", "gpu", "gpu"), ("auto", "tpu", "tpu"), ("auto", "auto", "auto"), ("cpu", "gpu", "cpu")],
+)
+def test_a_kernel_knows_its_accelerator(wanted, accelerator, device, tiny):
+    assert constants(bundle(replace(tiny, device=wanted), accelerator=accelerator)[0])["CONFIG"]["device"] == device
+
+
+def test_an_accelerator_that_the_metadata_does_not_ask_for(tiny):
+    with pytest.raises(UserError, match="--device tpu, but kernel-metadata.json asks for no TPU. Set enable_tpu"):
+        bundle(replace(tiny, device="tpu"), accelerator="gpu")
+
+
 def test_a_kernels_output_stays_within_kaggles_limit_of_files(tiny):
     check_config(replace(preset("leaderboard"), seeds=30))
-    with pytest.raises(UserError, match="has 80 members of 6 files each.*at most 71"):
+    with pytest.raises(UserError, match="has 80 networks of 6 files each.*at most 71"):
         check_config(replace(preset("leaderboard"), seeds=40))
-
-
-def test_late_imports_of_own_modules_go_with_the_comment_that_explains_them(tiny):
-    text, _ = bundle(tiny)
-    comments = [
-        before.strip()
-        for module in needed_modules(ROOT / "pipeline", "kernel")
-        for before, line in pairwise(module.text.splitlines())
-        if line.startswith("    from pipeline.") and before.lstrip().startswith("#")
-    ]
-    assert comments
-    assert not any(comment in text for comment in comments)
-    assert "import tensorflow as tf" in text  # of other packages they stay

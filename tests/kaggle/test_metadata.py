@@ -1,11 +1,12 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.config.errors import UserError
-from pipeline.kaggle.metadata import METADATA, fill_owner, read_metadata
+from pipeline.kaggle.metadata import METADATA, owned, read_metadata
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,11 +50,11 @@ def test_two_accelerators_are_too_many(change):
 
 def test_the_owner_takes_the_placeholders_place_and_nothing_else(change):
     before = METADATA.read_text()
-    filled = fill_owner(read_metadata(), "ada")
+    filled = owned(read_metadata(), "ada")
     assert filled.has_owner
-    assert filled.id == "ada/digit-recognizer-relu-vs-swish"
-    assert METADATA.read_text() == before.replace("INSERT_USERNAME", "ada")
-    assert fill_owner(filled, "bob") == filled  # an owner that stands there is left alone
+    assert filled == replace(read_metadata(), id="ada/digit-recognizer-relu-vs-swish")
+    assert METADATA.read_text() == before
+    assert owned(filled, "bob") == filled  # an owner that stands there is left alone
 
 
 @pytest.mark.parametrize(
@@ -104,10 +105,10 @@ def test_encodings_that_the_client_cannot_read(encode, message, change):
 
 
 @pytest.mark.parametrize("user", ["ada@lovelace.org", "", "ada lovelace", 'ada"', "ada/x", "\u00e4da"])
-def test_a_user_name_that_is_none_is_refused_before_the_file_is_written(user, change):
+def test_a_user_name_that_is_none_is_refused(user, change):
     before = METADATA.read_bytes()
     with pytest.raises(UserError, match="is not a Kaggle user name.*the last part of the address of your profile"):
-        fill_owner(read_metadata(), user)
+        owned(read_metadata(), user)
     assert METADATA.read_bytes() == before
 
 

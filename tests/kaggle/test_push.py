@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,24 +14,39 @@ from kaggle_server import KERNEL, After, refusal, reply
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.kaggle import push as module
-from pipeline.kaggle.bundle import BUNDLE
-from pipeline.kaggle.metadata import METADATA
+from pipeline.kaggle.metadata import CODE_FILE, METADATA
 from pipeline.kaggle.push import confirmed, find_push, push
 
 
-def test_bundle_then_the_clients_own_push(server, tmp_path):
+@pytest.mark.parametrize(
+    ("owner", "folder"), [("INSERT_USERNAME", ["-p", "build"]), ("ada", ["-p", "build"]), ("ada", [])]
+)
+def test_bundle_then_the_clients_own_push(owner, folder, server, tmp_path):
+    """From the copy beside the bundle, or by the file at the root, which stays as the user wrote it."""
     server.runs_kernels = False
     environment = server.environment(tmp_path)
-    shutil.copy(ROOT / METADATA, tmp_path)
+    metadata = (ROOT / METADATA).read_text().replace("INSERT_USERNAME", owner)
+    (tmp_path / METADATA).write_text(metadata)
     bundled = command_at(tmp_path, environment, "bundle", "sample")
     assert bundled.returncode == 0, bundled.stderr
-    assert f"{METADATA}: {KERNEL}" in bundled.stdout
+    assert "kaggle kernels push -p build" in bundled.stdout
     kaggle = Path(sys.executable).with_name("kaggle")
     done = subprocess.run(
-        [kaggle, "kernels", "push"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+        [kaggle, "kernels", "push", *folder], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
     )
     assert "Kernel version 1 successfully pushed" in done.stdout
-    assert server.kernel["text"] == (tmp_path / BUNDLE).read_text()
+    assert server.kernel["text"] == (tmp_path / CODE_FILE).read_text()
+    assert (server.kernel["slug"], server.kernel["machineShape"]) == (KERNEL, "NvidiaTeslaT4")
+    assert (tmp_path / METADATA).read_text() == metadata
+
+
+def test_two_pushes_at_once_send_two_bundles(account, server, tiny):
+    server.runs_kernels = False
+    shutil.copy(ROOT / METADATA, METADATA)
+    with ThreadPoolExecutor(2) as pool:
+        pushes = list(pool.map(lambda seeds: push(account, replace(tiny, seeds=seeds)), (1, 2)))
+    texts = [request["text"] for name, request in server.requests if name == "SaveKernel"]
+    assert [sum(pushed.mark in text for text in texts) for pushed, _ in pushes] == [1, 1]
 
 
 @pytest.mark.parametrize(

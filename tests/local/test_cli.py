@@ -14,13 +14,12 @@ from factories import constants
 from pipeline.cli import main, read
 from pipeline.commands import COMMANDS
 from pipeline.config.command import run_command
-from pipeline.config.config_json import from_json
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import TrainConfig
 from pipeline.kaggle import watch
-from pipeline.kaggle.bundle import BUNDLE
-from pipeline.kaggle.metadata import METADATA, PLACEHOLDER
+from pipeline.kaggle.metadata import CODE_FILE, METADATA, PLACEHOLDER
 from pipeline.kaggle.push import find_push
+from pipeline.kernel import literal_config
 from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
 
@@ -77,12 +76,10 @@ def test_without_a_preset_kaggle_gets_the_strongest(tmp_path, monkeypatch, capsy
     shutil.copy(Path(__file__).parents[2] / METADATA, METADATA)
     METADATA.write_text(METADATA.read_text().replace(PLACEHOLDER, "ada"))
     main(["bundle", "--train.epochs", "3"])
-    told = constants(BUNDLE.read_text())["CONFIG"]
+    bundled = literal_config(constants(CODE_FILE.read_text())["CONFIG"], "bundle")
     expected = read("run", ["leaderboard", "--train.epochs", "3"]).config
-    assert from_json(told, "bundle") == replace(expected, device="gpu")  # as kernel-metadata.json says
-    assert (
-        "kernel-metadata.json: ada/digit-recognizer-relu-vs-swish\nnow: kaggle kernels push" in capsys.readouterr().out
-    )
+    assert bundled == replace(expected, device="gpu")  # as kernel-metadata.json says
+    assert "now: kaggle kernels push -p build" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "original", "--help"], ["push", "original", "--help"]])
@@ -251,7 +248,7 @@ def test_a_full_disk_exits_with_1(account, capsys):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "File too large" in capsys.readouterr().err
-    assert not BUNDLE.exists()
+    assert not CODE_FILE.exists()
 
 
 @pytest.mark.parametrize(
