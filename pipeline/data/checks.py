@@ -16,6 +16,7 @@ INK_RATIO, INK_ERRORS = 1.1, 5.0  # between the mean pixels, and that difference
 LOWEST_CORRELATION = 0.8  # of the mean images; 30 digits against 100 reach 0.93
 BETTER_CORRELATION = 0.04  # by which the images must fit better turned or mirrored
 SHARE_DIFFERENCE, SHARE_ERRORS = 0.05, 5.0  # of a digit's share, absolute and in standard errors
+FEWEST_LABELS, LEAST_SHARE, LARGEST_SHARE = 100, 0.02, 0.3  # of a digit among the labels; the competition's: 9 to 11%
 
 VIEWS: dict[str, Callable[[Any], Any]] = {
     "transposed": lambda image: image.T,
@@ -29,7 +30,7 @@ VIEWS: dict[str, Callable[[Any], Any]] = {
 
 def data_warnings(digits: Digits) -> list[str]:
     """What to tell before the training, a sentence or two each; empty when nothing stands out."""
-    return [text for text in (_copies(digits), _unlike(digits)) if text]
+    return [text for text in (_lopsided(digits), _copies(digits), _unlike(digits)) if text]
 
 
 def share_warning(digits: Digits, predicted: NDArray[np.int64]) -> str | None:
@@ -49,6 +50,16 @@ def share_warning(digits: Digits, predicted: NDArray[np.int64]) -> str | None:
         return None
     shares = ", ".join(f"{digit}: {share[digit]:.0%} predicted, {known[digit]:.0%} labelled" for digit in wrong)
     return f"the predicted digits are spread unlike the labelled ones ({shares}). Check the images to predict."
+
+
+def _lopsided(digits: Digits) -> str | None:
+    """Digits that hardly any of the labels are, or most of them."""
+    share = np.bincount(digits.labels, minlength=10) / len(digits.labels)
+    odd = np.flatnonzero((share < LEAST_SHARE) | (share > LARGEST_SHARE))
+    if len(digits.labels) < FEWEST_LABELS or not len(odd):
+        return None
+    shares = ", ".join(f"{share[digit]:.1%} are {digit}" for digit in odd)
+    return f"the labels are lopsided: {shares}. Networks will guess the common digits. Is train.csv whole?"
 
 
 def _copies(digits: Digits) -> str | None:

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,13 +15,26 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.errors import UserError
-from pipeline.data.archives import GET_THE_DATA, LARGEST_FILE, find_archive, named_damage, open_file
+from pipeline.data.archives import (
+    GET_THE_DATA,
+    LARGEST_FILE,
+    absent,
+    find_archive,
+    legible,
+    named_damage,
+    open_file,
+    quoted,
+)
 
 BLOCK = 1 << 22  # characters that are parsed at a time; keeps the memory at 0.3 GB
 LONGEST_LINE = 1 << 16  # characters; a row of the competition has at most 3,140
-INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
-QUOTED_INTEGER = re.compile(r'"([+-]?[0-9]+)"')
-LONGEST_QUOTE = 40  # characters of a field that a message shows
+# A point or exponent unlike those that pandas writes when it saves integers as floats: 100.0.
+UNUSUAL = re.compile(r"\.(?!0[,\n])|(?<![0-9])\.|[eE]")
+# A whole field but for spaces and its sign.
+NUMBER = re.compile(r"(?<![^,\s+-])[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?(?![^,\s])")
+LONGEST_NUMBER = 40  # characters
+LARGEST = 10**18  # of a number, so that it fits an int64
+QUOTED_NUMBER = re.compile(r'(?<![^,\s])"([+-]?[0-9][0-9.eE+-]*)"(?![^,\s])')
 
 
 def read_csv(path: Path, name: str, columns: list[str], *, required: bool) -> Any:
@@ -39,11 +53,10 @@ def read_csv(path: Path, name: str, columns: list[str], *, required: bool) -> An
     Raises:
         UserError: the file is not there, is damaged, or is not in the competition's format.
     """
-    absent = UserError(f"{path}: {name} (or {name}.gz) is not in there. {GET_THE_DATA}")
     archive = find_archive(path, name)
     if archive is None:
         if required:
-            raise absent
+            raise absent(path, name)
         return None
     where = str(archive) if archive.name == name else f"{archive}: {name}"
     with ExitStack() as opened:
@@ -51,7 +64,7 @@ def read_csv(path: Path, name: str, columns: list[str], *, required: bool) -> An
             stream = opened.enter_context(open_file(archive, name))
         if stream is None:
             if required:
-                raise absent
+                raise absent(archive, name)
             return None
         table = _read_table(stream, columns, None if name == "sample_submission.csv" else 255, where)
     if not len(table):
@@ -99,46 +112,65 @@ def _byte_blocks(stream: BinaryIO, where: str) -> Iterator[str]:
 def _parse(block: str, columns: list[str], largest: int | None, where: str, line: int) -> Any:
     """Parse the lines of a block, of which the first is the file's line `line`; uint8 where `largest` is given.
 
-    Every value is seen as int64 before it is narrowed: older versions of pandas, asked for uint8, take 256 for 0.
+    pandas would take 1e-400 for 0, 256 for 0 when asked for uint8, and the byte 0 for the end of a field: it is given
+    integers only, and every value is seen as int64 before it is narrowed.
     """
-    fault = UserError(f"{where}, from line {line} on: cannot be read as rows of integers. {GET_THE_DATA}")
-    block = QUOTED_INTEGER.sub(r"\1", block) if '"' in block else block
-    if "\0" in block:  # pandas takes it for the end of a field
-        raise _first_bad_field(block, columns, largest, where, line) or fault
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # only that tells of rows with too many fields
-            table: Any = pd.read_csv(
-                io.StringIO(block),
-                header=None,
-                names=columns,
-                dtype="int64",
-                index_col=False,
-                quoting=csv.QUOTE_NONE,  # a stray quote would swallow the lines up to the next one
-            ).to_numpy()
-    except (ValueError, OverflowError, pd.errors.ParserWarning):
-        raise _first_bad_field(block, columns, largest, where, line) or fault from None
-    if largest is None:
-        return table
-    if table.min() < 0 or table.max() > largest:
-        raise _first_bad_field(block, columns, largest, where, line) or fault
-    return table.astype(np.uint8)
+    plain = _with_integers(block)
+    if not any(mark in plain for mark in ".eE\0"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # only that tells of rows with too many fields
+                table: Any = pd.read_csv(
+                    io.StringIO(plain),
+                    header=None,
+                    names=columns,
+                    dtype="int64",
+                    index_col=False,
+                    quoting=csv.QUOTE_NONE,  # a stray quote would swallow the lines up to the next one
+                ).to_numpy()
+        except (ValueError, OverflowError, pd.errors.ParserWarning):
+            pass
+        else:
+            if largest is None:
+                return table
+            if table.min() >= 0 and table.max() <= largest:
+                return table.astype(np.uint8)
+    fault = f"{where}, from line {line} on: cannot be read as rows of integers. {GET_THE_DATA}"
+    raise UserError(_first_fault(block, columns, largest, where, line) or fault)
 
 
-def _first_bad_field(
-    block: str, columns: Sequence[str], largest: int | None, where: str, line: int
-) -> UserError | None:
+def _with_integers(text: str) -> str:
+    """Fields or whole lines with their whole numbers as integers, however they were written."""
+    plain = QUOTED_NUMBER.sub(r"\1", text) if '"' in text else text
+    if not any(mark in plain for mark in ".eE"):
+        return plain
+    if UNUSUAL.search(plain):
+        return NUMBER.sub(_as_integer, plain)
+    return plain.replace(".0,", ",").replace(".0\n", "\n")
+
+
+def _as_integer(number: re.Match[str]) -> str:
+    """A number, as an integer if it is whole, be it written as 100.0 or 1e2; else as it is."""
+    text = number[0]
+    if text.isdigit() or len(text) > LONGEST_NUMBER:
+        return text
+    value = Decimal(text)
+    return str(int(value)) if value < LARGEST and value == value.to_integral_value() else text
+
+
+def _first_fault(block: str, columns: Sequence[str], largest: int | None, where: str, line: int) -> str | None:
     """What is wrong with the first bad field of a block, whose first line is the file's line `line`."""
+    rule = f"an integer in 0..{largest}" if largest else "an integer"
     for number, text in enumerate(block.split("\n"), line):
         fields = text.split(",")
         if not text.strip():
             continue
         if len(fields) != len(columns):
-            return UserError(f"{where}, line {number}: expected {len(columns)} fields, received {len(fields)}")
+            return f"{where}, line {number}: expected {len(columns)} fields, received {len(fields)}"
         for column, field in zip(columns, fields, strict=True):
-            if not INTEGER.fullmatch(field) or (largest is not None and not 0 <= int(field) <= largest):
-                rule = f"an integer in 0..{largest}" if largest else "an integer"
-                return UserError(f"{where}, line {number}, column {column}: expected {rule}, received {_quoted(field)}")
+            plain = _with_integers(f"{field}\n").strip()
+            if not re.fullmatch(r"[+-]?[0-9]{1,18}", plain) or (largest and not 0 <= int(plain) <= largest):
+                return f"{where}, line {number}, column {column}: expected {rule}, received {quoted(field)}"
     return None
 
 
@@ -155,9 +187,11 @@ def _check_header(line: str, columns: list[str], where: str) -> None:
     twice = next((column for column in columns if header.count(column) > 1), None)
     if separator:
         found = f"columns separated by {separator!r}. Save it with commas"
+    elif header == ["", *columns]:
+        found = "a first column without a name, as pandas writes its index. Save with index=False"
     elif missing or extra:
         found = "; ".join(
-            f"{word} {len(names)} ({', '.join(map(_legible, names[:3]))}{', ...' if len(names) > 3 else ''})"
+            f"{word} {len(names)} ({', '.join(map(legible, names[:3]))}{', ...' if len(names) > 3 else ''})"
             for word, names in (("missing", missing), ("extra", extra))
             if names
         )
@@ -169,13 +203,3 @@ def _check_header(line: str, columns: list[str], where: str) -> None:
     raise UserError(
         f"{where}, line 1: the columns must be {columns[0]}, {columns[1]} ... {columns[-1]}. Received: {found}"
     )
-
-
-def _quoted(text: str) -> str:
-    """A field or a name as a message shows it: quoted, and cut if it is long."""
-    return repr(text) if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]!r}... ({len(text):,} characters)"
-
-
-def _legible(name: str) -> str:
-    """A column's name as a message shows it: quoted if it is no plain word."""
-    return name if re.fullmatch(r"[\w.-]{1,40}", name, re.ASCII) else _quoted(name)

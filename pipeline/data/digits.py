@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION, data_candidates, on_kaggle
-from pipeline.data.archives import GET_THE_DATA, find_archive, find_archives
+from pipeline.data.archives import GET_THE_DATA, contents, find_archive, find_archives
 from pipeline.data.csv_files import read_csv
 
 SIDE = 28  # pixels
@@ -61,11 +61,11 @@ def load(where: str) -> Digits:
         return _load_competition(Path(where))
     candidates = data_candidates()
     for folder in candidates:
-        if folder.is_dir() and find_archive(folder, "train.csv"):
+        if find_archive(folder, "train.csv"):
             return _load_competition(folder)
+    looked = "\n".join(f"  {folder}: {contents(folder)}" for folder in candidates)
     raise UserError(
-        f"no competition data found; looked for train.csv and {COMPETITION}.zip in "
-        f"{', '.join(map(str, candidates))}.\n"
+        f"no competition data found; looked for train.csv and {COMPETITION}.zip in\n{looked}\n"
         + (
             f"Attach the competition to the kernel (competition_sources: {COMPETITION})."
             if on_kaggle()
@@ -98,8 +98,8 @@ def embedded_sample() -> Digits:
 
 def _load_competition(path: Path) -> Digits:
     if not path.exists():
-        raise UserError(f"no data at {path}: there is no such file or folder. {GET_THE_DATA}")
-    if path.is_file() and path.suffix == ".csv":
+        raise UserError(f"no data at {path}: it {contents(path)}. {GET_THE_DATA}")
+    if path.is_file() and path.name.lower().endswith((".csv", ".csv.gz")):
         raise UserError(f"{path} is one file. Name the folder that has train.csv and test.csv with --data.")
     train = read_csv(path, "train.csv", ["label", *PIXELS], required=True)
     test = read_csv(path, "test.csv", PIXELS, required=True)

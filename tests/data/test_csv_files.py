@@ -1,11 +1,14 @@
 """The competition's files as people have them: whole, packed, and damaged in every way."""
 
 import gzip
+import io
 import re
 import shutil
 import stat
+import tarfile
 import tracemalloc
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -66,12 +69,16 @@ def test_byte_order_mark_and_windows_line_ends(csv_folder, digits):
     assert same(load(str(csv_folder)), digits)
 
 
+FIELD = re.compile(r"(?<=[,\n])([0-9]+)(?=[,\n])")
 FORMS = {
     "old Macintosh line ends": lambda text: text.replace("\n", "\r"),
     "no end of the last line": lambda text: text.rstrip("\n"),
     "blank lines": lambda text: text.replace("\n", "\n\n") + " \n\n",
     "quotes, as R writes them": lambda text: re.sub(r"([^,\n]+)", r'"\1"', text),
     "spaces after the commas": lambda text: text.replace(",", ", "),
+    "floats, as pandas saves a column that had a blank": lambda text: FIELD.sub(r"\1.0", text),
+    "exponents": lambda text: FIELD.sub(lambda field: f"{int(field[1]):.2e}", text),
+    "all forms of numbers": lambda text: FIELD.sub(r' "+\g<1>.00e0"', text),
 }
 
 
@@ -126,7 +133,36 @@ def rename_zips(folder, target):
         path.rename(path.with_suffix(""))
 
 
-@pytest.mark.parametrize("pack", [pack_each, pack_folder, unpack_each, unpack_folder, rename_zips])
+def download_again(folder, target):
+    make_zip(folder, target / "digit-recognizer (1).zip")
+
+
+def pack_under_another_name(folder, target):
+    make_zip(folder, target / "Kaggle data.zip")
+    (target / "broken.zip").write_bytes(b"PK")
+
+
+def write_in_capitals(folder, target):
+    for path in folder.iterdir():
+        shutil.copy(path, target / path.name.title())
+
+
+def pack_what_is_packed(folder, target):
+    """Gzipped files in a folder in a zip in a zip."""
+    with zipfile.ZipFile(target / "digit-recognizer.zip.zip", "w") as outer, io.BytesIO() as inner:
+        with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as content:
+            for path in folder.iterdir():
+                content.writestr(f"all/{path.name}.gz", gzip.compress(path.read_bytes()))
+        outer.writestr("digit-recognizer.zip", inner.getvalue())
+
+
+PACKS = [
+    *(pack_each, pack_folder, unpack_each, unpack_folder, rename_zips),
+    *(download_again, pack_under_another_name, write_in_capitals, pack_what_is_packed),
+]
+
+
+@pytest.mark.parametrize("pack", PACKS)
 def test_files_are_found_where_people_have_them(pack, csv_folder, digits, tmp_path):
     target = tmp_path / "there"
     target.mkdir()
@@ -146,6 +182,60 @@ def test_two_folders_with_the_data(csv_folder, tmp_path):
         load(str(tmp_path / "both"))
 
 
+def lay_tar(folder):
+    with tarfile.open(folder / "data.tar.gz", "w:gz") as archive:
+        archive.add(folder / "train.csv", "train.csv")
+    (folder / "train.csv").unlink()
+
+
+def lay_two_copies(folder):
+    for number in (1, 2):
+        (folder / "train.csv").with_name(f"train ({number}).csv").write_text("")
+    (folder / "train.csv").unlink()
+
+
+def lay_link(folder):
+    (folder / "train.csv").unlink()
+    (folder / "train.csv").symlink_to("/gone/train.csv")
+
+
+def lay_foreign_names(folder):
+    (folder / "train.csv").rename(folder / "tr\udce4in\x1b[31m.csv")
+
+
+THERE = {
+    "a tar": (lay_tar, r"it has data.tar.gz, .*If it is in data.tar.gz: unpack that, and name the folder with --data"),
+    "two copies": (lay_two_copies, r"train \(1\).csv, .*train \(2\).csv all have train.csv. Name one"),
+    "a link": (lay_link, r"train.csv \(is a link to /gone/train.csv, which is not there\)"),
+    "foreign names": (lay_foreign_names, r"it has .*'tr\\udce4in\\x1b\[31m.csv'"),
+    "a tar by name": (lambda d: lay_tar(d) or d / "data.tar.gz", "data.tar is a tar archive. Unpack it, and name"),
+    "a link as the folder": (
+        lambda d: d.with_name("link").symlink_to("gone") or d.with_name("link"),
+        "no data at .*link: it is a link to gone, which is not there",
+    ),
+    "no file": (lambda d: Path("/dev/null"), "/dev/null: train.csv .*; it is neither a file nor a folder"),
+    "a zip in a zip": (
+        lambda d: damaged_zip(d / "a.zip", "", filename="x") and zip_of(d / "b.zip", {"more.zip": (d / "a.zip")}),
+        r"b.zip: train.csv .*; it has more.zip. If it is in more.zip: unpack that",
+    ),
+}
+
+
+def zip_of(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, file in files.items():
+            archive.write(file, name)
+    return path
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_what_lies_there_instead_is_named(name, csv_folder):
+    lay, message = THERE[name]
+    with pytest.raises(UserError, match=message) as caught:
+        load(str(lay(csv_folder) or csv_folder))
+    assert str(caught.value).isprintable()
+
+
 FAULTS = {
     "label above 9": (lambda d: edit(d / "train.csv", 3, set_field(0, "10")), r"train.csv, line 3: a label .* 10"),
     "pixel above 255": (
@@ -154,6 +244,25 @@ FAULTS = {
     ),
     "negative pixel": (lambda d: edit(d / "test.csv", 2, set_field(0, "-1")), r"test.csv, line 2, column pixel0.*'-1'"),
     "fraction": (lambda d: edit(d / "test.csv", 4, set_field(3, "1.5")), r"line 4, column pixel3.*'1.5'"),
+    "a fraction that a float does not see": (
+        lambda d: edit(d / "test.csv", 4, set_field(3, "0.99999999999999999999")),
+        r"line 4, column pixel3.*'0.99999999999999999999'",
+    ),
+    "almost nothing": (lambda d: edit(d / "test.csv", 4, set_field(3, "1e-400")), r"line 4, column pixel3.*'1e-400'"),
+    "a blank among floats": (
+        lambda d: (
+            [edit(d / "test.csv", line, lambda s: s.replace(",", ".0,")) for line in range(2, 32)]
+            and edit(d / "test.csv", 7, set_field(5, ""))
+        ),
+        r"test.csv, line 7, column pixel5: expected an integer in 0..255, received ''",
+    ),
+    "two points": (lambda d: edit(d / "test.csv", 4, set_field(3, "1.0.0")), r"line 4, column pixel3.*'1.0.0'"),
+    "quotes inside": (lambda d: edit(d / "test.csv", 4, set_field(3, '1"2"')), r"line 4, column pixel3"),
+    "256.0": (lambda d: edit(d / "test.csv", 4, set_field(3, "256.0")), r"line 4, column pixel3.*'256.0'"),
+    "the index, as pandas saves it": (
+        lambda d: edit(d / "test.csv", 1, lambda s: "," + s),
+        r"line 1: .*as pandas writes its index. Save with index=False",
+    ),
     "word": (lambda d: edit(d / "test.csv", 4, set_field(3, "x")), r"line 4, column pixel3.*'x'"),
     "NaN": (lambda d: edit(d / "test.csv", 4, set_field(3, "NaN")), r"line 4, column pixel3.*'NaN'"),
     "empty field": (lambda d: edit(d / "train.csv", 2, set_field(0, "")), r"line 2, column label.*''"),
@@ -179,7 +288,10 @@ FAULTS = {
     "no header": (lambda d: edit(d / "test.csv", 1, lambda s: "0," * 783 + "0"), r"missing 784"),
     "empty file": (lambda d: (d / "train.csv").write_text(""), r"line 1.*missing 785"),
     "header alone": (lambda d: edit(d / "test.csv", 1, str) or keep_lines(d / "test.csv", 1), r"no rows below"),
-    "no test.csv": (lambda d: (d / "test.csv").unlink(), r"test.csv \(or test.csv.gz\) is not in there.*download"),
+    "no test.csv": (
+        lambda d: (d / "test.csv").unlink(),
+        r"test.csv \(or .*\) is not in there; it has sample_submission.csv, train.csv. Get",
+    ),
     "rows unlike sample submission": (
         lambda d: keep_lines(d / "test.csv", 30),
         r"test.csv has 29 rows but sample_submission.csv has 30",
@@ -374,10 +486,10 @@ def strictly(text, columns):
     rows = [[field.strip().strip('"') for field in line.split(",")] for line in lines if line.strip()]
     if [name.strip().strip('"') for name in header.split(",")] != columns or not rows:
         return None
-    try:
-        return [[int(field) for field in row] for row in rows]
-    except ValueError:
+    if not all(re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?", field) for row in rows for field in row):
         return None
+    numbers = [[Fraction(field) for field in row] for row in rows]
+    return numbers if all(number.denominator == 1 for row in numbers for number in row) else None
 
 
 def test_any_damage_is_read_right_or_told(tmp_path):
@@ -389,7 +501,7 @@ def test_any_damage_is_read_right_or_told(tmp_path):
     with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("sample_submission.csv", plain)
     wholes = {"": plain, ".gz": gzip.compress(plain), ".zip": (tmp_path / "z.zip").read_bytes()}
-    interesting = b'\0\r\n",;. -+_e\xef\xbb\xbf\xff\xfe09'
+    interesting = b'\0\r\n",;..0 -+_eE\xef\xbb\xbf\xff\xfe09'
     refused = 0
     for _ in range(1500):
         suffix = list(wholes)[generator.integers(3)]
