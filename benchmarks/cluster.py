@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.flags import Flags
 from benchmarks.record import environment, save, show
-from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, member_specs
+from pipeline.config.schema import MemberSpec, Recipe, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import Digits, load
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.cluster import Cluster
@@ -45,8 +45,8 @@ class ClusterCost(Flags):
     def run(self) -> None:
         """Measure, simulate, and write the record."""
         config = RunConfig(
-            name="benchmark", architecture="deotte", seeds=self.seeds,
-            train=TrainConfig(epochs=self.epochs, schedule="cosine"),
+            name="benchmark", seeds=self.seeds,
+            recipe=Recipe("deotte", train=TrainConfig(epochs=self.epochs, schedule="cosine")),
         )  # fmt: skip
         specs, digits = member_specs(config), load(self.data)
         runs: dict[str, list[Times]] = {"local": [], "ray": []}

@@ -88,21 +88,22 @@ class Gpu(Flags):
     def _compiled(self) -> list[dict[str, Any]]:
         """The step of the preset's recipe with each network and arm, as XLA compiles it for a T4."""
         config, rows = preset(self.preset), []
-        for architecture in dict.fromkeys([config.architecture, *self.architectures]):
+        for architecture in dict.fromkeys([config.recipe.architecture, *self.architectures]):
             for arm in self.arms:
-                (spec, *_) = member_specs(replace(config, architecture=architecture, arms=(arm,)))
+                recipe = replace(config.recipe, architecture=architecture)
+                (spec, *_) = member_specs(replace(config, recipe=recipe, arms=(arm,)))
                 probe = Competitor("T4", "benchmarks.t4:compile_step", (spec,), 1, 1, ENVIRONMENT | ON_JAX_ALONE)
                 compiled = hold([probe], rounds=1)[0].last_reports[0]
                 minutes = estimated_minutes(config, spec, compiled["microseconds"])
                 rows.append({"architecture": architecture, "arm": arm, **compiled, "minutes": round(minutes, 1)})
-        show_compiled(self.preset, config.train.batch_size, rows)
+        show_compiled(self.preset, config.recipe.train.batch_size, rows)
         return rows
 
 
 def estimated_minutes(config: RunConfig, spec: MemberSpec, microseconds: float) -> float:
     """Minutes in which two T4s train all members of a config on the competition's data, if each step takes so long."""
-    rows = LABELLED - (LABELLED // spec.folds if spec.folds else 0)
-    steps = rows // config.train.batch_size * config.train.epochs * len(member_specs(config))
+    rows = LABELLED - (LABELLED // spec.recipe.folds if spec.recipe.folds else 0)
+    steps = rows // config.recipe.train.batch_size * config.recipe.train.epochs * len(member_specs(config))
     return steps * microseconds / 1e6 / 60 / GPUS
 
 

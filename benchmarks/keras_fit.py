@@ -65,7 +65,7 @@ def train(pause: Pause, _: int, spec: MemberSpec, data: str) -> None:
     labels = keras.utils.to_categorical(digits.labels, 10)
     training, validation = split_rows(spec, digits)
     generator = ImageDataGenerator(rotation_range=10, zoom_range=0.1, width_shift_range=0.1, height_shift_range=0.1)
-    flow = generator.flow(images[training], labels[training], batch_size=spec.train.batch_size)
+    flow = generator.flow(images[training], labels[training], batch_size=spec.recipe.train.batch_size)
     model, plateau = network(spec.activation), Plateau("val_accuracy", factor=0.5, patience=3, min_lr=1e-5)
     training_batches = batches_of(lambda: (flow[i] for i in range(len(flow))))
     validation_batches = batches_of(lambda: iter([(images[validation], labels[validation])]))

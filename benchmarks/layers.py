@@ -29,14 +29,15 @@ def measure(pause: Pause, index: int, spec: MemberSpec) -> None:
     pause(None)
 
     configure_device(index)
-    policy = resolve_precision(spec.train.precision)
-    network = ARCHITECTURES[spec.architecture](spec.activation, spec.seed, policy, spec.width, spec.dropout)
+    policy = resolve_precision(spec.recipe.train.precision)
+    recipe = spec.recipe
+    network = ARCHITECTURES[recipe.architecture](spec.activation, spec.seed, policy, recipe.width, recipe.dropout)
     kinds: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for layer in network.layers[1:]:  # the first is the input
-        shapes = [(spec.train.batch_size, *x.shape[1:]) for x in keras.tree.flatten(layer.input)]
+        shapes = [(spec.recipe.train.batch_size, *x.shape[1:]) for x in keras.tree.flatten(layer.input)]
         seconds = _step_seconds(tf, layer, shapes)
         kind = kinds[type(layer).__name__]
-        kind[0] += seconds / spec.train.batch_size * 1e6
+        kind[0] += seconds / spec.recipe.train.batch_size * 1e6
         kind[1] += flops(layer)
     half = tf.bfloat16 if policy == "mixed_bfloat16" else tf.float32
     square = tf.cast(tf.ones((PRODUCT, PRODUCT)), half)

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.contest import Competitor, Pause
 from pipeline.config.errors import UserError
 from pipeline.config.rules import validate
-from pipeline.config.schema import Architecture, MemberSpec, RunConfig, TrainConfig, member_specs
+from pipeline.config.schema import Architecture, MemberSpec, Recipe, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import load
 from pipeline.data.folds import validation_folds
 
@@ -30,7 +30,7 @@ def specs_of(architecture: Architecture, arms: tuple[str, ...], train: TrainConf
         UserError: such members cannot be trained.
     """
     config = RunConfig(
-        name="benchmark", architecture=architecture, arms=arms, seeds=seeds, train=replace(train, epochs=WITHOUT_END)
+        "benchmark", recipe=Recipe(architecture, train=replace(train, epochs=WITHOUT_END)), arms=arms, seeds=seeds
     )
     validate(config)
     return member_specs(config)
@@ -51,7 +51,7 @@ def competitor(name: str, specs: Sequence[MemberSpec], data: str, *, arithmetic_
 
 def training_images(spec: MemberSpec, data: str) -> int:
     """How many labelled images are outside a member's fold."""
-    return int((validation_folds(load(data), spec.folds, spec.split_seed) != spec.fold).sum())
+    return int((validation_folds(load(data), spec.recipe.folds, spec.recipe.split_seed) != spec.fold).sum())
 
 
 def epoch_images(spec: MemberSpec, data: str) -> int:
@@ -60,7 +60,7 @@ def epoch_images(spec: MemberSpec, data: str) -> int:
     Raises:
         UserError: there is not one.
     """
-    rows, batch = training_images(spec, data), spec.train.batch_size
+    rows, batch = training_images(spec, data), spec.recipe.train.batch_size
     if rows < batch:
         raise UserError(f"train.batch_size is {batch}, but a member has only {rows} rows to train on. Lower it.")
     return rows // batch * batch
@@ -95,11 +95,11 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
     configure_device(index)
     spec, digits = specs[index], load(data)
     steps.apply_transforms = lambda images, _: ops.cast(images, "float32")  # type: ignore[assignment,attr-defined]
-    policy = resolve_precision(spec.train.precision)
+    policy = resolve_precision(spec.recipe.train.precision)
     bare = Trainer(spec, policy, digits.images, digits.labels)
     bare.reset(0)
     rows, transforms = draw_epoch(spec, 1, split_rows(spec, digits)[0], digits.images.shape[1])
-    rates = np.full(len(rows), spec.train.learning_rate, np.float32)
+    rates = np.full(len(rows), spec.recipe.train.learning_rate, np.float32)
     while True:
         for start in range(0, len(rows), STEPS_PER_CALL):
             part = slice(start, start + STEPS_PER_CALL)

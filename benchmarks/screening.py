@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 
 from benchmarks.record import save, show
 from pipeline.config.errors import UserError
-from pipeline.config.schema import NOT_IN_RECIPE, RunConfig, member_specs
+from pipeline.config.schema import member_specs, settings
 from pipeline.records.members import Member, invalid_reason, read_member
 from pipeline.records.opened_runs import OpenedRun, load_data, open_run
 from pipeline.records.run_folder import RunFolder
@@ -91,7 +91,7 @@ def member_folders(runs: Sequence[Path]) -> Iterator[tuple[OpenedRun, Path, Memb
     """
     for run in runs:
         opened, members = finished_members(run)
-        if not opened.config.folds:
+        if not opened.config.recipe.folds:
             raise UserError(f"{run} has no validation rows: it trained on all (folds is 0).")
         for folder, member in members:
             yield opened, folder, member
@@ -113,7 +113,7 @@ def read_setting(run: Path) -> Setting:
         name=config.name,
         arms=config.arms,
         rows=members[0].validation_rows,
-        recipe=dict(flat(config)),
+        recipe=settings(asdict(config.recipe)),
         errors=probabilities.argmax(axis=2) != labels[:, None],
         losses=np.stack([scaled_losses(probabilities[:, i], labels) for i in range(len(members))], axis=1),
         vote_errors=probabilities.mean(axis=1).argmax(axis=1) != labels,
@@ -214,12 +214,3 @@ def effects_of(settings: Sequence[Setting]) -> list[dict[str, Any]]:
         }
         for name, by_errors, by_losses in effects
     ]
-
-
-def flat(config: RunConfig) -> Iterator[tuple[str, Any]]:
-    """The fields that say how a network is trained, such as ("train.epochs", 10)."""
-    for name, value in asdict(config).items():
-        if isinstance(value, dict):
-            yield from ((f"{name}.{inner}", content) for inner, content in value.items())
-        elif name not in NOT_IN_RECIPE:
-            yield name, value

@@ -12,7 +12,7 @@ from benchmarks.record import environment, rows_of, save, show, show_timings
 from pipeline.config.presets import preset
 from pipeline.config.schema import Architecture, TrainConfig
 
-DISTORTIONS = preset("leaderboard").augment  # all that there are
+DISTORTIONS = preset("leaderboard").recipe.augment  # all that there are
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,10 @@ class Step(Flags):
         rows, layers, products = [], [], {}
         for architecture in self.architectures:
             train = TrainConfig(batch_size=self.batch, precision=self.precision)
-            specs = [replace(s, augment=DISTORTIONS) for s in specs_of(architecture, (self.activation,), train)]
+            specs = [
+                replace(s, recipe=replace(s.recipe, augment=DISTORTIONS))
+                for s in specs_of(architecture, (self.activation,), train)
+            ]
             bare, whole = hold(
                 [
                     competitor("arithmetic only", specs, self.data, arithmetic_only=True),

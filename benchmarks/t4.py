@@ -89,7 +89,7 @@ def compile_step(pause: Pause, _index: int, spec: MemberSpec) -> None:
     from pipeline.data.augment import DRAWS_PER_IMAGE
     from pipeline.training.trainer import Trainer
 
-    batch = spec.train.batch_size
+    batch = spec.recipe.train.batch_size
     member = Trainer(spec, "mixed_float16", np.zeros((batch, 28, 28), np.uint8), np.zeros(batch, np.uint8))
     steps: Any = member.steps
     topology = get_topology_desc("t4", platform="cuda", target_config=TARGET, topology="1x1x1")

@@ -86,14 +86,14 @@ def train(
     torch.set_num_threads(threads)
     torch.manual_seed(spec.seed)
     digits = load(data)
-    rows = np.flatnonzero(validation_folds(digits, spec.folds, spec.split_seed) != spec.fold)
+    rows = np.flatnonzero(validation_folds(digits, spec.recipe.folds, spec.recipe.split_seed) != spec.fold)
     images = torch.from_numpy(digits.images[rows]).float().div(255).unsqueeze(1)
     labels = torch.from_numpy(digits.labels[rows]).long()
-    network = NETWORKS[spec.architecture](ACTIVATIONS[activation]).train()
+    network = NETWORKS[spec.recipe.architecture](ACTIVATIONS[activation]).train()
     network.to(memory_format=torch.channels_last)
     model = torch.compile(network) if compiled else network
-    optimizer = torch.optim.RMSprop(network.parameters(), lr=spec.train.learning_rate, alpha=0.9)
-    batch = spec.train.batch_size
+    optimizer = torch.optim.RMSprop(network.parameters(), lr=spec.recipe.train.learning_rate, alpha=0.9)
+    batch = spec.recipe.train.batch_size
     while True:
         order = torch.randperm(len(rows))[: len(rows) // batch * batch]
         for start, end in pairwise(range(0, len(order) + 1, batch)):

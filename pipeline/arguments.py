@@ -1,11 +1,15 @@
 """From words to a command: tyro derives the flags from the fields of dataclasses, those of a preset among them."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import tyro
 
 from pipeline.config.presets import PRESETS, preset
+from pipeline.config.schema import Recipe, RunConfig
+
+# A recipe's flags have no prefix. Here and not in the schema: a kernel has no tyro.
+RunConfig.__annotations__["recipe"] = Annotated[Recipe, tyro.conf.arg(name="")]
 
 
 class Command(Protocol):

@@ -269,4 +269,4 @@ def _follow(kaggle: "Kaggle", pushed: "Pushed", folder: "RunFolder") -> None:
         follow(kaggle, pushed, folder)
     finally:
         if folder.submission.exists():
-            _keep(folder.submission, folder.read_config(complete=False).name)
+            _keep(folder.submission, folder.read_config().name)

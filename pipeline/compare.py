@@ -115,8 +115,8 @@ def _check_folds(runs: Sequence[OpenedRun]) -> None:
         differ = [
             f"{field} ({ours} and {theirs})"
             for field, ours, theirs in (
-                ("folds", first.config.folds, other.config.folds),
-                ("split_seed", first.config.split_seed, other.config.split_seed),
+                ("folds", first.config.recipe.folds, other.config.recipe.folds),
+                ("split_seed", first.config.recipe.split_seed, other.config.recipe.split_seed),
             )
             if ours != theirs
         ]

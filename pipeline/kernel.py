@@ -22,6 +22,8 @@ from pipeline.run import main as run
 
 # Of the 12 and, on a TPU, 9 hours that Kaggle gives a kernel; the rest is for the vote and the report.
 HOURS, TPU_HOURS = 11.5, 8.5
+# Fields that a bundle leaves out of its CONFIG: they have no meaning in a kernel.
+LEFT_OUT = {"out": None, "engine": "local", "ray_address": None}
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "pandas", "scikit-learn", "scipy", "matplotlib", "pydantic", "rich")
 
 
@@ -69,7 +71,7 @@ def literal_config(content: object, where: str) -> RunConfig:
         UserError: it is no config; `where` names it.
     """
     try:
-        text = json.dumps(content, default=repr)
+        text = json.dumps({**LEFT_OUT, **content} if isinstance(content, dict) else content, default=repr)
     except (TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{where} is not a run's config: {error}.") from None
     return from_json(text, where)

@@ -68,7 +68,7 @@ def _run_row(folder: RunFolder, sent: list[Entry]) -> Row:
     newest = max(path.stat().st_mtime for path in (folder.config, folder.comparison) if path.exists())
     when = datetime.fromtimestamp(newest, UTC)
     try:
-        config = folder.read_config(complete=False)
+        config = folder.read_config()
     except UserError:
         return Row(when, folder.path.name, "", "", f"{folder.config.name} is damaged", "", "")
     specs = member_specs(config)
@@ -86,7 +86,7 @@ def _run_row(folder: RunFolder, sent: list[Entry]) -> Row:
     return Row(
         when,
         folder.path.name,
-        f"{config.architecture}, {len(specs)} × {config.train.epochs} epochs",
+        f"{config.recipe.architecture}, {len(specs)} × {config.recipe.train.epochs} epochs",
         " ".join(config.arms),
         state,
         validation,

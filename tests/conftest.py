@@ -23,7 +23,7 @@ from factories import make_member
 from filelock import FileLock
 from kaggle_server import KaggleServer
 
-from pipeline.config.schema import MemberSpec, RunConfig, TrainConfig, member_specs
+from pipeline.config.schema import MemberSpec, Recipe, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import PIXELS, Digits, embedded_sample
 from pipeline.evidence.comparison import compare
 from pipeline.kaggle import client, connection, push, score, submit, watch
@@ -33,12 +33,14 @@ from pipeline.report.scored_images import ScoredImages
 
 TINY = RunConfig(
     name="tiny",
-    architecture="ghouzam",
-    folds=5,
-    folds_used=1,
-    train=TrainConfig(
-        epochs=3, batch_size=20, optimizer="adam", learning_rate=2e-3, schedule="cosine", precision="float32"
+    recipe=Recipe(
+        architecture="ghouzam",
+        folds=5,
+        train=TrainConfig(
+            epochs=3, batch_size=20, optimizer="adam", learning_rate=2e-3, schedule="cosine", precision="float32"
+        ),
     ),
+    folds_used=1,
 )
 
 

@@ -3,7 +3,7 @@
 import ast
 import csv
 import io
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,14 @@ from pipeline.data.digits import CLASSES
 from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import compare_pairs
 from pipeline.records.members import Member
+
+
+def changed(content, **changes):
+    """A config or a member's spec with other values in fields, at whatever depth they are."""
+    held = {field.name: getattr(content, field.name) for field in fields(content)}
+    held = {name: changed(value, **changes) if is_dataclass(value) else value for name, value in held.items()}
+    return replace(content, **{name: changes.get(name, value) for name, value in held.items()})
+
 
 NO_PROBABILITIES = np.zeros((0, CLASSES), np.float32)
 

@@ -44,7 +44,7 @@ def _guess(spec, digits, number):
     _, rows = split_rows(spec, digits)
     epochs = [
         {"epoch": e, "loss": 0.1 + 1 / e, "learning_rate": 1e-3, "seconds": 2 + generator.random()}
-        for e in range(1, spec.train.epochs + 1)
+        for e in range(1, spec.recipe.train.epochs + 1)
     ]
     if spec.fold is not None:
         epochs = [{**e, "validation_accuracy": 0.9 - 0.3 / e["epoch"] + 0.01 * generator.random()} for e in epochs]

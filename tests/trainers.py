@@ -2,14 +2,14 @@
 
 import itertools
 from contextlib import contextmanager
-from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+from factories import changed
 from keras import layers, ops
 
-from pipeline.config.schema import OWN_ACTIVATIONS, AugmentConfig, MemberSpec, TrainConfig
+from pipeline.config.schema import OWN_ACTIVATIONS, AugmentConfig, MemberSpec, Recipe, TrainConfig
 from pipeline.data.augment import DRAWS_PER_IMAGE, draw_transforms
 from pipeline.network import architectures, dropout, normalization
 from pipeline.network.activations import activation_layer
@@ -36,16 +36,7 @@ def deterministic():
 CONFIG = TrainConfig(batch_size=20, optimizer="adam", schedule="cosine", precision="float32")
 DISTORTION = AugmentConfig(rotation=15, zoom=0.1, shift=0.1, shear=10, elastic=1)
 SPEC = MemberSpec(
-    architecture="small",
-    width=1,
-    dropout=1.0,
-    activation="swish",
-    seed=0,
-    fold=None,
-    folds=0,
-    split_seed=0,
-    augment=DISTORTION,
-    train=CONFIG,
+    Recipe(architecture="small", folds=0, augment=DISTORTION, train=CONFIG), activation="swish", seed=0, fold=None
 )
 
 
@@ -71,7 +62,7 @@ def trainer(digits, config=CONFIG, policy="float32", **changes):
     """A trainer of SPEC but for the changes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ARCHITECTURES, "small", small)
-        return Trainer(replace(SPEC, train=config, **changes), policy, digits.images, digits.labels)
+        return Trainer(changed(SPEC, train=config, **changes), policy, digits.images, digits.labels)
 
 
 def simulate_gpu(monkeypatch, gpu=True):

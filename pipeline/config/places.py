@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline.config.errors import UserError
-from pipeline.config.schema import RunConfig, recipe
+from pipeline.config.schema import RunConfig, digest
 
 COMPETITION = "digit-recognizer"
 KAGGLE_INPUT = Path("/kaggle/input")
@@ -35,7 +35,7 @@ def runs_folder() -> Path:
 
 def default_run_folder(config: RunConfig) -> Path:
     """The folder of a run: `config.out`, or one named after its recipe, so that the same command finds it again."""
-    return Path(config.out) if config.out else runs_folder() / f"{config.name}-{recipe(config)[:8]}"
+    return Path(config.out) if config.out else runs_folder() / f"{config.name}-{digest(config.recipe)[:8]}"
 
 
 def submissions_folder() -> Path:

@@ -13,6 +13,7 @@ from pipeline.config.schema import (
     WITHOUT_NORMALIZATION,
     Architecture,
     AugmentConfig,
+    Recipe,
     RunConfig,
     TrainConfig,
 )
@@ -39,16 +40,16 @@ def problems(config: RunConfig) -> list[str]:
     for arm in config.arms:
         if arm not in activations:
             found.append(f"arms: unknown activation {arm!r}; {suggest(arm, activations)}")
-    if config.architecture not in networks:
-        found.append(f"architecture: unknown network {config.architecture!r}; {suggest(config.architecture, networks)}")
-    _check_members(config, require)
-    _check_network(config, require)
-    _check_augment(config.augment, config.train.epochs, require)
-    _check_train(config.train, config.folds, require)
+    if (network := config.recipe.architecture) not in networks:
+        found.append(f"architecture: unknown network {network!r}; {suggest(network, networks)}")
+    _check_run(config, require)
+    _check_recipe(config.recipe, require)
+    _check_augment(config.recipe.augment, config.recipe.train.epochs, require)
+    _check_train(config.recipe.train, config.recipe.folds, require)
     return found
 
 
-def _check_members(config: RunConfig, require: Require) -> None:
+def _check_run(config: RunConfig, require: Require) -> None:
     require(len(config.arms) > 0, "arms", "at least one activation", config.arms)
     require(len(set(config.arms)) == len(config.arms), "arms", "free of repetitions", config.arms)
     rule = "made of letters, digits, '.', '_', '-'"
@@ -57,12 +58,9 @@ def _check_members(config: RunConfig, require: Require) -> None:
     require(config.seeds <= MAX_SEEDS, "seeds", f"at most {MAX_SEEDS}", config.seeds)
     rule = f"between 0 and {MAX_FIRST_SEED}"
     require(0 <= config.first_seed <= MAX_FIRST_SEED, "first_seed", rule, config.first_seed)
-    require(config.split_seed >= 0, "split_seed", "0 or more", config.split_seed)
-    require(config.folds == 0 or config.folds >= 2, "folds", "0 (no validation) or at least 2", config.folds)
-    require(config.folds <= MAX_FOLDS, "folds", f"at most {MAX_FOLDS}", config.folds)
-    if config.folds >= 2:
-        rule = f"between 1 and folds ({config.folds})"
-        require(1 <= config.folds_used <= config.folds, "folds_used", rule, config.folds_used)
+    folds = config.recipe.folds
+    if folds >= 2:
+        require(1 <= config.folds_used <= folds, "folds_used", f"between 1 and folds ({folds})", config.folds_used)
     else:
         require(config.folds_used == 0, "folds_used", "0 when folds is 0", config.folds_used)
     require(config.hours is None or 0 < config.hours < float("inf"), "hours", "above 0", config.hours)
@@ -77,14 +75,17 @@ def _check_members(config: RunConfig, require: Require) -> None:
         require(config.backend == "auto", "backend", rule, config.backend)
 
 
-def _check_network(config: RunConfig, require: Require) -> None:
-    require(config.width in WIDTHS, "width", f"one of {WIDTHS}", config.width)
-    require(0 <= config.dropout <= MAX_DROPOUT, "dropout", f"in [0, {MAX_DROPOUT}]: a factor", config.dropout)
-    if config.architecture in WITHOUT_DROPOUT:
-        require(config.dropout == 1, "dropout", f"1 with {config.architecture}, which has no dropout", config.dropout)
-    if config.architecture in WITHOUT_NORMALIZATION:
-        rule = f"False with {config.architecture}, which has no batch normalisation"
-        require(not config.train.fresh_statistics, "train.fresh_statistics", rule, config.train.fresh_statistics)
+def _check_recipe(recipe: Recipe, require: Require) -> None:
+    require(recipe.split_seed >= 0, "split_seed", "0 or more", recipe.split_seed)
+    require(recipe.folds == 0 or recipe.folds >= 2, "folds", "0 (no validation) or at least 2", recipe.folds)
+    require(recipe.folds <= MAX_FOLDS, "folds", f"at most {MAX_FOLDS}", recipe.folds)
+    require(recipe.width in WIDTHS, "width", f"one of {WIDTHS}", recipe.width)
+    require(0 <= recipe.dropout <= MAX_DROPOUT, "dropout", f"in [0, {MAX_DROPOUT}]: a factor", recipe.dropout)
+    if recipe.architecture in WITHOUT_DROPOUT:
+        require(recipe.dropout == 1, "dropout", f"1 with {recipe.architecture}, which has no dropout", recipe.dropout)
+    if recipe.architecture in WITHOUT_NORMALIZATION:
+        rule = f"False with {recipe.architecture}, which has no batch normalisation"
+        require(not recipe.train.fresh_statistics, "train.fresh_statistics", rule, recipe.train.fresh_statistics)
 
 
 def _check_augment(augment: AugmentConfig, epochs: int, require: Require) -> None:

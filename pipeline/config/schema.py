@@ -6,9 +6,9 @@ keeps the JSON. The docstring under a field is its help text: its unit first, th
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 OWN_ACTIVATIONS = ("relu", "swish", "swish_beta")
 # Keras's element-wise activations; written out because asking Keras takes seconds. A test holds the list against Keras.
@@ -29,14 +29,6 @@ WITHOUT_NORMALIZATION = ("ghouzam",)
 WIDTHS = (1, 2, 3)
 
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
-
-NO_MEMBER_DEPENDS_ON = (*("name", "data", "out", "device", "backend", "hours", "engine", "ray_address", "first_seed"),)
-# Members depend on these, and configs of the first version lack them.
-ADDED_SINCE = {
-    *("width", "dropout", "augment.shear", "augment.elastic", "augment.clean_epochs", "train.fresh_statistics")
-}
-# These say which members there are, not how one is trained.
-NOT_IN_RECIPE = (*NO_MEMBER_DEPENDS_ON, "arms", "seeds", "folds_used")
 
 
 @dataclass(frozen=True)
@@ -95,8 +87,29 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """All that a network's training depends on besides its activation, seed and fold."""
+
+    __pydantic_config__ = FORBID_UNKNOWN_KEYS
+
+    architecture: Architecture = "ghouzam"
+    """The network: ghouzam (the blog post's, 887,530 parameters), deotte (batch-normalised, 327,242 parameters) or
+    residual (batch-normalised, 1,188,618 parameters, 5 times the work of deotte)."""
+    width: int = 1
+    """Factor on the channels of every layer: 1, 2 or 3. The work of a step grows with its square."""
+    dropout: float = 1.0
+    """Factor on the network's dropout rates, 0 to 1.9: 0 trains without. residual has none."""
+    folds: int = 10
+    """Stratified folds that the labelled rows are cut into; a member validates on one. 0: no validation rows at all."""
+    split_seed: int = 0
+    """Seed of the split into folds; the same for all members."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
 class RunConfig:
-    """One run: the data, the members, and how each is trained."""
+    """One run: the data, the recipe, and which networks are trained by it."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
@@ -107,25 +120,15 @@ class RunConfig:
     out: str | None = None
     """The run's folder. By default runs/NAME-RECIPE, so that the same command finds its own folder and resumes it, and
     one with more seeds, arms or folds trains only what is missing."""
-    architecture: Architecture = "ghouzam"
-    """The network: ghouzam (the blog post's, 887,530 parameters), deotte (batch-normalised, 327,242 parameters) or
-    residual (batch-normalised, 1,188,618 parameters, 5 times the work of deotte)."""
-    width: int = 1
-    """Factor on the channels of every layer: 1, 2 or 3. The work of a step grows with its square."""
-    dropout: float = 1.0
-    """Factor on the network's dropout rates, 0 to 1.9: 0 trains without. residual has none."""
+    recipe: Recipe = field(default_factory=Recipe)
     arms: tuple[str, ...] = ("relu", "swish")
     """Activations to train: relu, swish, swish_beta, or any element-wise activation that Keras has by name."""
     seeds: int = 1
     """Members per arm and fold. Seed s gives every arm the same rows, augmentation, dropout and initial weights."""
     first_seed: int = 0
     """The first of the seeds. A later one gives networks that are independent of an earlier study's."""
-    folds: int = 10
-    """Stratified folds that the labelled rows are cut into; a member validates on one. 0: no validation rows at all."""
     folds_used: int = 1
     """How many folds take their turn as validation rows. 1: a single hold-out of 1/folds; folds: cross-validation."""
-    split_seed: int = 0
-    """Seed of the split into folds; the same for all members."""
     device: DeviceKind = "auto"
     """What to compute on. cpu, gpu or tpu: if it is not there, the run ends before any training. auto: the GPUs if
     there are any, else the CPU; in a kernel, the accelerator that kernel-metadata.json asks for."""
@@ -140,24 +143,18 @@ class RunConfig:
     """What trains the members: local, processes on this machine; ray, the nodes of a Ray cluster (docs/cluster.md)."""
     ray_address: str | None = None
     """Where the Ray cluster is: auto, HOST:PORT or ray://HOST:PORT. By default a Ray of this machine is started."""
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    train: TrainConfig = field(default_factory=TrainConfig)
 
 
 @dataclass(frozen=True)
 class MemberSpec:
     """One network to train; with the data, everything that its result depends on."""
 
-    architecture: str
-    width: int
-    dropout: float
+    __pydantic_config__ = FORBID_UNKNOWN_KEYS
+
+    recipe: Recipe
     activation: str
     seed: int
     fold: int | None
-    folds: int
-    split_seed: int
-    augment: AugmentConfig
-    train: TrainConfig
 
     @property
     def id(self) -> str:
@@ -167,36 +164,29 @@ class MemberSpec:
 
 def member_specs(config: RunConfig) -> list[MemberSpec]:
     """The members of a run, arms innermost, so that a run cut short still holds whole pairs."""
-    folds: Sequence[int | None] = range(config.folds_used) if config.folds else [None]
+    folds: Sequence[int | None] = range(config.folds_used) if config.recipe.folds else [None]
     return [
-        MemberSpec(
-            architecture=config.architecture,
-            width=config.width,
-            dropout=config.dropout,
-            activation=arm,
-            seed=seed,
-            fold=fold,
-            folds=config.folds,
-            split_seed=config.split_seed,
-            augment=config.augment,
-            train=config.train,
-        )
+        MemberSpec(config.recipe, arm, seed, fold)
         for seed in range(config.first_seed, config.first_seed + config.seeds)
         for fold in folds
         for arm in config.arms
     ]
 
 
-def digest(config: RunConfig | MemberSpec) -> str:
-    """SHA-256, in hex, of all that a config's members depend on: not its name, nor where its data and output are."""
-    return _hash(config, NO_MEMBER_DEPENDS_ON)
-
-
-def recipe(config: RunConfig) -> str:
-    """SHA-256, in hex, of how a config's members are trained, however many there are: such runs share a folder."""
-    return _hash(config, NOT_IN_RECIPE)
-
-
-def _hash(config: RunConfig | MemberSpec, without: Sequence[str]) -> str:
-    content = {name: value for name, value in asdict(config).items() if name not in without}
+def digest(of: Recipe | MemberSpec | RunConfig) -> str:
+    """SHA-256, in hex, of a recipe, of a member, or of a run: its recipe, and which members it has."""
+    content = asdict(of)
+    if isinstance(of, RunConfig):
+        content = {name: content[name] for name in ("recipe", "arms", "seeds", "first_seed", "folds_used")}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def settings(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """What a config holds, as nested dicts, by the names of the command line, such as `train.epochs`."""
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            found |= settings(value, prefix if name == "recipe" else f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found

@@ -46,7 +46,7 @@ def split_rows(spec: MemberSpec, digits: Digits) -> tuple[NDArray[np.int64], NDA
     rows = np.arange(len(digits.labels))
     if spec.fold is None:
         return rows, rows[:0]
-    validated = validation_folds(digits, spec.folds, spec.split_seed) == spec.fold
+    validated = validation_folds(digits, spec.recipe.folds, spec.recipe.split_seed) == spec.fold
     return rows[~validated], rows[validated]
 
 
@@ -56,12 +56,12 @@ def check_rows(config: RunConfig, digits: Digits) -> None:
     Raises:
         UserError: a member has fewer rows to train on than a batch, or a fold lacks a class.
     """
-    training = len(digits.labels)
-    if config.folds:
-        folds = validation_folds(digits, config.folds, config.split_seed)
+    training, recipe = len(digits.labels), config.recipe
+    if recipe.folds:
+        folds = validation_folds(digits, recipe.folds, recipe.split_seed)
         training -= max((folds == fold).sum() for fold in range(config.folds_used))
-    if training < config.train.batch_size:
+    if training < recipe.train.batch_size:
         raise UserError(
-            f"train.batch_size is {config.train.batch_size}, but a member has only {training} rows to train on. "
+            f"train.batch_size is {recipe.train.batch_size}, but a member has only {training} rows to train on. "
             "Lower it."
         )

@@ -57,7 +57,7 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
     outcome = read_outcome(folder)
     if outcome and outcome.is_partial:
         told = f"{outcome.voters} of {outcome.members} members were finished in time, and voted."
-        print(f"{told} {rest_command(folder.read_config(complete=False), folder)}", flush=True)
+        print(f"{told} {rest_command(folder.read_config(), folder)}", flush=True)
 
 
 def is_fetched(folder: RunFolder) -> bool:

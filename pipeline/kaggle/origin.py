@@ -43,7 +43,7 @@ def _run_config(folder: RunFolder, sha256: str) -> RunConfig:
         )
     if outcome and outcome.is_partial:
         print(f"{folder.path} is not complete: {outcome.voters} of {outcome.members} members voted", flush=True)
-    return folder.read_config(complete=False)
+    return folder.read_config()
 
 
 def _check_blend(folder: RunFolder, sha256: str) -> None:

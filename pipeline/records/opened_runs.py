@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pipeline.config.errors import UserError
-from pipeline.config.schema import MemberSpec, RunConfig, member_specs, recipe
+from pipeline.config.schema import MemberSpec, RunConfig, member_specs
 from pipeline.data.digits import Digits, load
 from pipeline.records.blend_record import read_blend
 from pipeline.records.members import MANIFEST, Member, invalid_reason, read_member
@@ -52,7 +52,7 @@ def _left_by_others(folder: RunFolder, wanted: Sequence[MemberSpec], data_sha256
     for path in sorted(folder.members.glob("*/" + MANIFEST)):
         with suppress(ValueError, KeyError, TypeError):  # damaged: no finished member
             own = json.loads(path.read_text())["spec"]
-            spec = replace(wanted[0], activation=own["activation"], seed=own["seed"], fold=own["fold"])
+            spec = MemberSpec(wanted[0].recipe, own["activation"], own["seed"], own["fold"])
             if spec not in wanted and not invalid_reason(folder.member(spec), spec, data_sha256):
                 found.append(spec)
     return found
@@ -88,7 +88,7 @@ def run_names(runs: Sequence[OpenedRun]) -> list[str]:
 
 def arm_labels(runs: Sequence[OpenedRun]) -> list[Callable[[str], str]]:
     """For each run, what to call an activation of it: just that if all runs have one recipe, else with the run."""
-    if len({recipe(run.config) for run in runs}) == 1:
+    if len({run.config.recipe for run in runs}) == 1:
         return ["{}".format for _ in runs]
     return [f"{{}} ({name})".format for name in run_names(runs)]
 

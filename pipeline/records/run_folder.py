@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -15,7 +14,7 @@ from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_folder
 from pipeline.config.rules import validate
-from pipeline.config.schema import NOT_IN_RECIPE, MemberSpec, RunConfig, recipe
+from pipeline.config.schema import MemberSpec, RunConfig, settings
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import atomic_replace, atomic_write_json, full_disk_told, remove_leftovers
 
@@ -179,13 +178,11 @@ class RunFolder:
         if not self.config.exists():
             return
         theirs = self.read_config()
-        if recipe(theirs) == recipe(config):
+        if theirs.recipe == config.recipe:
             return
-        now, there = dict(_flat(asdict(config))), dict(_flat(asdict(theirs)))
+        there, now = settings(asdict(theirs.recipe)), settings(asdict(config.recipe))
         differences = [
-            f"  - {key}: {there[key]!r} there, {now[key]!r} now"
-            for key in now
-            if now[key] != there[key] and key not in NOT_IN_RECIPE
+            f"  - {name}: {there[name]!r} there, {now[name]!r} now" for name in now if now[name] != there[name]
         ]
         raise UserError(
             f"{self.path} holds a run with another config:\n"
@@ -193,22 +190,21 @@ class RunFolder:
             + "\nChoose another folder with --out, or use the same config."
         )
 
-    def read_config(self, *, complete: bool = True) -> RunConfig:
-        """The config of the run here; `complete` refuses that of an earlier version, see `from_json`.
+    def read_config(self) -> RunConfig:
+        """The config of the run here.
 
         Raises:
             OSError: there is none.
-            UserError: it is damaged, cannot be run, or is refused.
+            UserError: it is damaged, of an earlier version, or cannot be run.
         """
         try:
-            config = from_json(self.config.read_text(encoding="utf-8"), str(self.config), complete=complete)
+            config = from_json(self.config.read_text(encoding="utf-8"), str(self.config))
         except UnicodeDecodeError:
             raise UserError(f"{self.config} is damaged: it is not UTF-8 text.") from None
-        if complete:
-            try:
-                validate(config)
-            except UserError as error:
-                raise UserError(f"{self.config} is damaged: {error}\nMend it, or start a new run.") from None
+        try:
+            validate(config)
+        except UserError as error:
+            raise UserError(f"{self.config} is damaged: {error}\nMend it, or start a new run.") from None
         return config
 
     def read_data_digest(self) -> str:
@@ -251,12 +247,3 @@ class RunFolder:
         """Record a config as the one of the run here."""
         with atomic_replace(self.config) as temporary:
             temporary.write_text(to_json(config))
-
-
-def _flat(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Keys and values of nested dicts, keys joined by dots."""
-    for key, value in content.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value

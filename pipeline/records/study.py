@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
-from pipeline.config.schema import MemberSpec, RunConfig, member_specs
+from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.digits import CLASSES, SIDE, Digits
 from pipeline.network.curves import ActivationCurve
 from pipeline.records.atomic import atomic_replace
@@ -65,9 +65,7 @@ def write_study(folder: RunFolder, study: Study) -> None:
         arrays[f"test_{i}"] = half_precision(member.test_probabilities[: None if judged else 0])
         written.append(
             {
-                "config": next(
-                    c for c, config in enumerate(study.configs) if _spec(config, asdict(member.spec)) == member.spec
-                ),
+                "config": next(c for c, config in enumerate(study.configs) if config.recipe == member.spec.recipe),
                 **{key: getattr(member.spec, key) for key in ("activation", "seed", "fold")},
                 **{key: getattr(member, key) for key in ("label", "environment", "fingerprints")},
                 "activations": [asdict(curve) for curve in member.activations],
@@ -93,7 +91,7 @@ def read_study(folder: RunFolder) -> Study:
         histories = _read_histories(folder)
         with np.load(folder.probabilities, allow_pickle=False) as arrays:
             content = json.loads(str(arrays["content"]))
-            configs = [from_json(text, str(folder.probabilities), complete=False) for text in content["configs"]]
+            configs = [from_json(text, str(folder.probabilities)) for text in content["configs"]]
             members = [_member(i, own, configs, arrays, histories) for i, own in enumerate(content["members"])]
             digits = _digits(content["source"], arrays)
     except OSError as error:
@@ -128,7 +126,7 @@ def _member(
     arrays: Mapping[str, Any],
     histories: Mapping[tuple[str, int, str], History],
 ) -> Member:
-    spec = _spec(configs[own["config"]], own)
+    spec = MemberSpec(configs[own["config"]].recipe, own["activation"], own["seed"], own["fold"])
     return Member(
         spec=spec,
         history=histories[own["label"] or spec.activation, spec.seed, _fold(spec.fold)],
@@ -146,11 +144,6 @@ def _digits(source: str, arrays: Mapping[str, Any]) -> Digits:
     held_back = arrays.get("held_back_labels")
     where = source.removesuffix(WITHOUT_IMAGES) + WITHOUT_IMAGES
     return Digits(where, NO_IMAGES, arrays["labels"], NO_IMAGES, arrays["image_ids"], held_back)
-
-
-def _spec(config: RunConfig, own: Mapping[str, Any]) -> MemberSpec:
-    """The spec of a config's member."""
-    return replace(member_specs(config)[0], **{key: own[key] for key in ("activation", "seed", "fold")})
 
 
 def _read_histories(folder: RunFolder) -> dict[tuple[str, int, str], History]:

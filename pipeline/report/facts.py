@@ -5,7 +5,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from pipeline.config.schema import RunConfig
+from pipeline.config.schema import Recipe, RunConfig
 from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import Comparison
 from pipeline.records.members import Member, group_by_arm
@@ -24,7 +24,7 @@ def facts(
     return {
         "Written": f"{written:%Y-%m-%d %H:%M} UTC",
         "Data": f"{digits.source}: {len(digits.labels):,} images labelled{_unlabelled(digits)}",
-        "Network": _joined_values(_network_words(config) for config in configs),
+        "Network": _joined_values(_network_words(config.recipe) for config in configs),
         "Networks trained": ", ".join(f"{len(group)} {arm}" for arm, group in group_by_arm(members).items()),
         "Pairs": " or ".join(map(str, sorted(pairs))) if pairs else "none",
         "Seeds": _numbers(seeds),
@@ -40,7 +40,7 @@ def _images_per_second(digits: Digits, members: Sequence[Member]) -> float:
     """Training images per second of a network, the median over all epochs but the first ones."""
     rates = []
     for member in members:
-        batch = member.spec.train.batch_size
+        batch = member.spec.recipe.train.batch_size
         images = (len(digits.labels) - len(member.validation_rows)) // batch * batch
         rates += [images / seconds for seconds in member.seconds_per_epoch]
     return median(rates)
@@ -67,18 +67,19 @@ def _unlabelled(digits: Digits) -> str:
     return f", {count:,} to predict" if count else ""
 
 
-def _network_words(config: RunConfig) -> str:
-    width, train = f", width {config.width}" if config.width != 1 else "", config.train
+def _network_words(recipe: Recipe) -> str:
+    width, train = f", width {recipe.width}" if recipe.width != 1 else "", recipe.train
     epochs = f"{train.epochs} epoch{'s' if train.epochs != 1 else ''}"
-    return f"{config.architecture}{width}, {epochs} of {train.optimizer} ({train.schedule})"
+    return f"{recipe.architecture}{width}, {epochs} of {train.optimizer} ({train.schedule})"
 
 
 def _folds(config: RunConfig) -> str:
-    if not config.folds:
+    folds = config.recipe.folds
+    if not folds:
         return "none: trained on all labelled images"
-    if config.folds_used == config.folds:
-        return f"{config.folds}, each validated on once"
-    return f"{config.folds_used} of {config.folds} validated on"
+    if config.folds_used == folds:
+        return f"{folds}, each validated on once"
+    return f"{config.folds_used} of {folds} validated on"
 
 
 def _numbers(numbers: Iterable[int]) -> str:

@@ -114,7 +114,7 @@ def render_report(
 def _plots(members: Sequence[Member], comparison: Comparison, scored: ScoredImages | None) -> dict[str, list[Plot]]:
     """The figures that the members give rise to, by the part of the page that shows them."""
     styles, paired = arm_styles(group_by_arm(members)), comparison.paired
-    smoothing = [member.spec.train.label_smoothing for member in members]
+    smoothing = [member.spec.recipe.train.label_smoothing for member in members]
     plots: dict[str, list[Plot | None]] = {
         "difference": [paired_differences(paired, styles), epoch_differences(paired)] if paired else [],
         "training": [learning_curves(members, styles), epoch_times(members, styles)],

@@ -61,15 +61,15 @@ class ProgressView:
             self.warn(f"{spec.id}: {progress.warning}")
             return
         if progress.device:
-            self._show_device(progress.device, spec.train.precision)
+            self._show_device(progress.device, spec.recipe.train.precision)
             return
-        epochs, record = spec.train.epochs, progress.record
+        epochs, record = spec.recipe.train.epochs, progress.record
         if spec.id not in self._tasks:
             self._done += 1
             label = f"[{self._done}/{self._total}] {spec.id}".replace("[", r"\[")
             self._tasks[spec.id] = self._bars.add_task(label, total=float(epochs), text="")
             if not self._console.is_terminal:
-                self._line(f"[{self._done}/{self._total}] {spec.id}: {spec.architecture}, {epochs} epochs")
+                self._line(f"[{self._done}/{self._total}] {spec.id}: {spec.recipe.architecture}, {epochs} epochs")
         text = f"epoch {progress.epoch}/{epochs} loss {progress.loss:.4f} accuracy {progress.accuracy:.4f}"
         if record:
             self._seconds[spec.id] = record["seconds"]
@@ -91,11 +91,11 @@ class ProgressView:
 
     def _show_speed(self, spec: MemberSpec, progress: Progress) -> None:
         """Say how fast the training is and when it should end: once it can be known, and after each member."""
-        epochs = spec.train.epochs
+        epochs = spec.recipe.train.epochs
         if self._speed is None:
             self._speed = Speed(self._total - self._done + len(self._tasks), epochs)
         known = self._speed.seconds_left is not None
-        self._speed.take_in(spec.id, progress, spec.train.batch_size)
+        self._speed.take_in(spec.id, progress, spec.recipe.train.batch_size)
         rate, left = self._speed.images_per_second, self._speed.seconds_left
         if rate and left and (not known or (progress.record and progress.epoch == epochs)):
             end = datetime.now().astimezone() + timedelta(seconds=left)

@@ -27,9 +27,11 @@ def draw_epoch(
         DRAWS_PER_IMAGE).
     """
     generator = np.random.default_rng(derive_seed(spec, DRAWS, epoch))
-    batch = spec.train.batch_size
+    batch = spec.recipe.train.batch_size
     steps = len(training_rows) // batch
     rows = generator.permutation(training_rows)[: steps * batch].reshape(steps, batch).astype(np.int32)
-    augment = UNDISTORTED if epoch > spec.train.epochs - spec.augment.clean_epochs else spec.augment
+    augment = (
+        UNDISTORTED if epoch > spec.recipe.train.epochs - spec.recipe.augment.clean_epochs else spec.recipe.augment
+    )
     transforms = draw_transforms(augment, steps * batch, generator, side)
     return rows, transforms.reshape(steps, batch, DRAWS_PER_IMAGE)

@@ -47,12 +47,12 @@ class Limits:
 
     def allow(self, spec: MemberSpec, epochs_done: int) -> bool:
         """Whether a member with that many epochs behind it would end in time; yes, as long as nothing is measured."""
-        seconds = self._seconds_per_epoch(spec) * (spec.train.epochs - epochs_done) * SPARE
+        seconds = self._seconds_per_epoch(spec) * (spec.recipe.train.epochs - epochs_done) * SPARE
         return not self.over and seconds <= self.seconds_left
 
     def _seconds_per_epoch(self, spec: MemberSpec) -> float:
         """Mean of the latest member's worth of epochs, of its own activation if there are any, else of the slowest."""
-        latest = {arm: mean(seconds[-spec.train.epochs :]) for arm, seconds in self._seconds.items()}
+        latest = {arm: mean(seconds[-spec.recipe.train.epochs :]) for arm, seconds in self._seconds.items()}
         return latest.get(spec.activation, max(latest.values(), default=0.0))
 
     @property

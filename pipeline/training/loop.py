@@ -62,7 +62,7 @@ def train_member(
         DivergedError: the loss became NaN or infinite.
     """
     rows = split_rows(spec, digits)
-    policy = resolve_precision(spec.train.precision)
+    policy = resolve_precision(spec.recipe.train.precision)
     kind = replace(spec, seed=0, fold=None)
     if kind not in trainers:
         trainers[kind] = Trainer(kind, policy, digits.images, digits.labels)
@@ -121,7 +121,7 @@ def _train_epochs(
 ) -> tuple[History, str]:
     """Train the epochs that are left; the history of all, and the SHA-256 of all draws."""
     training, validation = rows
-    steps = len(training) // spec.train.batch_size
+    steps = len(training) // spec.recipe.train.batch_size
     history, warnings = checkpoints.restore(trainer)
     told: set[str] = set()
 
@@ -134,13 +134,13 @@ def _train_epochs(
     warn_once(warnings)
     watch(Progress(len(history), 0, steps, math.nan, math.nan, device=found_device()))
     all_draws = hashlib.sha256()
-    for epoch in range(1, spec.train.epochs + 1):
+    for epoch in range(1, spec.recipe.train.epochs + 1):
         started = time.perf_counter()
         draws = draw_epoch(spec, epoch, training, digits.images.shape[1])
         all_draws.update(draws[0].tobytes() + draws[1].tobytes())
         if epoch <= len(history):
             continue  # trained before this process; its draws are part of the fingerprint all the same
-        rates = learning_rates(spec.train, steps, history)
+        rates = learning_rates(spec.recipe.train, steps, history)
         loss, accuracy = _train_epoch(trainer, spec, epoch, *draws, rates, watch)
         with trainer.final_weights(training) if len(validation) else nullcontext():
             probabilities = trainer.predict(digits.images[validation])
@@ -178,7 +178,7 @@ def _train_epoch(
         if not math.isfinite(loss):
             raise DivergedError(
                 f"the loss of {spec.id} is {loss} in epoch {epoch}, by step {done}: training diverged. "
-                f"Lower --train.learning-rate (now {spec.train.learning_rate:g}) or add warm-up."
+                f"Lower --train.learning-rate (now {spec.recipe.train.learning_rate:g}) or add warm-up."
             )
         watch(Progress(epoch, done, steps, loss_sum / done, correct / (done * batch)))
     return loss_sum / steps, correct / (steps * batch)

@@ -41,8 +41,9 @@ class Trainer:
         images: NDArray[np.uint8],
         labels: NDArray[np.uint8],
     ) -> None:
-        config, build = spec.train, ARCHITECTURES[spec.architecture]
-        self._build = lambda seed: build(spec.activation, seed, policy, spec.width, spec.dropout)
+        recipe, config = spec.recipe, spec.recipe.train
+        build = ARCHITECTURES[recipe.architecture]
+        self._build = lambda seed: build(spec.activation, seed, policy, recipe.width, recipe.dropout)
         self._images = images
         self.network = self._build(0)
         self._statistics = statistics_network(self.network) if config.fresh_statistics else None

@@ -1,7 +1,7 @@
 import re
-from dataclasses import replace
 
 import pytest
+from factories import changed
 
 from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
@@ -20,9 +20,9 @@ def test_presets_are_sound_and_survive_json(name):
 
 def test_original_is_the_sources_experiment_by_value():
     config = preset("original")
-    assert (config.architecture, config.width, config.dropout, config.arms) == ("ghouzam", 1, 1, ("relu", "swish"))
-    assert (config.folds, config.folds_used, config.seeds) == (10, 1, 1)
-    augment, train = config.augment, config.train
+    recipe, augment, train = config.recipe, config.recipe.augment, config.recipe.train
+    assert (recipe.architecture, recipe.width, recipe.dropout, recipe.folds) == ("ghouzam", 1, 1, 10)
+    assert (config.folds_used, config.seeds, config.arms) == (1, 1, ("relu", "swish"))
     assert (augment.rotation, augment.zoom, augment.shift) == (10, 0.1, 0.1)
     assert (augment.shear, augment.elastic, augment.clean_epochs) == (0, 0, 0)
     assert (train.epochs, train.batch_size, train.optimizer, train.learning_rate) == (30, 86, "rmsprop", 1e-3)
@@ -42,18 +42,18 @@ def test_all_but_the_first_two_are_one_recipe():
     """The recipe that docs/score.md chose; networks and sizes differ, and `quick` is short, so it drops less."""
     leaderboard, study, quick = (preset(name) for name in ("leaderboard", "study", "quick"))
     residual = preset("leaderboard-residual")
-    augment, train = leaderboard.augment, leaderboard.train
-    assert (leaderboard.architecture, leaderboard.width, leaderboard.dropout) == ("deotte", 1, 1)
+    augment, train = leaderboard.recipe.augment, leaderboard.recipe.train
+    assert (leaderboard.recipe.architecture, leaderboard.recipe.width, leaderboard.recipe.dropout) == ("deotte", 1, 1)
     assert (augment.rotation, augment.zoom, augment.shift) == (10, 0.15, 0.1)
     assert (augment.shear, augment.elastic, augment.clean_epochs) == (10, 1, 1)
     assert (train.epochs, train.batch_size, train.optimizer, train.learning_rate) == (30, 64, "adamw", 4e-3)
     assert (train.schedule, train.warmup, train.weight_decay, train.label_smoothing) == ("cosine", 0.05, 0.01, 0)
     assert (train.ema_momentum, train.fresh_statistics) == (0.999, True)
-    assert replace(study, name="leaderboard", seeds=8, folds=0, folds_used=0) == leaderboard
-    assert replace(quick, name="leaderboard", seeds=8, dropout=1.0, train=train) == leaderboard
-    assert replace(quick.train, epochs=30) == replace(residual.train, epochs=30) == train
-    assert replace(residual, name="leaderboard", architecture="deotte", train=train) == leaderboard
-    assert (residual.architecture, residual.train.epochs) == ("residual", 16)
+    assert changed(study, name="leaderboard", seeds=8, folds=0, folds_used=0) == leaderboard
+    assert changed(quick, name="leaderboard", seeds=8, dropout=1.0, train=train) == leaderboard
+    assert changed(quick.recipe.train, epochs=30) == changed(residual.recipe.train, epochs=30) == train
+    assert changed(residual, name="leaderboard", architecture="deotte", train=train) == leaderboard
+    assert (residual.recipe.architecture, residual.recipe.train.epochs) == ("residual", 16)
 
 
 def test_unknown_preset_suggests_the_nearest():

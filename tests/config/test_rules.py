@@ -1,20 +1,22 @@
-from dataclasses import replace
-
 import pytest
+from factories import changed
 
 from pipeline.config.errors import UserError
 from pipeline.config.rules import problems, validate
-from pipeline.config.schema import AugmentConfig, RunConfig, TrainConfig
+from pipeline.config.schema import AugmentConfig, Recipe, RunConfig, TrainConfig
 
 
 def test_all_problems_are_reported_at_once(tiny):
-    config = replace(
+    config = changed(
         tiny,
         arms=("relu", "swich", "relu"),
         seeds=0,
         folds=1,
         augment=AugmentConfig(zoom=1.0),
-        train=replace(tiny.train, epochs=0, weight_decay=0.1, schedule="plateau", warmup=0.5),
+        epochs=0,
+        weight_decay=0.1,
+        schedule="plateau",
+        warmup=0.5,
     )
     with pytest.raises(UserError) as caught:
         validate(config)
@@ -34,18 +36,19 @@ def test_all_problems_are_reported_at_once(tiny):
 # Every rule is in force here, with no value at a limit.
 SOUND = RunConfig(
     name="sound",
-    folds=5,
+    recipe=Recipe(
+        folds=5,
+        augment=AugmentConfig(rotation=10, zoom=0.1, shift=0.1, shear=10, elastic=1, clean_epochs=1),
+        train=TrainConfig(epochs=3, optimizer="adamw", schedule="cosine", learning_rate=2e-3),
+    ),
     folds_used=2,
-    augment=AugmentConfig(rotation=10, zoom=0.1, shift=0.1, shear=10, elastic=1, clean_epochs=1),
-    train=TrainConfig(epochs=3, optimizer="adamw", schedule="cosine", learning_rate=2e-3),
 )
 NAN, INFINITE = float("nan"), float("inf")
 
 
 def having(config, field, value):
     """The config with another value in a field, such as train.epochs."""
-    first, _, rest = field.partition(".")
-    return replace(config, **{first: having(getattr(config, first), rest, value) if rest else value})
+    return changed(config, **{field.rpartition(".")[2]: value})
 
 
 def told(config, field):
@@ -127,4 +130,4 @@ def test_fields_that_do_not_go_together(change, field, rule):
     ],
 )
 def test_what_is_sound_passes(change):
-    validate(replace(SOUND, **change))
+    validate(changed(SOUND, **change))

@@ -1,8 +1,9 @@
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import pytest
+from factories import changed
 
-from pipeline.config.schema import AugmentConfig, MemberSpec, RunConfig, TrainConfig, digest, member_specs, recipe
+from pipeline.config.schema import AugmentConfig, Recipe, RunConfig, TrainConfig, digest, member_specs, settings
 
 # Another value for every field of a run.
 OTHER = {
@@ -26,27 +27,32 @@ OTHER = {
     "augment": AugmentConfig(elastic=1),
     "train": TrainConfig(epochs=4),
 }
-ELSEWHERE = {"name", "data", "out", "device", "backend", "hours", "engine", "ray_address", "first_seed"}
+ELSEWHERE = {"name", "data", "out", "device", "backend", "hours", "engine", "ray_address"}
+WHICH = {"arms", "seeds", "first_seed", "folds_used"}
 
 
 def test_every_field_has_another_value():
-    assert set(OTHER) == {field.name for field in fields(RunConfig)}
+    assert set(OTHER) == {field.name for kind in (RunConfig, Recipe) for field in fields(kind)} - {"recipe"}
 
 
 @pytest.mark.parametrize("field", OTHER)
-def test_digest_sees_results_and_not_places_and_recipe_not_how_many_members(tiny, field):
-    other = replace(tiny, **{field: OTHER[field]})
+def test_a_runs_digest_sees_its_recipe_and_its_members_and_no_places(tiny, field):
+    other = changed(tiny, **{field: OTHER[field]})
     assert other != tiny
     assert (digest(other) == digest(tiny)) == (field in ELSEWHERE)
-    assert (recipe(other) == recipe(tiny)) == (field in ELSEWHERE | {"arms", "seeds", "folds_used"})
+    assert (digest(other.recipe) == digest(tiny.recipe)) == (field in ELSEWHERE | WHICH)
 
 
-def test_members_have_all_settings_of_their_run(tiny):
-    config = replace(tiny, **(OTHER | {"augment": AugmentConfig(zoom=0.3), "train": TrainConfig(epochs=7)}))
-    specs = member_specs(config)
-    for name in {field.name for field in fields(MemberSpec)} & set(OTHER):
-        assert {getattr(spec, name) for spec in specs} == {getattr(config, name)}
-    assert len({digest(spec) for spec in specs}) == len(specs) == 3 * 2
+def test_every_member_has_the_recipe_and_a_digest_of_its_own(tiny):
+    specs = member_specs(changed(tiny, seeds=2, folds_used=3))
+    assert {spec.recipe for spec in specs} == {tiny.recipe}
+    assert len({digest(spec) for spec in specs}) == len(specs) == 2 * 2 * 3
+
+
+def test_settings_have_the_names_of_the_flags(tiny):
+    found = settings(asdict(tiny))
+    assert (found["name"], found["arms"], found["folds"], found["train.epochs"]) == ("tiny", ("relu", "swish"), 5, 3)
+    assert not any(name.startswith("recipe") for name in found)
 
 
 def test_members_pair_the_arms(tiny):
@@ -56,6 +62,6 @@ def test_members_pair_the_arms(tiny):
     ]
     later = replace(config, first_seed=7, folds_used=1, arms=("relu",))
     assert [m.id for m in member_specs(later)] == ["relu-s7-f0", "relu-s8-f0"]
-    whole = replace(config, folds=0, folds_used=0)
+    whole = changed(config, folds=0, folds_used=0)
     assert [m.id for m in member_specs(whole)] == ["relu-s0-all", "swish-s0-all", "relu-s1-all", "swish-s1-all"]
     assert {m.fold for m in member_specs(whole)} == {None}

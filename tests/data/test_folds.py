@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import changed
 from sklearn.model_selection import StratifiedKFold
 
 from pipeline.config.errors import UserError
@@ -46,8 +47,8 @@ def test_class_absent_from_a_fold(digits):
 @pytest.mark.parametrize(("folds", "used", "rows"), [(5, 1, 80), (3, 3, 66), (3, 1, None), (0, 0, 100)])
 def test_a_batch_may_have_all_rows_of_a_member_and_no_more(folds, used, rows, digits, tiny):
     """Three folds of 100 rows are unequal: the largest of those that are used counts."""
-    config = replace(tiny, folds=folds, folds_used=used)
-    rows = rows or 100 - int((validation_folds(digits, folds, config.split_seed) == 0).sum())
-    check_rows(replace(config, train=replace(config.train, batch_size=rows)), digits)
+    config = changed(tiny, folds=folds, folds_used=used)
+    rows = rows or 100 - int((validation_folds(digits, folds, config.recipe.split_seed) == 0).sum())
+    check_rows(changed(config, batch_size=rows), digits)
     with pytest.raises(UserError, match=f"batch_size is {rows + 1}, but a member has only {rows} rows"):
-        check_rows(replace(config, train=replace(config.train, batch_size=rows + 1)), digits)
+        check_rows(changed(config, batch_size=rows + 1), digits)

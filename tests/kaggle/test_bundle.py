@@ -11,7 +11,7 @@ from factories import constants
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.presets import PRESETS, preset
-from pipeline.config.schema import AugmentConfig, TrainConfig
+from pipeline.config.schema import AugmentConfig, Recipe, RunConfig, TrainConfig
 from pipeline.kaggle import bundle as module
 from pipeline.kaggle.bundle import FIELDS_LEFT_OUT, HASH_PLACEHOLDER, LARGEST, bundle, check_config, config_literal
 from pipeline.kernel import literal_config
@@ -63,8 +63,8 @@ def test_the_config_at_its_top_is_the_runs_with_a_comment_for_every_field(name):
     assert literal_config(eval(text), "CONFIG") == replace(config, out=None)
     lines = text.splitlines()
     assert max(map(len, lines)) <= 120
-    names = {field.name for kind in (type(config), AugmentConfig, TrainConfig) for field in fields(kind)}
-    for field in names - {*FIELDS_LEFT_OUT, "augment", "train"}:
+    names = {field.name for kind in (RunConfig, Recipe, AugmentConfig, TrainConfig) for field in fields(kind)}
+    for field in names - {*FIELDS_LEFT_OUT, "recipe", "augment", "train"}:
         (at,) = [i for i, line in enumerate(lines) if line.strip().startswith(f'"{field}":')]
         assert "# " in lines[at] + lines[at - 1], field
 

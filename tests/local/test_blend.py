@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from factories import make_member
+from factories import changed, make_member
 
 from pipeline.blend import blend_runs
 from pipeline.cli import main
@@ -24,7 +24,7 @@ from pipeline.records.run_folder import RunFolder
 
 def test_every_network_has_one_vote(make_run, tiny, digits, capsys):
     ghouzam = make_run(replace(tiny, seeds=2, folds_used=2))
-    residual = make_run(replace(tiny, name="other", architecture="residual", folds=4, arms=("relu",)))
+    residual = make_run(changed(tiny, name="other", architecture="residual", folds=4, arms=("relu",)))
     out = blend_runs([ghouzam, residual])
     check_submission(out.submission, np.arange(1, 31))
     arrays = [np.load(path) for run in (ghouzam, residual) for path in run.glob("members/*/test_probabilities.npy")]
@@ -64,7 +64,7 @@ def test_what_a_run_adds_by_hand(make_run, tiny, digits):
 
 def test_half_finished_runs_vote_with_what_they_have_and_it_is_said(make_run, tiny, capsys):
     half = make_run(replace(tiny, seeds=2), "relu-s1-f0", "swish-s1-f0")
-    whole = make_run(replace(tiny, name="other", folds=0, folds_used=0))
+    whole = make_run(changed(tiny, name="other", folds=0, folds_used=0))
     out = blend_runs([half, whole])
     printed = capsys.readouterr().out
     told = "".join(printed.split())
@@ -77,7 +77,7 @@ def test_half_finished_runs_vote_with_what_they_have_and_it_is_said(make_run, ti
 
 
 def test_a_damaged_network_does_not_vote_and_the_reason_is_said(make_run, tiny, capsys):
-    damaged, whole = make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))
+    damaged, whole = make_run(tiny), make_run(changed(tiny, name="other", architecture="deotte"))
     (damaged / "members/relu-s0-f0/history.csv").write_text("x")
     blend_runs([damaged, whole])
     told = "".join(capsys.readouterr().out.split())
@@ -86,7 +86,7 @@ def test_a_damaged_network_does_not_vote_and_the_reason_is_said(make_run, tiny, 
 
 
 def test_a_blend_that_is_cut_off_can_be_given_again(make_run, tiny, monkeypatch):
-    runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))]
+    runs = [make_run(tiny), make_run(changed(tiny, name="other", architecture="deotte"))]
     with monkeypatch.context() as broken:
         broken.setattr("pipeline.blend.write_blend", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -102,7 +102,7 @@ def interrupt(*_):
 
 
 def test_the_command_takes_folders_votes_and_a_place(make_run, tiny, capsys):
-    runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))]
+    runs = [make_run(tiny), make_run(changed(tiny, name="other", architecture="deotte"))]
     main(["blend", *map(str, runs), "--out", "mine", "--data", "anywhere"])
     record = read_blend(RunFolder(Path("mine")))
     assert record.submission_sha256 == file_sha256(Path("mine/submission.csv"))
@@ -155,7 +155,7 @@ def test_a_network_of_two_runs_votes_once(make_run, tiny, capsys):
 
 
 def test_a_blend_writes_into_no_folder_of_another_thing(make_run, tiny, tmp_path):
-    ours, other = make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))
+    ours, other = make_run(tiny), make_run(changed(tiny, name="other", architecture="deotte"))
     before = {path: path.read_bytes() for path in ours.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="is not empty and holds no blend. Choose another with --out"):
         blend_runs([ours, other], out=ours)
@@ -166,7 +166,7 @@ def test_a_blend_writes_into_no_folder_of_another_thing(make_run, tiny, tmp_path
 
 def test_scores_are_of_all_networks_on_the_rows_that_all_predicted(make_run, tiny, capsys):
     whole = make_run(replace(tiny, folds_used=5))
-    half = make_run(replace(tiny, name="half", architecture="deotte", seeds=2, folds_used=2), "relu-s1-f1")
+    half = make_run(changed(tiny, name="half", architecture="deotte", seeds=2, folds_used=2), "relu-s1-f1")
     out = blend_runs([whole, half])
     record = json.loads(out.blend.read_text())
     assert record["scores"]["networks"] == 10 + 7
@@ -177,14 +177,14 @@ def test_scores_are_of_all_networks_on_the_rows_that_all_predicted(make_run, tin
 
 
 def test_a_blend_is_no_run_and_its_runs_are_named(make_run, tiny):
-    runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="deotte"))]
+    runs = [make_run(tiny), make_run(changed(tiny, name="other", architecture="deotte"))]
     blend = blend_runs(runs, out=Path("blend"))
     with pytest.raises(UserError, match=f"blend is a blend, not a run. Name its runs: {runs[0]} {runs[1]}"):
         blend_runs([blend.path, runs[0]])
 
 
 def test_an_earlier_vote_is_kept_when_a_run_has_got_more_networks(make_run, tiny):
-    short, other = make_run(tiny, "swish-s0-f0"), make_run(replace(tiny, name="other", architecture="deotte"))
+    short, other = make_run(tiny, "swish-s0-f0"), make_run(changed(tiny, name="other", architecture="deotte"))
     whole = make_run(tiny)
     main(["blend", str(short), str(other), "--out", "blend"])
     earlier = Path("blend/submission.csv").read_bytes()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, TINY_FLAGS, copy_of
-from factories import constants
+from factories import changed, constants
 
 from pipeline.cli import main, read
 from pipeline.commands import COMMANDS
@@ -37,8 +37,8 @@ def test_fields_of_a_preset_can_be_overridden():
         "run", ["original", "--train.epochs", "3", "--seeds", "2", "--out", "x", "--arms", "elu", "swish"]
     ).config
     expected = preset("original")
-    assert (config.train.epochs, config.seeds, config.out, config.arms) == (3, 2, "x", ("elu", "swish"))
-    assert config.train.batch_size == expected.train.batch_size == TrainConfig().batch_size
+    assert (config.recipe.train.epochs, config.seeds, config.out, config.arms) == (3, 2, "x", ("elu", "swish"))
+    assert config.recipe.train.batch_size == expected.recipe.train.batch_size == TrainConfig().batch_size
     assert read("run", []).config == preset("sample")
     assert read("run", ["--seeds", "3"]).config.seeds == 3
 
@@ -184,7 +184,7 @@ def test_push_then_fetch_then_fetch_again(server, account, tiny, capsys):
     main(["push", "original", "--train.epochs", "2"])
     assert "when it is complete: python -m pipeline fetch" in capsys.readouterr().out
     pushed, folder = find_push(None)
-    assert folder.read_config().train.epochs == 2
+    assert folder.read_config().recipe.train.epochs == 2
     server.leave_output(pushed, also={"submission.csv": b"ImageId,Label\n1,2\n"})
     main(["fetch"])
     (copy,) = Path("submissions").glob("original-*.csv")
@@ -257,10 +257,8 @@ def test_a_full_disk_exits_with_1(account, capsys):
 )
 def test_the_command_that_is_told_carries_out_the_same_config(change):
     for name in PRESETS:
-        config = replace(preset(name), **change)
-        config = replace(
-            config, train=replace(config.train, epochs=7, fresh_statistics=not config.train.fresh_statistics)
-        )
+        config = changed(preset(name), **change)
+        config = changed(config, epochs=7, fresh_statistics=not config.recipe.train.fresh_statistics)
         words = shlex.split(run_command(replace(config, out="runs/some where")))
         assert words[:4] == ["python", "-m", "pipeline", "run"]
         assert read("run", words[4:]).config == replace(config, out="runs/some where")

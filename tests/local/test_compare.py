@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from factories import changed
 
 from pipeline.compare import compare_runs
 from pipeline.config.config_json import to_json
@@ -46,7 +47,7 @@ def test_runs_that_differ_in_seeds_or_arms_alone_are_one_study(make_run, tiny):
 
 
 def test_runs_that_differ_in_the_training_are_arms_of_their_own(make_run, tiny):
-    fast = replace(tiny, name="fast", train=replace(tiny.train, precision="mixed_bfloat16"))
+    fast = changed(tiny, name="fast", precision="mixed_bfloat16")
     out = compare_runs(
         [make_run(replace(tiny, arms=("relu",))), make_run(replace(fast, arms=("relu",)))],
     )
@@ -77,7 +78,7 @@ def test_what_an_earlier_command_with_other_arms_left_counts_too(make_run, tiny)
 def test_what_cannot_be_compared_is_said(make_run, tiny, tmp_path):
     ours = make_run(tiny)
     with pytest.raises(UserError, match=r"they differ in folds \(5 and 4\), split_seed \(0 and 1\)"):
-        compare_runs([ours, make_run(replace(tiny, folds=4, split_seed=1))])
+        compare_runs([ours, make_run(changed(tiny, folds=4, split_seed=1))])
     other = make_run(tiny)
     with pytest.raises(UserError, match="relu-s0-f0 is in two of the runs"):
         compare_runs([ours, other])

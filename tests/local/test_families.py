@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import changed
 
 from benchmarks.families import Families, votes_of
 from pipeline.compare import compare_runs
@@ -53,7 +54,7 @@ def test_studies_are_compared_on_the_folds_that_both_have(study, tiny, digits, t
     Families(first, second, tmp_path / "families.json").run()
     assert "networks of first and of second that vote together" in capsys.readouterr().out
     record = json.loads((tmp_path / "families.json").read_text())
-    assert record["images"] == pytest.approx(digits.labels.size * folds_used / tiny.folds, abs=folds_used)
+    assert record["images"] == pytest.approx(digits.labels.size * folds_used / tiny.recipe.folds, abs=folds_used)
     votes = {(vote["first"], vote["second"]): vote for vote in record["votes"]}
     networks = len(tiny.arms) * tiny.seeds
     assert len(votes) == (networks + 1) ** 2 - 1
@@ -63,7 +64,7 @@ def test_studies_are_compared_on_the_folds_that_both_have(study, tiny, digits, t
 
 def test_other_folds_are_refused(study, tiny):
     with pytest.raises(UserError, match="first and .*second validate on no fold that is the same: check their folds"):
-        Families(study("first", tiny), study("second", replace(tiny, split_seed=1))).run()
+        Families(study("first", tiny), study("second", changed(tiny, split_seed=1))).run()
 
 
 def test_a_network_that_is_missing_is_not_counted_as_errors(make_run, study, tiny, tmp_path):

@@ -77,11 +77,11 @@ def test_a_step_takes_its_launches_its_bytes_and_its_arithmetic():
 
 def test_all_steps_of_a_run_on_two_gpus():
     config = preset("leaderboard")
-    steps = 42_000 // config.train.batch_size * config.train.epochs * len(member_specs(config))
+    steps = 42_000 // config.recipe.train.batch_size * config.recipe.train.epochs * len(member_specs(config))
     assert estimated_minutes(config, member_specs(config)[0], 1000) == pytest.approx(steps * 1e-3 / 60 / 2)
     study = preset("study")
     rows = 33_600  # a fifth of the images validates
-    steps = rows // study.train.batch_size * study.train.epochs * len(member_specs(study))
+    steps = rows // study.recipe.train.batch_size * study.recipe.train.epochs * len(member_specs(study))
     assert estimated_minutes(study, member_specs(study)[0], 1000) == pytest.approx(steps * 1e-3 / 60 / 2)
 
 

@@ -36,6 +36,6 @@ def test_the_estimate_is_the_records():
         f"the {sum(row['convolutions'].values())} calls for its 7 convolutions",
         f"{row['microseconds'] / 1000:.1f} ms per step",
         f"then take {row['minutes']:.0f} minutes on two GPUs, and the {len(member_specs(residual))} of "
-        f"`{residual.name}`, {residual.train.epochs} epochs each, {minutes:.0f} minutes",
+        f"`{residual.name}`, {residual.recipe.train.epochs} epochs each, {minutes:.0f} minutes",
     ):
         assert words in text

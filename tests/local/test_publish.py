@@ -1,11 +1,11 @@
 """What `python -m benchmarks publish` copies of a run and of a blend."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from factories import changed
 
 from benchmarks.publish import Publish
 from pipeline.blend import blend_runs
@@ -36,7 +36,7 @@ def test_a_run_is_published_without_its_weights(finished, tmp_path):
 
 
 def test_a_blend_is_published_with_its_vote_alone(make_run, tiny, digits, tmp_path):
-    runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="residual"))]
+    runs = [make_run(tiny), make_run(changed(tiny, name="other", architecture="residual"))]
     blend, record = blend_runs(runs, out=tmp_path / "blend"), tmp_path / "record"
     Publish(blend.path, record).run()
     assert files(record) == {"blend.json", "predicted.npz"}
@@ -47,7 +47,7 @@ def test_a_blend_is_published_with_its_vote_alone(make_run, tiny, digits, tmp_pa
 
 
 def test_only_what_was_recorded_is_published(make_run, tiny, tmp_path):
-    runs = [make_run(tiny), make_run(replace(tiny, name="other", architecture="residual"))]
+    runs = [make_run(tiny), make_run(changed(tiny, name="other", architecture="residual"))]
     blend, record = blend_runs(runs, out=tmp_path / "blend"), tmp_path / "record"
     text = blend.submission.read_text()
     blend.submission.write_text(text.replace("\n30,", "\n30,1"))

@@ -101,7 +101,7 @@ def test_the_entries_are_those_of_the_presets():
 
 def test_without_a_gpu_it_takes_the_recorded_minutes():
     epochs, votes = pd.read_csv(SCORE / "leaderboard/metrics.csv"), votes_by_arms()
-    assert len(epochs) == 8 * preset("leaderboard").train.epochs
+    assert len(epochs) == 8 * preset("leaderboard").recipe.train.epochs
     whole = epochs.groupby("arm")["seconds"].median().mean() * len(epochs) / 2 / 60  # two cores side by side
     for seeds, networks, minutes, reached in table("| `run leaderboard` | networks |"):
         count = int(networks)
@@ -193,7 +193,7 @@ def test_five_minutes_are_those_of_the_record():
     quick, vote = record("quick"), record("quick-votes")["votes"][-1]
     assert f"{quick['quick']['minutes']:.1f} minutes from command to submission" in PROSE
     assert f"makes {vote['errors']:.0f} errors of 42,000, {accuracy(vote['errors'])}" in PROSE
-    assert config_of("quick-folds").train == preset("quick").train
+    assert config_of("quick-folds").recipe.train == preset("quick").recipe.train
     for cells, row in zip(table("| `quick` and its neighbours"), quick["rows"], strict=True):
         reached = accuracy(row["vote's errors"], row["of"])
         assert cells == [row["run"], f"{row['minutes']:.1f}", str(row["vote's errors"]), reached]
@@ -201,7 +201,7 @@ def test_five_minutes_are_those_of_the_record():
 
 def test_the_presets_are_what_was_chosen():
     full, short = config_of("full-b1"), config_of("screen-abc")
-    assert preset("leaderboard").train == preset("study").train == full.train
-    assert preset("leaderboard").augment == preset("quick").augment == full.augment
-    assert preset("leaderboard").dropout == full.dropout
-    assert preset("quick").dropout == short.dropout
+    assert preset("leaderboard").recipe.train == preset("study").recipe.train == full.recipe.train
+    assert preset("leaderboard").recipe.augment == preset("quick").recipe.augment == full.recipe.augment
+    assert preset("leaderboard").recipe.dropout == full.recipe.dropout
+    assert preset("quick").recipe.dropout == short.recipe.dropout

@@ -1,18 +1,21 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from factories import changed
 from scipy.special import softmax
 
-from benchmarks.screening import Screening, Setting, effects_of, flat, read_setting, scaled_losses
+from benchmarks.screening import Screening, Setting, effects_of, read_setting, scaled_losses
 from pipeline.config.errors import UserError
-from pipeline.config.schema import AugmentConfig
+from pipeline.config.schema import AugmentConfig, settings
 
 
 def setting(config, errors, rows=1000):
     """Arms with so many errors each, and losses of a tenth of their share."""
     wrong = np.stack([np.arange(rows) < count for count in errors], axis=1)
-    return Setting(config.name, config.arms, np.arange(rows), dict(flat(config)), wrong, 0.1 * wrong, wrong[:, 0])
+    return Setting(
+        config.name, config.arms, np.arange(rows), settings(asdict(config.recipe)), wrong, 0.1 * wrong, wrong[:, 0]
+    )
 
 
 def test_effects_are_differences_of_halves_and_the_arms_give_their_error(tiny):
@@ -21,9 +24,9 @@ def test_effects_are_differences_of_halves_and_the_arms_give_their_error(tiny):
     wide = {"width": 2}
     settings = [
         setting(tiny, (10, 20)),
-        setting(replace(tiny, augment=bent), (16, 22)),
-        setting(replace(tiny, **wide), (9, 19)),
-        setting(replace(tiny, augment=bent, **wide, name="other", seeds=5), (15, 21)),
+        setting(changed(tiny, augment=bent), (16, 22)),
+        setting(changed(tiny, **wide), (9, 19)),
+        setting(changed(tiny, augment=bent, **wide, name="other", seeds=5), (15, 21)),
     ]
     width, distortion = effects_of(settings)
     assert width["factor"] == "width 1 > 2"
@@ -35,7 +38,7 @@ def test_effects_are_differences_of_halves_and_the_arms_give_their_error(tiny):
 
 
 def test_a_setting_without_halves_has_no_effect(tiny):
-    three = [setting(tiny, (1, 2)), setting(tiny, (2, 3)), setting(replace(tiny, width=2), (3, 4))]
+    three = [setting(tiny, (1, 2)), setting(tiny, (2, 3)), setting(changed(tiny, width=2), (3, 4))]
     assert effects_of(three) == []
 
 
@@ -43,13 +46,13 @@ def test_a_factor_mixed_with_another_has_no_effect(tiny):
     """Half of four runs are wide, but they are also the longer ones, or the lengths are three."""
     for lengths in ((1, 1, 1, 2), (1, 2, 3, 1)):
         settings = [
-            setting(replace(tiny, width=width, train=replace(tiny.train, epochs=epochs)), (10, 20))
+            setting(changed(tiny, width=width, epochs=epochs), (10, 20))
             for width, epochs in zip((1, 1, 2, 2), lengths, strict=True)
         ]
         assert effects_of(settings) == []
     lengths = (1, 2, 1, 2)
     settings = [
-        setting(replace(tiny, width=width, train=replace(tiny.train, epochs=epochs)), (10, 20))
+        setting(changed(tiny, width=width, epochs=epochs), (10, 20))
         for width, epochs in zip((1, 1, 2, 2), lengths, strict=True)
     ]
     assert len(effects_of(settings)) == 2
@@ -74,7 +77,7 @@ def test_scaling_undoes_a_wrong_temperature_by_the_other_half():
 
 def test_one_arm_has_no_standard_error_and_so_no_effects(tiny):
     one = replace(tiny, arms=("relu",))
-    assert effects_of([setting(one, (1,)), setting(replace(one, width=2), (3,))]) == []
+    assert effects_of([setting(one, (1,)), setting(changed(one, width=2), (3,))]) == []
 
 
 def test_runs_that_cannot_be_screened_are_refused(make_run, tiny, tmp_path):
@@ -83,9 +86,9 @@ def test_runs_that_cannot_be_screened_are_refused(make_run, tiny, tmp_path):
     others = {
         "is no run's folder": tmp_path,
         "the arms of other are elu, gelu, and those of tiny": replace(one, name="other", arms=("elu", "gelu")),
-        "other and tiny validate on different rows": replace(one, name="other", split_seed=1),
-        "two runs are called tiny": replace(one, width=2),
-        "has no validation rows": replace(one, name="other", folds=0, folds_used=0),
+        "other and tiny validate on different rows": changed(one, name="other", split_seed=1),
+        "two runs are called tiny": changed(one, width=2),
+        "has no validation rows": changed(one, name="other", folds=0, folds_used=0),
         "has more than one network per arm": replace(one, name="other", seeds=2),
     }
     for told, other in others.items():

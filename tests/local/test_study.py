@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from factories import changed
 
 from pipeline.compare import compare_runs
 from pipeline.config.errors import UserError
@@ -27,7 +28,7 @@ def labels(digits, tmp_path):
 
 @pytest.mark.parametrize("judged", [False, True])
 def test_the_record_alone_gives_the_same_results(judged, make_run, tiny, labels, tmp_path):
-    other = replace(tiny, name="fast", train=replace(tiny.train, precision="mixed_bfloat16"))
+    other = changed(tiny, name="fast", precision="mixed_bfloat16")
     config = replace(tiny, seeds=3, folds_used=2)
     runs = [make_run(config), make_run(replace(other, seeds=3, folds_used=2))]
     out = compare_runs(runs, tmp_path / "record", arms=["swish"], labels=labels if judged else None)
@@ -92,7 +93,7 @@ def test_half_precision_keeps_every_prediction():
 
 
 def test_labels_judge_a_run_without_folds(make_run, tiny, labels, tmp_path, capsys):
-    run = make_run(replace(tiny, folds=0, folds_used=0, seeds=7))
+    run = make_run(changed(tiny, folds=0, folds_used=0, seeds=7))
     blind = compare_runs([run], tmp_path / "blind")
     assert results(blind)["paired"] == results(blind)["same_size"] == []
     out = compare_runs([run], tmp_path / "judged", labels=labels)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from factories import make_member
+from factories import changed, make_member
 from studies import study
 
 from pipeline.report.facts import environment, facts, machines
@@ -29,9 +29,9 @@ def test_facts_of_a_study(digits, tiny):
 
 
 def test_facts_of_several_runs(digits, tiny):
-    whole = replace(tiny, folds=0, folds_used=0)
+    whole = changed(tiny, folds=0, folds_used=0)
     _, _, members, comparison = study(digits, replace(whole, arms=("relu",)))
-    crossed = replace(tiny, folds_used=5, width=2)
+    crossed = changed(tiny, folds_used=5, width=2)
     told = facts([whole, crossed], digits, members, comparison, NOW)
     assert told["Folds"] == "none: trained on all labelled images; 5, each validated on once"
     assert told["Network"].endswith("; ghouzam, width 2, 3 epochs of adam (cosine)")

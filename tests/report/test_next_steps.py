@@ -4,7 +4,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from factories import compared, pair
+from factories import changed, compared, pair
 from studies import compared_arms
 
 from pipeline.cli import read
@@ -32,9 +32,9 @@ def steps(config, comparison, folder=None, half_finished=False):
 def test_the_command_of_a_config_gives_that_config(name):
     plain = preset(name)
     assert run_command(plain) == f"python -m pipeline run {name}"
-    train = replace(plain.train, fresh_statistics=not plain.train.fresh_statistics, epochs=7)
-    changed = replace(plain, seeds=9, out="runs/my run", arms=("elu", "swish"), augment=AugmentConfig(5), train=train)
-    for config in (plain, changed):
+    train = replace(plain.recipe.train, fresh_statistics=not plain.recipe.train.fresh_statistics, epochs=7)
+    other = changed(plain, seeds=9, out="runs/my run", arms=("elu", "swish"), augment=AugmentConfig(5), train=train)
+    for config in (plain, other):
         words = shlex.split(run_command(config))
         assert words[:4] == ["python", "-m", "pipeline", "run"]
         assert read("run", words[4:]).config == config

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from factories import changed
 from studies import study, with_held_back
 
 from pipeline.evidence.comparison import compare
@@ -89,7 +90,7 @@ def test_failures_and_halves_come_before_the_answer(digits, tiny):
 
 
 def test_the_answer_the_submission_and_the_next_command_come_before_the_rest(digits, tiny, tmp_path):
-    found = study(digits, replace(tiny, seeds=2, train=replace(tiny.train, label_smoothing=0.1)))
+    found = study(digits, changed(tiny, seeds=2, label_smoothing=0.1))
     folder = RunFolder(tmp_path)
     folder.submission.touch()
     write_report(folder, *found)
@@ -113,7 +114,7 @@ def test_the_answer_the_submission_and_the_next_command_come_before_the_rest(dig
 
 
 def test_one_arm_that_trained_on_all_rows_shows_what_there_is(digits, tiny):
-    html = render_report(*study(digits, replace(tiny, arms=("elu",), folds=0, folds_used=0)))
+    html = render_report(*study(digits, changed(tiny, arms=("elu",), folds=0, folds_used=0)))
     assert "Nothing to choose from: elu is the only activation here" in html
     assert len(pictures(html)) == 3
     for absent in ("difference", "mistakes", "tests", "votes"):

@@ -3,6 +3,7 @@ import math
 import re
 from dataclasses import replace
 
+from factories import changed
 from rich.console import Console
 
 from pipeline.device.accelerator import Device
@@ -47,7 +48,7 @@ def test_a_members_warning_is_not_overlooked(spec):
 
 def test_the_device_is_named_once_with_the_precision_on_it(spec):
     device = Progress(0, 0, 4, math.nan, math.nan, device=Device("gpu", "Tesla T4", 2, "mixed_float16"))
-    auto = replace(spec, train=replace(spec.train, precision="auto"))
+    auto = changed(spec, precision="auto")
     assert shown(auto, False, device, device).count("device: 2 x Tesla T4, mixed_float16") == 1
     assert "device: 2 x Tesla T4, float32" in shown(spec, False, device)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from html import unescape
 
 import numpy as np
+from factories import changed
 from rich.console import Console
 from studies import study, with_held_back
 
@@ -45,7 +46,7 @@ def test_next_commands_stand_on_lines_of_their_own(digits, tiny, tmp_path):
     lines = printed(show_next, configs, comparison, RunFolder(tmp_path)).splitlines()
     assert lines[0].startswith("next: To decide, train at least 6 pairs")
     assert lines[1].startswith("  python -m pipeline run ")
-    assert " --seeds 6 " in lines[1]
+    assert " --seeds 6" in lines[1]
     assert lines[-1] == f"  python -m pipeline submit {tmp_path}"
 
 
@@ -65,6 +66,6 @@ def test_the_score_is_told_where_it_is_known(digits):
 
 
 def test_columns_that_hold_nothing_are_left_out(digits, tiny):
-    comparison = study(digits, replace(tiny, folds=0, folds_used=0))[3]
+    comparison = study(digits, changed(tiny, folds=0, folds_used=0))[3]
     heads = [column.header for column in comparison_table(comparison).columns]
     assert heads == ["who", "n", "s/epoch", "ratio to relu"]

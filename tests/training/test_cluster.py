@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import environment, run
+from factories import changed
 from trainers import deterministic
 
 from pipeline.config.errors import RunError, UserError
@@ -78,10 +78,10 @@ def node_of(cluster, member):
 
 
 def test_a_lost_node_costs_only_what_was_in_flight_there_and_ctrl_c_cancels_the_rest(nodes, tiny, digits, tmp_path):
-    config = replace(tiny, arms=("relu",), seeds=4, train=replace(tiny.train, epochs=EPOCHS))
+    config = changed(tiny, arms=("relu",), seeds=4, epochs=EPOCHS)
     specs = first, second, third, fourth = member_specs(config)
-    specs[1] = second = replace(second, train=replace(second.train, learning_rate=1e30))
-    specs[3] = fourth = replace(fourth, train=replace(fourth.train, epochs=WITHOUT_END))
+    specs[1] = second = changed(second, learning_rate=1e30)
+    specs[3] = fourth = changed(fourth, epochs=WITHOUT_END)
     folder, lost, handler = RunFolder(tmp_path), [], signal.getsignal(signal.SIGTERM)
 
     def lose_node(spec, progress):
@@ -156,9 +156,9 @@ def test_other_versions_on_a_node_are_told_before_any_work(nodes, spec, digits, 
 
 
 def test_a_killed_process_is_replaced_and_when_the_head_is_lost_what_was_committed_stays(nodes, tiny, digits, tmp_path):
-    config = replace(tiny, arms=("relu",), seeds=3, train=replace(tiny.train, epochs=EPOCHS))
+    config = changed(tiny, arms=("relu",), seeds=3, epochs=EPOCHS)
     first, second, third = member_specs(config)
-    third = replace(third, train=replace(third.train, epochs=WITHOUT_END))
+    third = changed(third, epochs=WITHOUT_END)
     folder, killed = RunFolder(tmp_path), []
 
     def kill(spec, progress):

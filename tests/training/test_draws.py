@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import changed
 
 from pipeline.config.schema import AugmentConfig
 from pipeline.data.augment import DRAWS_PER_IMAGE
@@ -41,15 +42,15 @@ def test_seeds_differ_by_seed_fold_purpose_and_epoch_and_are_those_of_earlier_ru
 
 
 def test_shifts_are_fractions_of_the_side(spec):
-    shifts = replace(spec, augment=AugmentConfig(rotation=0, zoom=0, shift=0.2))
+    shifts = changed(spec, augment=AugmentConfig(rotation=0, zoom=0, shift=0.2))
     small, large = (draw_epoch(shifts, 1, ROWS, side)[1][..., [2, 5]] for side in (14, 28))
     np.testing.assert_allclose(2 * small, large, rtol=1e-5)
     assert 2.7 < np.abs(small).max() <= 2.8
 
 
 def test_the_last_epochs_are_clean_and_distortion_does_not_change_the_rows(spec):
-    plain = replace(spec, augment=AugmentConfig())
-    ends = replace(spec, augment=AugmentConfig(elastic=2, shear=10, clean_epochs=2))
+    plain = changed(spec, augment=AugmentConfig())
+    ends = changed(spec, augment=AugmentConfig(elastic=2, shear=10, clean_epochs=2))
     identity = np.array([1, 0, 0, 0, 1, 0, *np.zeros(DRAWS_PER_IMAGE - 6)])
     for epoch, clean in ((1, False), (2, True), (3, True)):  # of the spec's 3
         rows, transforms = draw_epoch(ends, epoch, ROWS, 28)

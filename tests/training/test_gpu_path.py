@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import trainers
+from factories import changed
 from keras import layers, ops
 from trainers import CONFIG, SPEC, simulate_gpu, small, steps, take_turns, trainer, weights
 
@@ -135,7 +136,7 @@ def test_where_xla_refuses_the_member_is_trained_without_it_and_both_log_and_rec
 ):
     monkeypatch.setitem(ARCHITECTURES, "small", small)
     monkeypatch.setattr(trainers, "activation_layer", lambda *_: Spelled())
-    spec = replace(SPEC, folds=5, fold=0, train=replace(CONFIG, epochs=2))
+    spec = changed(SPEC, folds=5, fold=0, train=replace(CONFIG, epochs=2))
     compiled, seen = {}, []
     member, _ = train_member(spec, digits, tmp_path / "first", compiled, seen.append)
     warnings = [progress.warning for progress in seen if progress.warning]

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import changed
 from keras import ops
 
 from pipeline.config.schema import member_specs
@@ -27,7 +28,7 @@ def warnings_of(seen):
 @pytest.mark.parametrize("ema_momentum", [0.0, 0.7])
 def test_history_rows_and_probabilities(ema_momentum, spec, digits, tmp_path, trainers, monkeypatch):
     """With a moving average, the history is of the weights that are used in the end."""
-    spec = replace(spec, train=replace(spec.train, ema_momentum=ema_momentum))
+    spec = changed(spec, ema_momentum=ema_momentum)
     seen, calls, run_steps = [], [], Trainer.run
 
     def record(self, *steps):
@@ -78,7 +79,7 @@ class StoppedError(Exception):
     ],
 )
 def test_resumed_is_bit_for_bit_uninterrupted(spec, digits, tmp_path, architecture, changes, stop_after, trainers):
-    spec = replace(spec, architecture=architecture, train=replace(spec.train, **changes))
+    spec = changed(spec, architecture=architecture, **changes)
     whole = run(spec, digits, tmp_path / "whole", trainers)
     expected = whole.test_probabilities.tobytes()
 
@@ -130,7 +131,7 @@ def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, 
             return super().run(*steps)
 
     monkeypatch.setattr(train, "Trainer", Recorder)
-    config = replace(tiny, seeds=2, arms=("relu", "swish", "swish_beta"), train=replace(tiny.train, epochs=2))
+    config = changed(tiny, seeds=2, arms=("relu", "swish", "swish_beta"), epochs=2)
     shared, fingerprints = {}, {}
     for spec in member_specs(config):
         fingerprints[spec.id] = run(spec, digits, tmp_path / spec.id, shared).fingerprints
@@ -150,7 +151,7 @@ def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, 
 
 
 def test_all_rows_train_and_none_validate(spec, digits, tmp_path):
-    spec = replace(spec, fold=None, folds=0, train=replace(spec.train, epochs=1))
+    spec = changed(spec, fold=None, folds=0, epochs=1)
     result = run(spec, digits, tmp_path, {})
     assert result.validation_probabilities.shape == (0, 10)
     assert "validation_accuracy" not in result.history[0]

@@ -3,6 +3,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from factories import changed
 from keras import ops
 
 from pipeline.config.schema import TrainConfig
@@ -26,7 +27,7 @@ def test_cosine_is_kerass_cosine_decay(warmup):
 
 
 def test_warm_up_may_end_between_two_steps():
-    ours = all_epochs(replace(COSINE, epochs=2, warmup=0.25), 3)  # after 1.5 of 6 steps
+    ours = all_epochs(changed(COSINE, epochs=2, warmup=0.25), 3)  # after 1.5 of 6 steps
     after = [0.01 * (1 + np.cos(np.pi * (step - 1.5) / 4.5)) for step in (2, 3, 4, 5)]
     np.testing.assert_allclose(ours, [0, 0.02 / 1.5, *after], rtol=1e-6)
 
