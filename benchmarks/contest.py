@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config.errors import RunError
+from pipeline.config.text import last_lines
 
 LOG_TAIL = 15  # lines of a dead process's log that are shown
 
@@ -112,7 +113,7 @@ def _reports(group: Sequence[_Process]) -> list[Any]:
         try:
             reports.append(process.connection.recv())
         except EOFError:
-            tail = "".join(process.log.read_text(errors="replace").splitlines(keepends=True)[-LOG_TAIL:])
+            tail = last_lines(process.log.read_text(errors="replace"), LOG_TAIL)
             raise RunError(f"a process of {process.process.name!r} ended before the contest did:\n{tail}") from None
     return reports
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from rich.table import Table
 from benchmarks.contest import Timing
 from pipeline.config.errors import UserError
 from pipeline.records.atomic import atomic_replace
+from pipeline.training.engine import installed_version
 
 FOLDER = Path("build/benchmarks")
 DESCRIBE = (
@@ -29,14 +29,7 @@ def environment(packages: Sequence[str] = ()) -> dict[str, str]:
     """Hardware, what precision "auto" is on it, and versions, those of some more packages included."""
     # In a process of its own: it loads TensorFlow, which has much to say.
     done = subprocess.run([sys.executable, "-c", DESCRIBE], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1]) | {package: _version(package) for package in packages}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    return json.loads(done.stdout.splitlines()[-1]) | {package: installed_version(package) for package in packages}
 
 
 def rows_of(timings: Sequence[Timing], **settings: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.config.config_json import from_json
@@ -19,6 +18,7 @@ from pipeline.device.accelerator import listed_gpus
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.run import main as run
+from pipeline.training.engine import installed_version
 
 # Of the 12 and, on a TPU, 9 hours that Kaggle gives a kernel; the rest is for the vote and the report.
 HOURS, TPU_HOURS = 11.5, 8.5
@@ -118,13 +118,6 @@ def describe_machine() -> list[str]:
     """Versions and hardware, one line each; loads nothing that would take hold of a GPU."""
     lines = [
         f"python {platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores",
-        "packages: " + ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
+        "packages: " + ", ".join(f"{name} {installed_version(name)}" for name in PACKAGES),
     ]
     return lines + (listed_gpus() or ["no NVIDIA GPU"])
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"

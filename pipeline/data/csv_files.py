@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.errors import UserError
+from pipeline.config.text import encoding_fault
 from pipeline.data.archives import (
     GET_THE_DATA,
     LARGEST_FILE,
@@ -88,8 +89,8 @@ def _read_table(stream: BinaryIO, columns: list[str], largest: int | None, where
 def _byte_blocks(stream: BinaryIO, where: str) -> Iterator[str]:
     """The text of a file, some megabytes at a time: whole lines, each ended by a line feed, whatever ended it."""
     with named_damage(where):
-        if stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):  # type: ignore[attr-defined]
-            raise UserError(f"{where}: the text is UTF-16, as Windows writes it. Save it as UTF-8.")
+        if (fault := encoding_fault(stream.peek(2)[:2])) and "UTF-16" in fault:  # type: ignore[attr-defined]
+            raise UserError(f"{where}: the text {fault}.")
     reader = io.TextIOWrapper(stream, "utf-8-sig")
     rest, size = "", 0
     while True:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.errors import UserError
+from pipeline.config.text import encoding_fault
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import atomic_replace
 
@@ -75,8 +76,8 @@ def _fault(content: bytes, image_ids: Any) -> str | None:
     """The first thing that is wrong with a submission's bytes."""
     if len(content) > LARGEST_SUBMISSION:
         return f"larger than {LARGEST_SUBMISSION:,} bytes: that is no submission."
-    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        return "begins with a byte order mark. Save it as plain UTF-8, without BOM."
+    if fault := encoding_fault(content):
+        return f"{fault}."
     both, feeds, returns = (content.count(end) for end in (b"\r\n", b"\n", b"\r"))
     if both != returns or (both and both != feeds):
         return "the ends of the lines differ, or are old Macintosh ones. Use line feeds throughout."

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.errors import UserError
+from pipeline.config.text import encoding_fault
 
 REMEDY = (
     "Make an API token at https://www.kaggle.com/settings/api and save it as ~/.kaggle/access_token (or set "
@@ -143,14 +144,9 @@ def _object(path: Path) -> dict[str, Any]:
 def _text(path: Path) -> str:
     """The text of a file of credentials."""
     content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
-        raise _unusable(str(path), "it is UTF-16, as Windows writes it. Save it as UTF-8")
-    if content.startswith(b"\xef\xbb\xbf"):
-        raise _unusable(str(path), "it begins with a byte order mark. Save it as UTF-8 without BOM")
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise _unusable(str(path), "it is not UTF-8 text") from None
+    if fault := encoding_fault(content):
+        raise _unusable(str(path), f"it {fault}")
+    return content.decode()
 
 
 def _unusable(where: str, reason: str) -> UserError:

@@ -12,6 +12,7 @@ from slugify import slugify
 from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION
 from pipeline.config.schema import FORBID_UNKNOWN_KEYS, DeviceKind
+from pipeline.config.text import encoding_fault
 
 METADATA = Path("kernel-metadata.json")
 CODE_FILE = Path("build/kernel.py")
@@ -89,14 +90,9 @@ def read_metadata() -> KernelMetadata:
 
 def _read_text() -> str:
     content = METADATA.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UserError(f"{METADATA} is UTF-16, as Windows writes it. Save it as UTF-8.")
-    if content.startswith(b"\xef\xbb\xbf"):
-        raise UserError(f"{METADATA} begins with a byte order mark, at which the client stops. Save it without BOM.")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{METADATA} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8.") from None
+    if fault := encoding_fault(content):
+        raise UserError(f"{METADATA} {fault}.")
+    return content.decode()
 
 
 def owned(metadata: KernelMetadata, user: str) -> KernelMetadata:

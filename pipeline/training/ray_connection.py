@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import text
 from pipeline.config.errors import RunError, UserError
 from pipeline.device.host import MEMORY_PER_WORKER, PROCESSES_PER_GPU
 from pipeline.training.engine import other_versions
@@ -25,7 +26,6 @@ PACKAGE = Path(__file__).parents[1]
 HEAD_PATIENCE = 20.0  # seconds without an answer; after 60, Ray ends this process by itself
 ANSWER_PATIENCE = 2.0  # seconds for one attempt
 NODE_PATIENCE = 120.0  # seconds until a node has started its first process
-MOST_CHARACTERS = 300  # of an error
 # Set for the nodes' processes as for the worker processes here; what the user set here counts there as well.
 ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 PASSED_ON = ("KERAS_BACKEND", "TF_DETERMINISTIC_OPS", "XLA_FLAGS")
@@ -187,7 +187,7 @@ def _answers(address: str) -> bool:
 def first_line(error: BaseException) -> str:
     """What kind of error it is and how its text begins; of an error on a node, what raised it there."""
     cause = getattr(error, "cause", None) or error
-    return f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0][:MOST_CHARACTERS]}"
+    return f"{type(cause).__name__}: {text.first_line(cause)}"
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import Any
 
 from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
+from pipeline.config.text import first_line
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import full_disk_told
 from pipeline.records.members import commit
@@ -26,7 +27,6 @@ from pipeline.records.run_folder import RunFolder
 from pipeline.training.messages import Committed, Diverged, Message, OutOfMemory, Ready, Unwritable
 
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)  # a full disk is a RunError already
-MOST_CHARACTERS = 300  # of an error; TensorFlow's can fill a screen
 
 
 def serve(connection: Connection, number: int, folder: RunFolder, log: Path) -> None:
@@ -58,7 +58,7 @@ def last_message(error: BaseException) -> Message | None:
         return Unwritable(text)
     exhausted = type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in text  # TensorFlow; JAX
     if exhausted or isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
-        reason = f"{type(error).__name__}: {text.partition(chr(10))[0][:MOST_CHARACTERS]}"
+        reason = f"{type(error).__name__}: {first_line(text)}"
         return OutOfMemory(reason, of_device=exhausted and "CPU" not in text)
     return None
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec, RunConfig
+from pipeline.config.text import last_lines
 from pipeline.data.digits import Digits
 from pipeline.device.accelerator import check_device, device_environment
 from pipeline.records.run_folder import RunFolder
@@ -257,4 +258,4 @@ class _Worker:
 
     def log_tail(self) -> str:
         """The last lines of its log."""
-        return "".join(self.log.read_text(errors="replace").splitlines(keepends=True)[-LOG_TAIL:])
+        return last_lines(self.log.read_text(errors="replace"), LOG_TAIL)

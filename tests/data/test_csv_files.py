@@ -336,7 +336,7 @@ FAULTS = {
     ),
     "UTF-16 without a mark": (
         lambda d: (d / "test.csv").write_text((d / "test.csv").read_text(), encoding="utf-16-le"),
-        r"line 1: the columns must be",
+        r"test.csv: the text is UTF-16",
     ),
     "Latin-1": (
         lambda d: (d / "test.csv").write_bytes((d / "test.csv").read_bytes().replace(b"pixel3,", b"pix\xe9l3,")),

@@ -39,7 +39,7 @@ def test_written_to_the_byte(tmp_path):
         (b"ImageId,Label\n7,0\n8,1\n9,2\n\n", "expected 3 rows, one per test image. Received: 4"),
         (b"\nImageId,Label\n7,0\n8,1\n9,2\n", "line 1: expected the columns ImageId,Label. Received: ''"),
         (b"\xef\xbb\xbfImageId,Label\n7,0\n8,1\n9,2\n", "begins with a byte order mark"),
-        ("ImageId,Label\n7,0\n8,1\n9,2\n".encode("utf-16"), "begins with a byte order mark"),
+        ("ImageId,Label\n7,0\n8,1\n9,2\n".encode("utf-16"), "is UTF-16"),
         (b"ImageId,Label\r\n7,0\n8,1\r\n9,2\r\n", "the ends of the lines differ"),
         (b"ImageId,Label\n7,0\n8,1\r\n9,2\n", "the ends of the lines differ"),
         (b"ImageId,Label\r7,0\r8,1\r9,2\r", "the ends of the lines differ, or are old Macintosh ones"),
