@@ -20,7 +20,7 @@ from pipeline.config.presets import preset
 from pipeline.config.schema import Architecture, MemberSpec, RunConfig, TrainConfig, member_specs
 
 DESCRIBE = (
-    "import json; from dataclasses import asdict; from pipeline.device.device import found_device; "
+    "import json; from dataclasses import asdict; from pipeline.device.accelerator import found_device; "
     "print(json.dumps(asdict(found_device())))"
 )
 LABELLED = 42_000  # images of the competition

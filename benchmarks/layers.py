@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.contest import Pause
 from pipeline.config.schema import MemberSpec
-from pipeline.device.device import configure_device, resolve_precision
+from pipeline.device.accelerator import configure_device, resolve_precision
 from pipeline.network.architectures import ARCHITECTURES
 
 REPETITIONS = 15

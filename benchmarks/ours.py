@@ -13,13 +13,9 @@ from pipeline.config.rules import validate
 from pipeline.config.schema import Architecture, MemberSpec, Recipe, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import load
 from pipeline.data.folds import validation_folds
+from pipeline.device.settings import DEFAULTS, OURS
 
-# As `pipeline.training.workers` sets them for its workers.
-ENVIRONMENT = {
-    "TF_ENABLE_ONEDNN_OPTS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-}
+ENVIRONMENT = {**DEFAULTS, **OURS, "TF_CPP_MIN_LOG_LEVEL": "3"}
 WITHOUT_END = 100_000  # epochs
 
 
@@ -68,7 +64,7 @@ def epoch_images(spec: MemberSpec, data: str) -> int:
 
 def train_member_of(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str) -> None:
     """Train the member of that index as a run does: augmentation, validation and checkpoint included."""
-    from pipeline.device.device import configure_device
+    from pipeline.device.accelerator import configure_device
     from pipeline.training.loop import train_member
     from pipeline.training.messages import Progress
 
@@ -86,7 +82,7 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
     from keras import ops
 
     from pipeline.data.folds import split_rows
-    from pipeline.device.device import configure_device, resolve_precision
+    from pipeline.device.accelerator import configure_device, resolve_precision
     from pipeline.training import steps
     from pipeline.training.draws import draw_epoch
     from pipeline.training.loop import STEPS_PER_CALL

@@ -14,13 +14,13 @@ from rich.table import Table
 
 from benchmarks.contest import Timing
 from pipeline.config.errors import UserError
+from pipeline.device.host import installed_version
 from pipeline.records.atomic import atomic_replace
-from pipeline.training.engine import installed_version
 
 FOLDER = Path("build/benchmarks")
 DESCRIBE = (
-    "import json; from pipeline.device.device import describe_environment as describe, resolve_precision as resolve; "
-    "print(json.dumps(describe() | {'auto precision': resolve('auto')}))"
+    "import json; from pipeline.device import accelerator; "
+    "print(json.dumps(accelerator.describe_environment() | {'auto precision': accelerator.found_device().precision}))"
 )
 LOG_WIDTH = 160  # columns of a table, where there is no terminal to ask
 

@@ -15,10 +15,10 @@ from pipeline.config.config_json import from_json
 from pipeline.config.errors import RunError, StoppedError, UserError
 from pipeline.config.schema import RunConfig, digest
 from pipeline.device.accelerator import listed_gpus
+from pipeline.device.host import installed_version
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.run import main as run
-from pipeline.training.engine import installed_version
 
 # Of the 12 and, on a TPU, 9 hours that Kaggle gives a kernel; the rest is for the vote and the report.
 HOURS, TPU_HOURS = 11.5, 8.5

@@ -77,8 +77,9 @@ def kill_the_run():
 
 
 def plan_faults(folder, *faults, capacity=2, devices=None, seconds=0.01, marks=()):
-    """Write faults.json."""
-    plan = {"capacity": capacity, "devices": devices or capacity, "faults": faults, "seconds": seconds, "marks": marks}
+    """Write faults.json; with devices, they are GPUs."""
+    machine = {"capacity": capacity, "devices": devices or 1, "kind": "gpu" if devices else "cpu"}
+    plan = {**machine, "faults": faults, "seconds": seconds, "marks": marks}
     folder.mkdir(exist_ok=True)
     (folder / FAULTS).write_text(json.dumps(plan))
 
@@ -99,7 +100,7 @@ def serve(connection, number, folder, log):
 def pretend(connection, number, folder):
     plan = json.loads((folder.path / FAULTS).read_text())
     strike(plan, folder, "start", number, None)
-    connection.send(Ready(plan["capacity"], plan["devices"], Device("cpu", "a guess", 1, "float32")))
+    connection.send(Ready(plan["capacity"], Device(plan["kind"], "a guess", plan["devices"], "float32")))
     digits = connection.recv()
     (folder.path / f"ready-{number}").touch()
     while True:

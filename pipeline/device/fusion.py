@@ -15,7 +15,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from pipeline.device.device import cpu_has_bfloat16, on_tensorflow_cpu
+from pipeline.device.accelerator import on_tensorflow_cpu
+from pipeline.device.host import cpu_has_bfloat16
 
 FRAMING = ("Graph execution error", "Detected at node", "<stack traces", "File ")  # lines of an error that name places
 LONGEST_REASON = 300  # characters; some of TensorFlow's errors fill a screen

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from pipeline.device.device import on_tensorflow_cpu
+from pipeline.device.accelerator import on_tensorflow_cpu
 from pipeline.device.fusion import one_pass
 
 

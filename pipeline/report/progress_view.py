@@ -10,8 +10,8 @@ from rich.progress import Progress as Bars
 
 from pipeline.config.schema import MemberSpec
 from pipeline.device.accelerator import Device
+from pipeline.report.speed import Speed
 from pipeline.training.messages import Progress
-from pipeline.training.speed import Speed
 
 
 class ProgressView:

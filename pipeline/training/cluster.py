@@ -9,7 +9,6 @@ of a member whose task fails:
 """
 
 import hashlib
-import os
 import platform
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Any
 from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
+from pipeline.device.settings import training_environment
 from pipeline.records.members import DamagedMemberError, commit_files
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.engine import Observer
@@ -119,7 +119,7 @@ class _Training:
         self.failed: dict[str, str] = {}
         self._folder, self._observer, self._limits = folder, observer, limits
         self._attempts = Counter[str]()
-        nodes, packages = living_nodes(), ("keras", os.environ.get("KERAS_BACKEND", "tensorflow"))
+        nodes, packages = living_nodes(), ("keras", training_environment()["KERAS_BACKEND"])
         self._needs = member_needs(nodes)
         check_versions([node for node in nodes if has_room(node, self._needs)], packages)
         self._tell_if_nowhere()

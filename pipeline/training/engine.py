@@ -3,11 +3,11 @@
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
+from pipeline.device.host import installed_version
 from pipeline.records.members import Member, invalid_reason, read_member
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.limits import Limits
@@ -107,11 +107,3 @@ def other_versions(environment: dict[str, str]) -> str:
         for package in DECIDE_BITS
         if package in environment and environment[package] != installed_version(package)
     )
-
-
-def installed_version(package: str) -> str:
-    """The version of a package on this machine, in words."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema import MemberSpec, digest
 from pipeline.data.digits import Digits
 from pipeline.data.folds import split_rows
-from pipeline.device.device import describe_environment, found_device, resolve_precision
+from pipeline.device.accelerator import describe_environment, found_device, resolve_precision
 from pipeline.network.activations import recorded_curves
 from pipeline.records.members import History, Member
 from pipeline.records.scores import log_loss

@@ -11,10 +11,13 @@ class Ready:
 
     capacity: int
     """How many workers the machine has room for."""
-    devices: int
-    """How many devices they share: the i-th worker computes on device i modulo this."""
     device: Device
     """What it computes on."""
+
+    @property
+    def devices(self) -> int:
+        """How many devices the workers share: the i-th computes on device i modulo this."""
+        return self.device.count if self.device.kind == "gpu" else self.capacity
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from filelock import FileLock
 
 from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
+from pipeline.device.host import installed_version
 from pipeline.records.members import commit
-from pipeline.training.engine import installed_version
 from pipeline.training.messages import Diverged, Progress
 
 
@@ -145,7 +145,7 @@ def _train(spec: MemberSpec, job: Job, node: str, report: Reporter) -> Trained |
 @cache
 def _configure_process() -> None:
     """Make this process compute on what Ray gave it, as a worker process here would; once."""
-    from pipeline.device.device import configure_device
+    from pipeline.device.accelerator import configure_device
 
     configure_device(0)
 

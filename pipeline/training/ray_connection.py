@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.config import text
 from pipeline.config.errors import RunError, UserError
 from pipeline.device.host import MEMORY_PER_WORKER, PROCESSES_PER_GPU
+from pipeline.device.settings import BITS_DEPEND_ON, training_environment
 from pipeline.training.engine import other_versions
 from pipeline.training.nodes import installed_versions
 
@@ -26,9 +27,6 @@ PACKAGE = Path(__file__).parents[1]
 HEAD_PATIENCE = 20.0  # seconds without an answer; after 60, Ray ends this process by itself
 ANSWER_PATIENCE = 2.0  # seconds for one attempt
 NODE_PATIENCE = 120.0  # seconds until a node has started its first process
-# Set for the nodes' processes as for the worker processes here; what the user set here counts there as well.
-ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-PASSED_ON = ("KERAS_BACKEND", "TF_DETERMINISTIC_OPS", "XLA_FLAGS")
 
 
 def require_ray() -> None:
@@ -73,8 +71,7 @@ def connect(address: str | None) -> None:
 
 def _runtime_environment() -> dict[str, Any]:
     """What the nodes' processes get from here: this package, and environment variables."""
-    variables = {name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()}
-    variables |= {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    variables = training_environment() | {name: os.environ[name] for name in BITS_DEPEND_ON if name in os.environ}
     return {"py_modules": [str(PACKAGE)], "excludes": ["**/__pycache__"], "env_vars": variables}
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema import TrainConfig
 from pipeline.data.augment import DRAWS_PER_IMAGE, apply_transforms
 from pipeline.data.digits import CLASSES
-from pipeline.device.device import on_tensorflow_cpu
+from pipeline.device.accelerator import on_tensorflow_cpu
 from pipeline.device.fusion import reason_of, xla_failure
 
 # (rows, transforms, rates) of some steps -> (sum of losses over the steps, number of images classified right)

@@ -71,7 +71,7 @@ def _print_to(log: Path) -> None:
 
 def _train_all(connection: Connection, number: int, folder: RunFolder) -> None:
     # Imported late: these load TensorFlow, which takes seconds and is of no use to the parent.
-    from pipeline.device.device import configure_device, device_count, found_device, worker_capacity
+    from pipeline.device.accelerator import configure_device, found_device, worker_capacity
     from pipeline.training.loop import DivergedError, train_member
     from pipeline.training.trainer import Trainer
 
@@ -79,7 +79,7 @@ def _train_all(connection: Connection, number: int, folder: RunFolder) -> None:
         connection.send(message)
 
     configure_device(number)
-    send(Ready(worker_capacity(), device_count(), found_device()))
+    send(Ready(worker_capacity(), found_device()))
     digits: Digits = connection.recv()
     data_digest = digits.digest()
     trainers: dict[Any, Trainer] = {}

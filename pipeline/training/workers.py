@@ -14,8 +14,8 @@ import multiprocessing
 import os
 import signal
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import Any, Final
@@ -24,7 +24,8 @@ from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.config.text import last_lines
 from pipeline.data.digits import Digits
-from pipeline.device.accelerator import check_device, device_environment
+from pipeline.device.accelerator import check_device
+from pipeline.device.settings import settings_warning, training_environment
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.engine import Observer
 from pipeline.training.limits import Limits
@@ -53,13 +54,7 @@ class Workers:
     def __init__(
         self, folder: RunFolder, specs: Sequence[MemberSpec], device: str = "auto", backend: str = "auto"
     ) -> None:
-        # TensorFlow turns oneDNN on by itself only for CPUs with AVX512 instructions; on others it pays as well. Set
-        # here, because a bundled worker loads TensorFlow before it reaches its own first line.
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-        # JAX would reserve most of a GPU's memory for the first of the processes that share it.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        os.environ.update(device_environment(device, backend))
-        self._wanted_device = device
+        self._wanted = device, backend
         self._folder = folder
         self._devices = 0  # not known before the first worker is ready
         self._deaths = Counter[int]()  # in a row, by device
@@ -92,9 +87,8 @@ class Workers:
                 if worker is None:
                     continue  # it was stopped on account of another one
                 match worker.receive():
-                    case Ready(capacity, devices, device):
-                        check_device(self._wanted_device, device)
-                        self._begin(min(capacity, len(specs)), devices)
+                    case Ready() as ready:
+                        self._begin(ready, len(specs), observer)
                         worker.ready = True
                         worker.send(blind)
                     case Progress() as progress:
@@ -115,13 +109,17 @@ class Workers:
         return queue.failed
 
     def _start(self, number: int) -> None:
-        self._workers.append(_Worker(number, self._folder))
+        self._workers.append(_Worker(number, self._folder, training_environment(*self._wanted)))
 
-    def _begin(self, count: int, devices: int) -> None:
-        """Start the other workers, once the first has told how many there is room for."""
+    def _begin(self, ready: Ready, members: int, observer: Observer) -> None:
+        """Start the other workers, once the first says how many there is room for."""
+        unused = check_device(self._wanted[0], ready.device, training_environment(*self._wanted)["KERAS_BACKEND"])
         if not self._devices:
-            self._devices = devices
-            for number in range(1, count):
+            self._devices = ready.devices
+            for warning in (unused, settings_warning()):
+                if warning:
+                    observer.warn(warning)
+            for number in range(1, min(ready.capacity, members)):
                 self._start(number)
 
     def _device(self, worker: "_Worker") -> int:
@@ -203,7 +201,7 @@ def _give_up(spec: MemberSpec, reason: str, queue: MemberQueue, observer: Observ
 class _Worker:
     """A worker process as its parent sees it."""
 
-    def __init__(self, number: int, folder: RunFolder) -> None:
+    def __init__(self, number: int, folder: RunFolder, environment: Mapping[str, str]) -> None:
         self.number = number
         self.log = folder.worker_log(number)
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -213,7 +211,8 @@ class _Worker:
         context = multiprocessing.get_context(START_METHOD)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, number, folder, self.log), daemon=True)
-        self.process.start()
+        with _set_in_environment(environment):
+            self.process.start()
         theirs.close()
 
     def train(self, spec: MemberSpec) -> None:
@@ -259,3 +258,15 @@ class _Worker:
     def log_tail(self) -> str:
         """The last lines of its log."""
         return last_lines(self.log.read_text(errors="replace"), LOG_TAIL)
+
+
+@contextmanager
+def _set_in_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables within the block, for a process that starts in it."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from pipeline.device import host
 from pipeline.device.host import cores, usable_memory
 
 GIB = 1 << 30
@@ -50,3 +51,28 @@ def test_cores_are_those_that_may_be_used(monkeypatch):
             assert cores() == 1
         finally:
             os.sched_setaffinity(0, before)
+
+
+@pytest.mark.parametrize(("cores", "gibibytes", "room"), [(8, 64, 8), (8, 5, 2), (8, 16, 8), (8, 1, 1), (1, 64, 1)])
+def test_memory_limits_the_workers_as_well_as_cores(cores, gibibytes, room, monkeypatch):
+    monkeypatch.setattr(host, "cores", lambda: cores)
+    monkeypatch.setattr(host, "usable_memory", lambda: gibibytes * 2**30)
+    assert host.room_on_cpu() == room
+
+
+@pytest.mark.parametrize(("gpus", "cores", "room"), [(1, 16, 2), (2, 4, 4), (2, 2, 2), (4, 2, 4), (1, 1, 1)])
+def test_two_processes_share_a_gpu_where_there_are_cores_to_feed_them(gpus, cores, room, monkeypatch):
+    monkeypatch.setattr(host, "cores", lambda: cores)
+    assert host.room_on_gpus(gpus) == room
+
+
+def test_processors_of_one_name_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "CPUINFO", tmp_path / "cpuinfo")
+    names = []
+    for model in (17, 2):
+        core = f"model name\t: AMD EPYC\ncpu family\t: 26\nmodel\t\t: {model}\nstepping\t: 1\nflags\t\t: fpu\n\n"
+        host.CPUINFO.write_text(core + core.replace("26", "99"))
+        names.append(host.processor())
+    assert names == ["AMD EPYC (family 26, model 17, stepping 1)", "AMD EPYC (family 26, model 2, stepping 1)"]
+    host.CPUINFO.unlink()
+    assert host.processor()  # a system that says less

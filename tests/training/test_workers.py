@@ -238,7 +238,8 @@ def test_workers_killed_in_training_resume_to_the_same_bits(tiny, digits, tmp_pa
 
 
 def test_a_worker_that_cannot_start_is_an_error_with_the_end_of_its_log(spec, digits, tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "nonsense")
+    (tmp_path / "keras.py").write_text("raise ImportError('nonsense')")
+    monkeypatch.syspath_prepend(tmp_path)
     with (
         Workers(RunFolder(tmp_path), [spec]) as engine,
         pytest.raises(RunError, match=r"(?s)before it could train.*worker-0.log.*nonsense"),

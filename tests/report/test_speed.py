@@ -1,7 +1,7 @@
 import pytest
 
+from pipeline.report.speed import Speed
 from pipeline.training.messages import Progress
-from pipeline.training.speed import Speed
 
 
 def report(epoch, seconds=None, steps=30):
