@@ -127,12 +127,6 @@ class RunFolder:
         """The folder of a member's checkpoints."""
         return self.all_checkpoints / spec.id
 
-    def checkpointed_epochs(self, spec: MemberSpec) -> int:
-        """How many epochs of a member its newest checkpoint holds; 0 without one."""
-        return max(
-            (int(path.stem.removeprefix("epoch-")) for path in self.checkpoints(spec).glob("epoch-*.npz")), default=0
-        )
-
     def worker_log(self, worker: int) -> Path:
         """What a worker process and its libraries print."""
         return self.path / "logs" / f"worker-{worker}.log"

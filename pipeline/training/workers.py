@@ -27,6 +27,7 @@ from pipeline.data.digits import Digits
 from pipeline.device.accelerator import check_device
 from pipeline.device.settings import settings_warning, training_environment
 from pipeline.records.run_folder import RunFolder
+from pipeline.training.checkpoint import epochs_done
 from pipeline.training.engine import Observer
 from pipeline.training.limits import Limits
 from pipeline.training.messages import Committed, Diverged, Message, OutOfMemory, Progress, Ready, Unwritable
@@ -77,7 +78,7 @@ class Workers:
             UserError: a worker does not compute on the device that was asked for.
         """
         blind = replace(digits, held_back_labels=None)  # so that nothing could train on them
-        queue = MemberQueue(specs, limits, self._folder.checkpointed_epochs)
+        queue = MemberQueue(specs, limits, lambda spec: epochs_done(self._folder.checkpoints(spec)))
         if specs and not self._workers:
             self._start(0)
         while not limits.over and self._hand_out(queue):
