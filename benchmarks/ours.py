@@ -85,7 +85,6 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
     from pipeline.device.accelerator import configure_device, resolve_precision
     from pipeline.training import steps
     from pipeline.training.draws import draw_epoch
-    from pipeline.training.loop import STEPS_PER_CALL
     from pipeline.training.trainer import Trainer
 
     configure_device(index)
@@ -97,7 +96,7 @@ def train_bare(pause: Pause, index: int, specs: Sequence[MemberSpec], data: str)
     rows, transforms = draw_epoch(spec, 1, split_rows(spec, digits)[0], digits.images.shape[1])
     rates = np.full(len(rows), spec.recipe.train.learning_rate, np.float32)
     while True:
-        for start in range(0, len(rows), STEPS_PER_CALL):
-            part = slice(start, start + STEPS_PER_CALL)
+        for start in range(0, len(rows), steps.STEPS_PER_CALL):
+            part = slice(start, start + steps.STEPS_PER_CALL)
             bare.run(rows[part], transforms[part], rates[part])
         pause(None)

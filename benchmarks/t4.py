@@ -16,7 +16,6 @@ from benchmarks.contest import Pause
 from pipeline.config.schema import MemberSpec
 
 PLUGIN_MODULE = "jax_cuda12_plugin"
-STEPS = 32
 BANDWIDTH = 240e9  # bytes per second: 3/4 of a T4's 320 GB/s, as copies reach
 ARITHMETIC = 20e12  # FLOP/s in float16: a third of a T4's 65 TFLOP/s
 LAUNCH = 4e-6  # seconds from one small kernel to the next
@@ -87,6 +86,7 @@ def compile_step(pause: Pause, _index: int, spec: MemberSpec) -> None:
 
     from benchmarks.layers import flops
     from pipeline.data.augment import DRAWS_PER_IMAGE
+    from pipeline.training.steps import STEPS_PER_CALL
     from pipeline.training.trainer import Trainer
 
     batch = spec.recipe.train.batch_size
@@ -97,9 +97,10 @@ def compile_step(pause: Pause, _index: int, spec: MemberSpec) -> None:
     arguments = (
         steps.values,
         steps.data,
-        np.zeros((STEPS, batch), np.int32),
-        np.zeros((STEPS, batch, DRAWS_PER_IMAGE), np.float32),
-        np.zeros(STEPS, np.float32),
+        np.int32(STEPS_PER_CALL),
+        np.zeros((STEPS_PER_CALL, batch), np.int64),
+        np.zeros((STEPS_PER_CALL, batch, DRAWS_PER_IMAGE), np.float32),
+        np.zeros(STEPS_PER_CALL, np.float32),
     )
     described = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=t4), arguments)
     text = steps.run.lower(*described).compile().as_text()

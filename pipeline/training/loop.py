@@ -29,10 +29,10 @@ from pipeline.training.checkpoint import restore, save
 from pipeline.training.draws import WEIGHTS, derive_seed, draw_epoch
 from pipeline.training.messages import Progress
 from pipeline.training.schedule import learning_rates
+from pipeline.training.steps import STEPS_PER_CALL
 from pipeline.training.trainer import Trainer
 
 SHORT_DIGEST = 16  # characters of a digest that are kept and told
-STEPS_PER_CALL = 32  # between two calls the progress is shown; a call costs well under a millisecond
 
 
 class DivergedError(Exception):

@@ -18,8 +18,11 @@ from pipeline.data.digits import CLASSES
 from pipeline.device.accelerator import on_tensorflow_cpu
 from pipeline.device.fusion import reason_of, xla_failure
 
-# (rows, transforms, rates) of some steps -> (sum of losses over the steps, number of images classified right)
-RunSteps = Callable[[Any, Any, Any], tuple[Any, Any]]
+STEPS_PER_CALL = 32  # at most; between two calls the progress is shown, and a call costs well under a millisecond
+
+# (number of steps, rows, transforms and rates of STEPS_PER_CALL steps, of which the others are not run) -> (sum of
+# losses over the steps, number of images classified right). All calls have one shape: what they are is compiled once.
+RunSteps = Callable[[int, Any, Any, Any], tuple[Any, Any]]
 
 
 def compiled_steps(
@@ -49,30 +52,34 @@ class XlaSteps:
     on a GPU with op determinism.
     """
 
-    def __init__(self, compiled: RunSteps, plain: RunSteps) -> None:
-        self._compiled, self._plain = compiled, plain
+    def __init__(self, compiled: RunSteps, make_plain: Callable[[], RunSteps]) -> None:
+        self._run, self._make_plain = compiled, make_plain
         self._proven = False
-        self.refusal = xla_failure()
+        self.refusal: str | None = None
         """Why XLA does not compile these steps; None as long as it does."""
+        if failure := xla_failure():
+            self.refuse(failure)
 
-    def __call__(self, rows: Any, transforms: Any, rates: Any) -> tuple[Any, Any]:
+    def refuse(self, reason: str) -> None:
+        """Run the steps without XLA from now on."""
+        self.refusal, self._run = reason, self._make_plain()
+
+    def __call__(self, count: int, rows: Any, transforms: Any, rates: Any) -> tuple[Any, Any]:
         """Run the steps; see `RunSteps`."""
         import tensorflow as tf
 
-        if self.refusal is None:
-            try:
-                result = self._compiled(rows, transforms, rates)
-            except tf.errors.ResourceExhaustedError:
+        try:
+            result = self._run(count, rows, transforms, rates)
+        except tf.errors.ResourceExhaustedError:
+            raise
+        except tf.errors.OpError as error:
+            # A refusal comes before the first step has changed anything; a later error is of another kind.
+            if self._proven or self.refusal:
                 raise
-            except tf.errors.OpError as error:
-                # A refusal comes before the first step has changed anything; a later error is of another kind.
-                if self._proven:
-                    raise
-                self.refusal = reason_of(error)
-            else:
-                self._proven = True
-                return result
-        return self._plain(rows, transforms, rates)
+            self.refuse(reason_of(error))
+            return self(count, rows, transforms, rates)
+        self._proven = True
+        return result
 
 
 def _loss(labels: Any, logits: Any, label_smoothing: float) -> Any:
@@ -98,10 +105,7 @@ def _tensorflow_steps(
 ) -> RunSteps:
     import tensorflow as tf
 
-    # On a GPU, TensorFlow cannot gather uint8: it would copy all images to the host in every step. float16 is exact for
-    # 0 to 255. Its int32 tensors live in the host's memory as well, int64 tensors do not.
-    resident = tf.constant(images if on_tensorflow_cpu() else images.astype(np.float16))
-    truths = tf.constant(labels, tf.int64)
+    truths = tf.constant(labels, tf.int64)  # on a GPU, int32 tensors live in the host's memory
 
     def update(batch: Any, truth: Any, rate: Any) -> tuple[Any, Any]:
         optimizer.learning_rate.assign(rate)
@@ -112,30 +116,37 @@ def _tensorflow_steps(
         optimizer.apply(tape.gradient(scaled, model.trainable_variables), model.trainable_variables)
         return loss, _correct(truth, logits)
 
-    def looped(update: Callable[[Any, Any, Any], tuple[Any, Any]]) -> RunSteps:
-        # The number of steps varies between calls; a batch of known size lets oneDNN choose its kernels once.
+    def looped(images: NDArray[Any], **options: Any) -> RunSteps:
+        resident = tf.constant(images)
+
+        # A batch of known size lets oneDNN choose its kernels once.
         @tf.function(
             input_signature=(
-                tf.TensorSpec((None, config.batch_size), tf.int64),
-                tf.TensorSpec((None, config.batch_size, DRAWS_PER_IMAGE), tf.float32),
-                tf.TensorSpec((None,), tf.float32),
-            )
+                tf.TensorSpec((), tf.int32),
+                tf.TensorSpec((STEPS_PER_CALL, config.batch_size), tf.int64),
+                tf.TensorSpec((STEPS_PER_CALL, config.batch_size, DRAWS_PER_IMAGE), tf.float32),
+                tf.TensorSpec((STEPS_PER_CALL,), tf.float32),
+            ),
+            autograph=False,
+            **options,
         )
-        def run(rows: Any, transforms: Any, rates: Any) -> tuple[Any, Any]:
-            total = correct = tf.constant(0.0)
-            for step in tf.range(tf.shape(rows)[0]):
-                batch = apply_transforms(tf.gather(resident, rows[step]), transforms[step])
-                loss, right = update(batch, tf.gather(truths, rows[step]), rates[step])
-                total += loss
-                correct += right
+        def run(count: Any, rows: Any, transforms: Any, rates: Any) -> tuple[Any, Any]:
+            def step(i: Any, total: Any, correct: Any) -> tuple[Any, Any, Any]:
+                batch = apply_transforms(tf.gather(resident, rows[i]), transforms[i])
+                loss, right = update(batch, tf.gather(truths, rows[i]), rates[i])
+                return i + 1, total + loss, correct + right
+
+            none = tf.constant(0.0)
+            _, total, correct = tf.while_loop(lambda i, *_: i < count, step, (tf.constant(0), none, none))
             return total, correct
 
         return run
 
     if on_tensorflow_cpu():
-        return looped(update)
-    # One fused program a step. On a CPU it would slow the convolutions down, see `fusion`.
-    return XlaSteps(looped(tf.function(update, jit_compile=True, autograph=False)), looped(update))
+        return looped(images)  # XLA would slow the convolutions down, see `fusion`
+    # Without XLA, TensorFlow cannot gather uint8 on a GPU: it would copy all images to the host in every step. float16
+    # is exact for 0 to 255.
+    return XlaSteps(looped(images, jit_compile=True), lambda: looped(images.astype(np.float16)))
 
 
 def _jax_steps(
@@ -155,21 +166,20 @@ def _jax_steps(
         return _scaled(optimizer, slots, loss), (loss, _correct(truth, logits), state)
 
     @jax.jit
-    def run(variables: Any, data: Any, rows: Any, transforms: Any, rates: Any) -> Any:
+    def run(variables: Any, data: Any, count: Any, rows: Any, transforms: Any, rates: Any) -> Any:
         images, labels = data
 
-        def step(carry: Any, inputs: Any) -> Any:
-            weights, state, slots = carry
-            row, transform, rate = inputs
-            batch = apply_transforms(images[row], transform)
-            slots = [*slots[:rate_at], rate, *slots[rate_at + 1 :]]
+        def step(i: Any, carry: Any) -> Any:
+            (weights, state, slots), total, correct = carry
+            batch = apply_transforms(images[rows[i]], transforms[i])
+            slots = [*slots[:rate_at], rates[i], *slots[rate_at + 1 :]]
             gradient = jax.grad(loss_of, has_aux=True)
-            gradients, (loss, correct, state) = gradient(weights, state, slots, batch, labels[row])
+            gradients, (loss, right, state) = gradient(weights, state, slots, batch, labels[rows[i]])
             weights, slots = optimizer.stateless_apply(slots, gradients, weights)
-            return (weights, state, slots), (loss, correct)
+            return (weights, state, slots), total + loss, correct + right
 
-        variables, (losses, corrects) = jax.lax.scan(step, variables, (rows, transforms, rates))
-        return variables, losses.sum(), corrects.sum()
+        none = jax.numpy.float32(0)
+        return jax.lax.fori_loop(0, count, step, (variables, none, none))
 
     groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
     return JaxSteps(run, groups, (jax.numpy.asarray(images), jax.numpy.asarray(labels, "int32")))
@@ -182,7 +192,7 @@ class JaxSteps:
         self, run: Callable[..., Any], groups: Sequence[Sequence[keras.Variable]], data: tuple[Any, Any]
     ) -> None:
         self.run = run
-        """(values of the variables, data, rows, transforms, rates) -> (values, sum of losses, number right)."""
+        """(values of the variables, data, and as `RunSteps`) -> (values, sum of losses, number right)."""
         self.data = data
         """Images and labels on the device."""
         self._groups = groups
@@ -192,9 +202,9 @@ class JaxSteps:
         """The values of weights, network state and optimizer state."""
         return tuple([variable.value for variable in group] for group in self._groups)
 
-    def __call__(self, rows: Any, transforms: Any, rates: Any) -> tuple[Any, Any]:
+    def __call__(self, count: int, rows: Any, transforms: Any, rates: Any) -> tuple[Any, Any]:
         """Run the steps; see `RunSteps`."""
-        values, loss, correct = self.run(self.values, self.data, rows, transforms, rates)
+        values, loss, correct = self.run(self.values, self.data, count, rows, transforms, rates)
         for group, new in zip(self._groups, values, strict=True):
             for variable, value in zip(group, new, strict=True):
                 variable.assign(value)

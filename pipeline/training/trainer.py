@@ -18,7 +18,7 @@ from pipeline.data.digits import CLASSES
 from pipeline.network.activations import SwishBeta
 from pipeline.network.architectures import ARCHITECTURES, logits_model
 from pipeline.training.fresh_statistics import STATISTICS_IMAGES, recompute_statistics, statistics_network
-from pipeline.training.steps import XlaSteps, compiled_steps
+from pipeline.training.steps import STEPS_PER_CALL, XlaSteps, compiled_steps
 
 PREDICT_BATCH = 1000  # images at most
 NOT_DECAYED = ["bias", "beta", "gamma"]  # layer biases, batch normalisation, swish_beta
@@ -111,14 +111,17 @@ class Trainer:
         """Train some steps in one compiled call.
 
         Args:
-            rows: integers, shape (steps, batch): the labelled rows of each step.
+            rows: integers, shape (steps, batch), STEPS_PER_CALL steps at most: the labelled rows of each step.
             transforms: float32, shape (steps, batch, DRAWS_PER_IMAGE), for `apply_transforms`.
             rates: float32, shape (steps,): the learning rate of each step.
 
         Returns:
             The sum over the steps of the batch's mean loss, and the number of images classified right.
         """
-        loss, correct = self.steps(np.asarray(rows, np.int64), transforms, rates)
+        count, arrays = len(rows), (np.asarray(rows, np.int64), transforms, rates)
+        left = STEPS_PER_CALL - count
+        padded = [np.pad(array, [(0, left), *[(0, 0)] * (array.ndim - 1)]) for array in arrays]
+        loss, correct = self.steps(count, *padded)
         return float(loss), int(correct)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -67,6 +67,16 @@ def test_same_spec_same_bits_also_after_other_members(spec, digits, tmp_path, tr
         assert other.test_probabilities.tobytes() == first_test.tobytes()
 
 
+def test_calls_of_three_steps_give_the_bits_of_one_call_an_epoch(spec, digits, tmp_path, trainers, monkeypatch):
+    """An epoch has four steps, each with a rate of its own."""
+    whole = run(spec, digits, tmp_path / "whole", trainers)
+    monkeypatch.setattr(train, "STEPS_PER_CALL", 3)
+    parts = run(spec, digits, tmp_path / "parts", trainers)
+    assert parts.test_probabilities.tobytes() == whole.test_probabilities.tobytes()
+    for record, other in zip(parts.history, whole.history, strict=True):
+        assert record == other | {"seconds": record["seconds"], "loss": pytest.approx(other["loss"], rel=1e-6)}
+
+
 class StoppedError(Exception):
     pass
 
