@@ -6,6 +6,8 @@ has set some to zero and enlarged the others. A moving average of the weights ha
 2019, https://arxiv.org/abs/1801.05134).
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,41 +19,62 @@ STATISTICS_IMAGES = 5000  # a standard error of 1.4% of a standard deviation whe
 STATISTICS_BATCH = 250
 
 
-def statistics_network(network: keras.Model) -> keras.Model:
-    """A copy of the network, with variables of its own, that drops nothing and whose moving averages forget at once."""
-
-    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if isinstance(layer, keras.layers.BatchNormalization):
-            config["momentum"] = 0.0
-        if isinstance(layer, keras.layers.Dropout):
-            config["rate"] = 0.0
-        return type(layer).from_config(config)
-
-    return keras.models.clone_model(network, clone_function=copied)
-
-
-def recompute_statistics(network: keras.Model, copy: keras.Model, images: NDArray[np.uint8]) -> None:
-    """Set the statistics of the network's normalisation layers to those of the images.
+class FreshStatistics:
+    """The statistics of one network's normalisation layers.
 
     Args:
-        network: The network.
-        copy: Its `statistics_network`; it takes over the weights.
-        images: uint8, shape (n, 28, 28), at least one; a batch of them normalises by its own statistics.
+        network: Its copy, with variables of its own, drops nothing, and the moving averages of the copy forget at once.
     """
-    copy.set_weights(network.get_weights())
-    batches = np.array_split(images[..., None].astype(np.float32), -(-len(images) // STATISTICS_BATCH))
-    seen: list[list[NDArray[Any]]] = []
-    for batch in batches:
-        copy(batch, training=True)
-        seen.append([_statistics(layer) for layer in _normalizations(copy)])
-    sizes = [len(batch) for batch in batches]
-    for layer, of_batches in zip(_normalizations(network), zip(*seen, strict=True), strict=True):
-        means, variances = np.stack(of_batches, axis=1)
-        mean = np.average(means, axis=0, weights=sizes)
-        layer.moving_mean.assign(mean)
-        # The variance of all images is that within the batches and that between them.
-        layer.moving_variance.assign(np.average(variances + (means - mean) ** 2, axis=0, weights=sizes))
+
+    def __init__(self, network: keras.Model) -> None:
+        self._network, self._copy = network, keras.models.clone_model(network, clone_function=_without_memory)
+        self._forward = _jax_forward(self._copy) if keras.backend.backend() == "jax" else self._copy
+
+    def recompute(self, images: NDArray[np.uint8]) -> None:
+        """Set them to those of the images.
+
+        Args:
+            images: uint8, shape (n, 28, 28), at least one; a batch of them normalises by its own statistics.
+        """
+        self._copy.set_weights(self._network.get_weights())
+        batches = np.array_split(images[..., None].astype(np.float32), -(-len(images) // STATISTICS_BATCH))
+        seen: list[list[NDArray[Any]]] = []
+        for batch in batches:
+            self._forward(batch, training=True)
+            seen.append([_statistics(layer) for layer in _normalizations(self._copy)])
+        sizes = [len(batch) for batch in batches]
+        for layer, of_batches in zip(_normalizations(self._network), zip(*seen, strict=True), strict=True):
+            means, variances = np.stack(of_batches, axis=1)
+            mean = np.average(means, axis=0, weights=sizes)
+            layer.moving_mean.assign(mean)
+            # The variance of all images is that within the batches and that between them.
+            layer.moving_variance.assign(np.average(variances + (means - mean) ** 2, axis=0, weights=sizes))
+
+
+def _without_memory(layer: keras.layers.Layer) -> keras.layers.Layer:
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.BatchNormalization):
+        config["momentum"] = 0.0
+    if isinstance(layer, keras.layers.Dropout):
+        config["rate"] = 0.0
+    return type(layer).from_config(config)
+
+
+def _jax_forward(network: keras.Model) -> Callable[..., None]:
+    """A call of the network as one compiled program; layer by layer, JAX would compile one for each operation."""
+    import jax
+
+    @partial(jax.jit, static_argnames="training")
+    def run(weights: Any, state: Any, batch: Any, training: bool) -> Any:
+        return network.stateless_call(weights, state, batch, training=training)[1]
+
+    def forward(batch: NDArray[np.float32], training: bool) -> None:
+        state = network.non_trainable_variables
+        values = ([variable.value for variable in some] for some in (network.trainable_variables, state))
+        for variable, value in zip(state, run(*values, batch, training), strict=True):
+            variable.assign(value)
+
+    return forward
 
 
 def _normalizations(network: keras.Model) -> list[keras.layers.BatchNormalization]:

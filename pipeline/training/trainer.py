@@ -17,7 +17,7 @@ from pipeline.config.schema import MemberSpec, TrainConfig
 from pipeline.data.digits import CLASSES
 from pipeline.network.activations import SwishBeta
 from pipeline.network.architectures import ARCHITECTURES, logits_model
-from pipeline.training.fresh_statistics import STATISTICS_IMAGES, recompute_statistics, statistics_network
+from pipeline.training.fresh_statistics import STATISTICS_IMAGES, FreshStatistics
 from pipeline.training.steps import STEPS_PER_CALL, XlaSteps, compiled_steps
 
 PREDICT_BATCH = 1000  # images at most
@@ -46,7 +46,7 @@ class Trainer:
         self._build = lambda seed: build(spec.activation, seed, policy, recipe.width, recipe.dropout)
         self._images = images
         self.network = self._build(0)
-        self._statistics = statistics_network(self.network) if config.fresh_statistics else None
+        self._statistics = FreshStatistics(self.network) if config.fresh_statistics else None
         self.network.jit_compile = keras.backend.backend() == "jax"  # XLA on CPU slows convolutions 5 to 10 times
         self.optimizer = make_optimizer(config, policy)
         self.optimizer.build(self.network.trainable_variables)
@@ -137,7 +137,7 @@ class Trainer:
         """Give the network the weights to be used: their moving average or fresh statistics, if the config asks."""
         self.optimizer.finalize_variable_values(self.network.trainable_variables)
         if self._statistics:
-            recompute_statistics(self.network, self._statistics, self._images[training_rows[:STATISTICS_IMAGES]])
+            self._statistics.recompute(self._images[training_rows[:STATISTICS_IMAGES]])
 
     @contextmanager
     def final_weights(self, training_rows: NDArray[np.int64]) -> Iterator[None]:
