@@ -45,6 +45,7 @@ TINY = RunConfig(
 
 
 ROOT = Path(__file__).parents[1]
+PYTHON_PATH = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])  # of processes we start
 TINY_FLAGS = ["--folds", "5", "--train.epochs", "6", "--train.batch-size", "20"]
 
 
@@ -56,7 +57,7 @@ def command(data, out, *more):
 
 
 def environment():
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    return {**os.environ, "PYTHONPATH": PYTHON_PATH}
 
 
 def run(folder, data, out, *more):
@@ -70,7 +71,7 @@ def command_at(folder, environment, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "pipeline", *arguments],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(ROOT)},
+        env=environment | {"PYTHONPATH": PYTHON_PATH},
         capture_output=True,
         text=True,
         timeout=280,

@@ -5,7 +5,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import PYTHON_PATH
 
 from pipeline.config.errors import UserError
 from pipeline.device import accelerator, host
@@ -56,7 +56,7 @@ def test_a_worker_takes_one_core_and_leaves_room_for_others():
         "print(worker_capacity(), len(os.sched_getaffinity(0)), threading.get_intra_op_parallelism_threads(),"
         "threading.get_inter_op_parallelism_threads(), int(is_op_determinism_enabled()))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow"}
+    environment = {**os.environ, "PYTHONPATH": PYTHON_PATH, "KERAS_BACKEND": "tensorflow"}
     environment |= {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "2"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, timeout=120, check=True

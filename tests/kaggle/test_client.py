@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from conftest import PYTHON_PATH
 from kaggle_server import KEY, USER, After, refusal
 from werkzeug import Response
 
@@ -17,8 +18,6 @@ from pipeline.kaggle.calls import kernel_status, submissions, submissions_left, 
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.connection import transfer
 from pipeline.kaggle.refusals import NoAnswerError
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_a_busy_server_is_asked_again(server, account, capsys):
@@ -123,7 +122,7 @@ def test_wrong_credentials_and_keys_are_never_shown(server, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env=server.environment(tmp_path) | {"PYTHONPATH": str(ROOT), "VERBOSE": "1"},
+        env=server.environment(tmp_path) | {"PYTHONPATH": PYTHON_PATH, "VERBOSE": "1"},
         capture_output=True,
         text=True,
         timeout=100,

@@ -81,6 +81,7 @@ def test_ours_trains_members_and_their_bare_arithmetic(csv_source):
 
 
 def test_the_sources_way_trains_the_same_network_on_every_row_in_every_epoch(csv_source):
+    pytest.importorskip("tensorflow", reason="Keras's fit is compared on its default backend")
     from benchmarks.keras_fit import network, plain_swish
     from pipeline.network.architectures import ghouzam
 
@@ -98,6 +99,7 @@ def test_the_sources_way_trains_the_same_network_on_every_row_in_every_epoch(csv
 
 
 def test_the_layers_of_a_network_are_timed_by_kind(csv_source):
+    pytest.importorskip("tensorflow", reason="layers are timed in TensorFlow's graphs")
     (spec,) = specs_of("deotte", ("swish",), TrainConfig(batch_size=4))
     (timing,) = hold([Competitor("layers", "benchmarks.layers:measure", (spec,), 1)], rounds=1)
     product, policy, times = timing.last_reports[0]
@@ -111,8 +113,8 @@ def test_the_layers_of_a_network_are_timed_by_kind(csv_source):
 
 
 def test_a_residual_networks_layers_can_be_timed_too(monkeypatch):
+    tf = pytest.importorskip("tensorflow", reason="layers are timed in TensorFlow's graphs")
     import keras
-    import tensorflow as tf
 
     from benchmarks import layers
     from pipeline.network.architectures import residual

@@ -1,16 +1,14 @@
 """Saved networks load in a fresh process after one import."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
+from conftest import environment
 
 from pipeline.config.schema import OWN_ACTIVATIONS
 from pipeline.network.architectures import ARCHITECTURES
 
-ROOT = Path(__file__).parents[2]
 DESCRIBE = '''
 import hashlib
 def describe(network):
@@ -48,7 +46,7 @@ def test_every_network_loads_after_one_import(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", "import keras, pipeline.network.architectures" + DESCRIBE + LOAD],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=250,
