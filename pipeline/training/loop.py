@@ -36,7 +36,13 @@ SHORT_DIGEST = 16  # characters of a digest that are kept and told
 
 
 class DivergedError(Exception):
-    """The loss of a member is no longer a number; training it again would end the same way."""
+    """The loss, weights or probabilities of a member are no numbers; training it again would end the same way."""
+
+    def __init__(self, what: str, spec: MemberSpec) -> None:
+        super().__init__(
+            f"{what}: training of {spec.id} diverged. "
+            f"Lower --train.learning-rate (now {spec.recipe.train.learning_rate:g}) or add warm-up."
+        )
 
 
 def train_member(
@@ -59,7 +65,7 @@ def train_member(
         The finished member and its network.
 
     Raises:
-        DivergedError: the loss became NaN or infinite.
+        DivergedError: the loss, a weight or a probability became NaN or infinite.
     """
     rows = split_rows(spec, digits)
     policy = resolve_precision(spec.recipe.train.precision)
@@ -78,8 +84,8 @@ def train_member(
         spec=spec,
         history=history,
         validation_rows=validation,
-        validation_probabilities=trainer.predict(digits.images[validation]),
-        test_probabilities=trainer.predict(digits.test_images),
+        validation_probabilities=_probabilities(trainer, spec, digits.images[validation]),
+        test_probabilities=_probabilities(trainer, spec, digits.test_images),
         environment={**environment, "xla": trainer.xla},
         fingerprints={
             "rows": hashlib.sha256(training.tobytes() + validation.tobytes()).hexdigest(),
@@ -143,7 +149,7 @@ def _train_epochs(
         rates = learning_rates(spec.recipe.train, steps, history)
         loss, accuracy = _train_epoch(trainer, spec, epoch, *draws, rates, watch)
         with trainer.final_weights(training) if len(validation) else nullcontext():
-            probabilities = trainer.predict(digits.images[validation])
+            probabilities = _probabilities(trainer, spec, digits.images[validation])
         record = {
             "epoch": epoch,
             "learning_rate": float(rates[-1]),
@@ -176,12 +182,18 @@ def _train_epoch(
         loss, right = trainer.run(rows[part], transforms[part], rates[part])
         loss_sum, correct, done = loss_sum + loss, correct + right, start + len(rows[part])
         if not math.isfinite(loss):
-            raise DivergedError(
-                f"the loss of {spec.id} is {loss} in epoch {epoch}, by step {done}: training diverged. "
-                f"Lower --train.learning-rate (now {spec.recipe.train.learning_rate:g}) or add warm-up."
-            )
+            raise DivergedError(f"the loss is {loss} in epoch {epoch}, by step {done}", spec)
         watch(Progress(epoch, done, steps, loss_sum / done, correct / (done * batch)))
     return loss_sum / steps, correct / (steps * batch)
+
+
+def _probabilities(trainer: Trainer, spec: MemberSpec, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the network says of images; the loss is taken before an update, so that of the last one shows only here."""
+    probabilities = trainer.predict(images)
+    broken = [variable.path for variable in trainer.network.variables if not np.isfinite(variable).all()]
+    if broken or not np.isfinite(probabilities).all():
+        raise DivergedError(f"{broken[0] if broken else 'a probability'} is not finite after the last step", spec)
+    return probabilities
 
 
 def _validation_metrics(probabilities: NDArray[np.float32], labels: Any) -> dict[str, float]:

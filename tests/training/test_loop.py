@@ -170,5 +170,25 @@ def test_all_rows_train_and_none_validate(spec, digits, tmp_path):
 
 def test_a_loss_that_is_no_number_is_an_error_with_the_remedy(spec, digits, tmp_path):
     spec = replace(spec, activation="exponential")  # the fourth convolution's is beyond float32 before the first step
-    with pytest.raises(DivergedError, match=r"exponential-s0-f0 is nan in epoch 1.*Lower --train.learning-rate"):
+    with pytest.raises(DivergedError, match=r"loss is nan in epoch 1.*exponential-s0-f0.*Lower --train.learning-rate"):
         run(spec, digits, tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("fold", "changes", "what"),
+    [
+        (0, {"learning_rate": 1e30}, "a probability is"),  # weights of 1e30 are numbers, what they compute is none
+        (None, {"learning_rate": 1e30}, "a probability is"),
+        (None, {"learning_rate": 1e30, "ema_momentum": 0.9}, "a probability is"),
+        (None, {"learning_rate": 3e38}, "kernel is"),
+    ],
+)
+def test_a_last_update_that_breaks_the_network_is_noticed_at_each_attempt(fold, changes, what, spec, digits, tmp_path):
+    """The loss of a step is taken before its update, so that of the only step here is fine."""
+    spec = changed(
+        replace(spec, activation="relu", fold=fold),
+        **{"folds": 0 if fold is None else 5, "epochs": 1, "batch_size": 80, "optimizer": "rmsprop", **changes},
+    )
+    for _ in range(2):
+        with pytest.raises(DivergedError, match=rf"{what} not finite after the last step.*{spec.id} diverged.*Lower"):
+            run(spec, digits, tmp_path, {})
