@@ -12,7 +12,6 @@ from benchmarks.coverage import Coverage
 from benchmarks.epochs import Epochs
 from benchmarks.families import Families
 from benchmarks.gpu import Gpu
-from benchmarks.minutes import Minutes
 from benchmarks.original import Original
 from benchmarks.plot import Plot
 from benchmarks.publish import Publish
@@ -32,7 +31,6 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "start": Start,
     "gpu": Gpu,
     "quick": Quick,
-    "minutes": Minutes,
     "composition": Composition,
     "families": Families,
     "screening": Screening,
