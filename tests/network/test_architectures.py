@@ -8,6 +8,7 @@ from pipeline.network.architectures import ARCHITECTURES, deotte, ghouzam, logit
 from pipeline.network.dropout import Dropout
 from pipeline.network.normalization import BatchNormalization
 
+# Of the networks that were published; one that you add is held to all that is no figure of its own.
 PARAMETERS = {"ghouzam": 887_530, "deotte": 327_242, "residual": 1_188_618}
 ACTIVATIONS = {"ghouzam": 5, "deotte": 7, "residual": 7}
 
@@ -23,9 +24,10 @@ def activations_of(network):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize(("activation", "per_layer"), [("relu", 0), ("swish", 0), ("elu", 0), ("swish_beta", 1)])
 def test_parameter_counts(name, activation, per_layer):
-    network = ARCHITECTURES[name](activation, 0, "float32", 1, 1.0)
-    assert len(activations_of(network)) == ACTIVATIONS[name]
-    assert network.count_params() == PARAMETERS[name] + per_layer * ACTIVATIONS[name]
+    relu, network = (ARCHITECTURES[name](arm, 0, "float32", 1, 1.0) for arm in ("relu", activation))
+    assert len(activations_of(network)) == ACTIVATIONS.get(name, len(activations_of(relu))) > 0
+    assert relu.count_params() == PARAMETERS.get(name, relu.count_params())
+    assert network.count_params() == relu.count_params() + per_layer * len(activations_of(network))
 
 
 def test_width_multiplies_the_channels_and_dropout_the_rates():
@@ -118,7 +120,8 @@ def test_every_layer_has_a_seed_of_its_own(name):
         return initializers + [layer.seed for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
 
     both = seeds(5) + seeds(6)
-    assert len(set(both)) == len(both) >= 16
+    assert None not in both
+    assert len(set(both)) == len(both) >= (16 if name in PARAMETERS else 4)
 
 
 def test_initial_weights_are_uniform_in_glorots_limits():
