@@ -1,11 +1,7 @@
-"""The calls to Kaggle that the commands make, one function each: what is asked, and what to do when it is refused.
-
-What an answer holds is read inside `Kaggle.ask`, so that an odd answer is explained like a broken one. The client's
-request classes are imported in the functions: their package loads the whole client.
-"""
+"""The calls to Kaggle that the commands make, one function each: what is asked, and what to do when it is refused."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +9,7 @@ from typing import Any
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import COMPETITION
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.connection import CHUNK, fetch_file, transfer
+from pipeline.kaggle.connection import fetch_file, transfer, write_file
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.records.run_folder import SUBMISSION
 
@@ -23,7 +19,8 @@ COMPETITION_REMEDIES = {
 }
 # Kaggle answers 403, not 404, for a kernel that is not there.
 KERNEL_REMEDIES = dict.fromkeys((403, 404), "Is that the kernel's owner/slug, as in its address, and is it yours?")
-PAGE = 100
+PAGE, MOST_PAGES = 100, 100  # entries; a list that goes on after these has no end
+LARGEST_OUTPUT = 4 << 30  # bytes of all files of a kernel
 
 
 @dataclass(frozen=True)
@@ -37,96 +34,92 @@ class OutputFile:
 
 def kernel_status(kaggle: Kaggle, kernel: str) -> tuple[str, str]:
     """The status of a kernel's latest session, such as RUNNING, and Kaggle's reason for a failure, if it gives one."""
-    from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
-
-    request = ApiGetKernelSessionStatusRequest()
-    request.user_name, request.kernel_slug = split_kernel(kernel)
-
-    def read(client: Any) -> tuple[str, str]:
-        response = client.kernels.kernels_api_client.get_kernel_session_status(request)
-        return response.status.name, response.failure_message or ""
-
-    return kaggle.ask(f"the status of {kernel}", read, KERNEL_REMEDIES)
+    owner, slug = split_kernel(kernel)
+    return kaggle.ask(
+        f"the status of {kernel}",
+        "kernels.get_kernel_session_status",
+        lambda answer: (answer.status.name, answer.failure_message or ""),
+        KERNEL_REMEDIES,
+        user_name=owner,
+        kernel_slug=slug,
+    )
 
 
 def kernel_output(kaggle: Kaggle, kernel: str) -> tuple[list[OutputFile], str]:
     """The files that a kernel's latest session wrote, and its log."""
-    from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
-
+    owner, slug = split_kernel(kernel)
     files: list[OutputFile] = []
     log = ""
-    request = ApiListKernelSessionOutputRequest()
-    request.user_name, request.kernel_slug = split_kernel(kernel)
-    request.page_size = PAGE
-
-    def read(client: Any) -> tuple[list[OutputFile], str, str]:
-        response = client.kernels.kernels_api_client.list_kernel_session_output(request)
-        page = [OutputFile(file.file_name, file.url) for file in response.files or []]
-        return page, response.log or "", response.next_page_token or ""
-
-    while True:
-        page, told, request.page_token = kaggle.ask(f"the output of {kernel}", read, KERNEL_REMEDIES)
-        files, log = files + page, log or told
-        if not request.page_token:
-            return files, log
+    for page, part in _pages(
+        kaggle,
+        f"the output of {kernel}",
+        "kernels.list_kernel_session_output",
+        lambda answer: ([OutputFile(file.file_name, file.url) for file in answer.files or []], answer.log or ""),
+        KERNEL_REMEDIES,
+        user_name=owner,
+        kernel_slug=slug,
+    ):
+        files, log = files + page, log or part
+    return files, log
 
 
 def download_outputs(files: list[OutputFile], folder: Path) -> None:
-    """Download a kernel's files into a folder, under their names."""
+    """Download a kernel's files into a folder, under their names.
+
+    Raises:
+        RunError: they are larger than any kernel's.
+    """
 
     def download(session: Any) -> None:
+        left = LARGEST_OUTPUT
         for file in files:
             target = folder / file.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            fetch_file(session, file.url, target)
+            left -= fetch_file(session, file.url, target)
+            if left < 0:
+                raise RunError(f"the output has more than {LARGEST_OUTPUT:,} bytes: it is not one of this program's.")
 
     transfer("downloading the output", download)
 
 
 def kernel_source(kaggle: Kaggle, kernel: str) -> tuple[str, int]:
-    """The text of a kernel's latest version, and that version's number, 0 if Kaggle does not tell it."""
-    from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
-
-    request = ApiGetKernelRequest()
-    request.user_name, request.kernel_slug = split_kernel(kernel)
-
-    def read(client: Any) -> tuple[str, int]:
-        response = client.kernels.kernels_api_client.get_kernel(request)
-        return response.blob.source or "", response.metadata.current_version_number or 0
-
-    return kaggle.ask(f"the source of {kernel}", read, KERNEL_REMEDIES)
+    """The text of a kernel's latest version, and that version's number, 0 if Kaggle does not say."""
+    owner, slug = split_kernel(kernel)
+    return kaggle.ask(
+        f"the source of {kernel}",
+        "kernels.get_kernel",
+        lambda answer: (answer.blob.source or "", answer.metadata.current_version_number or 0),
+        KERNEL_REMEDIES,
+        user_name=owner,
+        kernel_slug=slug,
+    )
 
 
 def download_submission_of(kaggle: Kaggle, kernel: str, version: int, target: Path) -> None:
     """Download the submission that one version of a kernel wrote."""
-    from kagglesdk.kernels.types.kernels_api_service import ApiDownloadKernelOutputRequest
-
-    request = ApiDownloadKernelOutputRequest()
-    request.owner_slug, request.kernel_slug = split_kernel(kernel)
-    request.version_number, request.file_path = version, SUBMISSION
-
-    def download(client: Any) -> None:
-        response = client.kernels.kernels_api_client.download_kernel_output(request)
-        with target.open("wb") as stream:
-            for chunk in response.iter_content(CHUNK):
-                stream.write(chunk)
-
+    owner, slug = split_kernel(kernel)
     remedy = f"Is there a {SUBMISSION} in the output of that version, and is the kernel yours?"
-    kaggle.ask(f"the output of {kernel} version {version}", download, dict.fromkeys((403, 404), remedy))
+    kaggle.ask(
+        f"the output of {kernel} version {version}",
+        "kernels.download_kernel_output",
+        lambda answer: write_file(answer, target),
+        dict.fromkeys((403, 404), remedy),
+        owner_slug=owner,
+        kernel_slug=slug,
+        version_number=version,
+        file_path=SUBMISSION,
+    )
 
 
 def submissions_left(kaggle: Kaggle) -> tuple[int, int]:
     """How many submissions are left today, and how many were made."""
-    from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionLimitsRequest
-
-    request = ApiGetSubmissionLimitsRequest()
-    request.competition_name = COMPETITION
-
-    def read(client: Any) -> tuple[int, int]:
-        limits = client.competitions.competition_api_client.get_submission_limits(request)
-        return limits.num_allowed_now, limits.num_today
-
-    return kaggle.ask("the limit of submissions", read, COMPETITION_REMEDIES)
+    return kaggle.ask(
+        "the limit of submissions",
+        "competitions.get_submission_limits",
+        lambda answer: (answer.num_allowed_now, answer.num_today),
+        COMPETITION_REMEDIES,
+        competition_name=COMPETITION,
+    )
 
 
 def submit_upload(kaggle: Kaggle, name: str, content: bytes, description: str) -> None:
@@ -135,34 +128,33 @@ def submit_upload(kaggle: Kaggle, name: str, content: bytes, description: str) -
     Raises:
         NoAnswerError: nobody can tell whether it was submitted; for any other error it was not.
     """
-    from kagglesdk.competitions.types.competition_api_service import (
-        ApiCreateSubmissionRequest,
-        ApiStartSubmissionUploadRequest,
-    )
-
-    start = ApiStartSubmissionUploadRequest()
-    start.competition_name, start.file_name = COMPETITION, name
-    start.content_length, start.last_modified_epoch_seconds = len(content), int(time.time())
     try:
-        upload = kaggle.ask(
+        address, token = kaggle.ask(
             "starting the upload",
-            lambda client: client.competitions.competition_api_client.start_submission_upload(start),
+            "competitions.start_submission_upload",
+            lambda answer: (answer.create_url, answer.token),
             COMPETITION_REMEDIES,
+            competition_name=COMPETITION,
+            file_name=name,
+            content_length=len(content),
+            last_modified_epoch_seconds=int(time.time()),
         )
         transfer(
             "uploading the submission",
-            lambda session: session.put(upload.create_url, data=content).raise_for_status(),
+            lambda session: session.put(address, data=content).raise_for_status(),
+            redirects=False,
         )
     except NoAnswerError as error:
         raise RunError(f"{error} Nothing was submitted.") from None
-    create = ApiCreateSubmissionRequest()
-    create.competition_name, create.blob_file_tokens = COMPETITION, upload.token
-    create.submission_description = description
     kaggle.ask(
         "submitting",
-        lambda client: client.competitions.competition_api_client.create_submission(create),
+        "competitions.create_submission",
+        lambda _: None,
         COMPETITION_REMEDIES,
-        repeat=False,
+        once=True,
+        competition_name=COMPETITION,
+        blob_file_tokens=token,
+        submission_description=description,
     )
 
 
@@ -172,50 +164,44 @@ def submit_kernel_output(kaggle: Kaggle, kernel: str, version: int, description:
     Raises:
         NoAnswerError: nobody can tell whether it was submitted; for any other error it was not.
     """
-    from kagglesdk.competitions.types.competition_api_service import ApiCreateCodeSubmissionRequest
-
-    request = ApiCreateCodeSubmissionRequest()
-    request.competition_name, request.file_name = COMPETITION, SUBMISSION
-    request.kernel_owner, request.kernel_slug = split_kernel(kernel)
-    request.kernel_version, request.submission_description = version, description
+    owner, slug = split_kernel(kernel)
     kaggle.ask(
         "submitting the kernel's output",
-        lambda client: client.competitions.competition_api_client.create_code_submission(request),
+        "competitions.create_code_submission",
+        lambda _: None,
         COMPETITION_REMEDIES,
-        repeat=False,
+        once=True,
+        competition_name=COMPETITION,
+        file_name=SUBMISSION,
+        kernel_owner=owner,
+        kernel_slug=slug,
+        kernel_version=version,
+        submission_description=description,
     )
 
 
-def submissions(kaggle: Kaggle, pages: int) -> Iterator[Any]:
-    """The account's submissions to the competition, newest first, as the client's `ApiSubmission`, 100 a page."""
-    from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
-
-    request = ApiListSubmissionsRequest()
-    request.competition_name, request.page_size = COMPETITION, PAGE
-
-    def read(client: Any) -> tuple[list[Any], str]:
-        response = client.competitions.competition_api_client.list_submissions(request)
-        return list(response.submissions or []), response.next_page_token or ""
-
-    for _ in range(pages):
-        page, request.page_token = kaggle.ask("the list of submissions", read, COMPETITION_REMEDIES)
+def submissions(kaggle: Kaggle) -> Iterator[Any]:
+    """The account's submissions to the competition, newest first, as the client's `ApiSubmission`."""
+    for page in _pages(
+        kaggle,
+        "the list of submissions",
+        "competitions.list_submissions",
+        lambda answer: list(answer.submissions or []),
+        COMPETITION_REMEDIES,
+        competition_name=COMPETITION,
+    ):
         yield from page
-        if not request.page_token:
-            return
 
 
 def rank(kaggle: Kaggle) -> tuple[int, int]:
-    """The rank of the account's best submission, 0 if the leaderboard does not tell it, and the number of teams."""
-    from kagglesdk.competitions.types.competition_api_service import ApiGetCompetitionRequest
-
-    request = ApiGetCompetitionRequest()
-    request.competition_name = COMPETITION
-
-    def read(client: Any) -> tuple[int, int]:
-        competition = client.competitions.competition_api_client.get_competition(request)
-        return competition.user_rank or 0, competition.team_count or 0
-
-    return kaggle.ask("the rank", read, COMPETITION_REMEDIES)
+    """The rank of the account's best submission, 0 if the leaderboard does not say, and the number of teams."""
+    return kaggle.ask(
+        "the rank",
+        "competitions.get_competition",
+        lambda answer: (answer.user_rank or 0, answer.team_count or 0),
+        COMPETITION_REMEDIES,
+        competition_name=COMPETITION,
+    )
 
 
 def split_kernel(kernel: str) -> tuple[str, str]:
@@ -224,3 +210,21 @@ def split_kernel(kernel: str) -> tuple[str, str]:
     if not owner or not slug or "/" in slug:
         raise UserError(f"a kernel is named owner/slug. Received: {kernel!r}")
     return owner, slug
+
+
+def _pages(
+    kaggle: Kaggle, what: str, call: str, read: Callable[[Any], Any], remedies: dict[int, str], **fields: Any
+) -> Iterator[Any]:
+    """What `read` makes of each page of a list.
+
+    Raises:
+        RunError: the list has no end.
+    """
+    fields["page_size"] = PAGE
+    for _ in range(MOST_PAGES):
+        page, token = kaggle.ask(what, call, lambda answer: (read(answer), answer.next_page_token), remedies, **fields)
+        yield page
+        if not token:
+            return
+        fields["page_token"] = token
+    raise RunError(f"{what}: Kaggle's list does not end after {MOST_PAGES} pages. Try again later.")

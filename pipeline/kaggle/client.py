@@ -11,7 +11,7 @@ from contextlib import redirect_stdout, suppress
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from pipeline.config.errors import UserError
 from pipeline.kaggle.connection import mount
@@ -20,6 +20,7 @@ from pipeline.kaggle.refusals import NoAnswerError, explained
 
 T = TypeVar("T")
 
+GROUPS = {"kernels": "kernels_api_client", "competitions": "competition_api_client"}
 DOWNLOAD_CHUNK = 1 << 16  # bytes; of a chunk that breaks off, nothing is kept
 DOWNLOAD_PAUSES = (1.0, 4.0, 16.0)  # seconds before each new try of a transfer that broke off
 
@@ -39,40 +40,55 @@ class Kaggle:
         self.user: str = self._api.config_values.get("username") or ""
 
     def ask(
-        self, what: str, call: Callable[[Any], T], remedies: Mapping[int, str] | None = None, *, repeat: bool = True
+        self,
+        what: str,
+        call: str,
+        read: Callable[[Any], T],
+        remedies: Mapping[int, str],
+        *,
+        once: bool = False,
+        **fields: Any,
     ) -> T:
         """Make a call, and explain it when it fails.
 
         Args:
             what: Names the call in errors.
-            call: Given the client library's `KaggleClient`, makes the call and returns its result.
+            call: The group and the method of the client's `KaggleClient`, such as "kernels.get_kernel".
+            read: Takes what is wanted from the answer; an odd answer is explained like a broken one.
             remedies: What to do, by HTTP status.
-            repeat: Whether to try again when Kaggle is busy or gives no answer. Only for what may happen twice.
+            once: Do not try again when Kaggle is busy or gives no answer, nor go where it redirects: for what must not
+                happen twice.
+            fields: Of the request.
 
         Raises:
             UserError: Kaggle refused, and the user can mend it.
             RunError: Kaggle failed or refused.
         """
-        self._api.patient = repeat
-        with explained(what, remedies or {}), self._api.build_kaggle_client() as client:
-            return call(client)
+        self._api.patient = self._api.redirects = not once
+        group, method = call.split(".")
+        with explained(what, remedies), self._api.build_kaggle_client() as client:
+            send = getattr(getattr(getattr(client, group), GROUPS[group]), method)
+            request = get_type_hints(send)["request"]()
+            for name, value in fields.items():
+                setattr(request, name, value)
+            return read(send(request))
 
     def save_kernel(self, folder: Path) -> Any:
         """Push the kernel that a folder's metadata names, once; the client's response."""
-        self._api.patient = False
+        self._api.patient = self._api.redirects = False
         with explained("pushing the kernel", {403: "Is kernel-metadata.json's id one of yours?"}):
             return self._api.kernels_push(str(folder))
 
     def log_events(self, kernel: str) -> Iterator[str]:
         """What a kernel prints, as it prints it, from its beginning; ends with the kernel or the connection."""
-        self._api.patient = False
+        self._api.patient, self._api.redirects = False, True
         with explained("following the log", {}):
             for event in self._api.kernels_logs_stream(kernel):
                 yield str(event.get("data", "")) if isinstance(event, dict) else str(event)
 
     def download_competition(self, competition: str, folder: Path, remedies: Mapping[int, str]) -> None:
         """Download a competition's zip into a folder, or the rest of it if a part is there."""
-        self._api.patient = True
+        self._api.patient = self._api.redirects = True
         for pause in (*DOWNLOAD_PAUSES, None):
             try:
                 with explained("downloading the data", remedies):
@@ -93,7 +109,7 @@ def _log_in() -> Any:
         class PatientApi(KaggleApi):
             """The client, with time-outs and, for calls that may happen twice, retries."""
 
-            patient = True
+            patient = redirects = True
             # "--verbose", which VERBOSE=1 sets, would print the credentials.
             args = [argument for argument in KaggleApi.args if argument != "--verbose"]  # noqa: RUF012
 
@@ -105,7 +121,7 @@ def _log_in() -> Any:
                 client = super().build_kaggle_client()
                 http = client.http_client()
                 http._init_session()
-                mount(http._session, patient=self.patient)
+                mount(http._session, patient=self.patient, redirects=self.redirects)
                 return client
 
             def download_file(self, *args: Any, **options: Any) -> None:

@@ -1,7 +1,8 @@
 """How requests are sent: with time-outs, and where they may happen twice, with retries that say that they wait."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -11,7 +12,7 @@ from urllib3.exceptions import MaxRetryError
 from urllib3.exceptions import SSLError as TLSError
 from urllib3.util.retry import Retry
 
-from pipeline.kaggle.refusals import explained
+from pipeline.kaggle.refusals import TooLargeError, explained
 
 T = TypeVar("T")
 
@@ -20,14 +21,15 @@ RETRIES = 5  # after the first try: at once, then after 1, 2, 4 and 8 s
 BACKOFF = 0.5
 LONGEST_WAIT = 300  # seconds; if Kaggle asks for more, the user decides
 BUSY = (429, 500, 502, 503, 504)
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 16  # bytes as they arrive
+LARGEST_ANSWER, LARGEST_FILE = 1 << 26, 1 << 28  # bytes, unpacked; a network of the widest has half of the latter
 
 
-def transfer(what: str, send: Callable[[requests.Session], T]) -> T:
+def transfer(what: str, send: Callable[[requests.Session], T], *, redirects: bool = True) -> T:
     """Use a plain session, without credentials, for the addresses that Kaggle hands out; errors as in `explained`."""
     with explained(what, {}), requests.Session() as session:
         session.auth = _no_credentials
-        mount(session, patient=True)
+        mount(session, patient=True, redirects=redirects)
         return send(session)
 
 
@@ -36,17 +38,21 @@ def _no_credentials(request: Any) -> Any:
     return request
 
 
-def fetch_file(session: requests.Session, url: str, target: Path) -> None:
-    """Download one file, whole or with an exception of requests."""
+def fetch_file(session: requests.Session, url: str, target: Path) -> int:
+    """Download one file, whole or with an exception of requests; returns its bytes."""
     with session.get(url, stream=True) as response:
         response.raise_for_status()
-        with target.open("wb") as stream:
-            for chunk in response.iter_content(CHUNK):
-                stream.write(chunk)
+        return write_file(response, target)
 
 
-def mount(session: requests.Session, *, patient: bool) -> None:
-    """Give a session time-outs and, if it is patient, retries."""
+def write_file(response: Any, target: Path) -> int:
+    """Write what a response carries to a file; returns its bytes."""
+    with target.open("wb") as stream:
+        return sum(stream.write(chunk) for chunk in response.iter_content(CHUNK))
+
+
+def mount(session: requests.Session, *, patient: bool, redirects: bool) -> None:
+    """Give a session time-outs, bounds and, if it is patient, retries."""
     retries: Any = 0
     if patient:
         retries = _Patience(
@@ -54,6 +60,8 @@ def mount(session: requests.Session, *, patient: bool) -> None:
         )
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter(max_retries=retries))
+    if not redirects:
+        session.max_redirects = 0
 
 
 class _Patience(Retry):
@@ -82,9 +90,22 @@ class _Patience(Retry):
 
 
 class _Adapter(HTTPAdapter):
-    """Gives every request a time-out: requests, and so the client, has none by default."""
+    """Gives every request a time-out, and every answer a bound: requests, and so the client, has neither."""
 
-    def send(self, request: Any, *args: Any, **options: Any) -> Any:
-        if options.get("timeout") is None:
-            options["timeout"] = TIMEOUT
-        return super().send(request, *args, **options)
+    def send(self, request: Any, stream: bool = False, timeout: Any = None, *args: Any, **options: Any) -> Any:
+        response = super().send(request, stream, timeout or TIMEOUT, *args, **options)
+        largest = LARGEST_FILE if stream else LARGEST_ANSWER
+        response.iter_content = partial(_bounded, response.iter_content, largest)
+        return response
+
+
+def _bounded(
+    read: Callable[..., Any], largest: int, chunk_size: int | None = 1, decode_unicode: bool = False
+) -> Iterator[Any]:
+    """A response's content, as `iter_content` gives it, but not without end: a short answer can unpack to gigabytes."""
+    read_bytes = 0
+    for chunk in read(min(chunk_size or CHUNK, CHUNK), decode_unicode):
+        read_bytes += len(chunk)
+        if read_bytes > largest:
+            raise TooLargeError(largest)
+        yield chunk

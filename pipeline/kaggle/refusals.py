@@ -15,6 +15,14 @@ class NoAnswerError(RunError):
     """No answer, a broken one, or a fault of the server: nobody can tell whether the request arrived."""
 
 
+class TooLargeError(requests.RequestException):
+    """An answer that has more bytes than any that makes sense."""
+
+    def __init__(self, largest: int) -> None:
+        super().__init__()
+        self.largest = largest
+
+
 class BusyError(RunError):
     """Kaggle asks to wait."""
 
@@ -83,6 +91,10 @@ def _broken_connection(what: str, error: requests.RequestException) -> Exception
             f"{what}: the environment names a SOCKS proxy (https_proxy, all_proxy), which needs one more package: "
             "python -m pip install 'requests[socks]'. Or unset the proxy."
         )
+    if isinstance(error, TooLargeError):
+        return RunError(f"{what}: the answer has more than {error.largest:,} bytes, so it was not read to its end.")
+    if isinstance(error, requests.TooManyRedirects):
+        return NoAnswerError(f"{what}: Kaggle's answer is to ask elsewhere, which was not done.")
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return UserError(f"{what}: http_proxy, https_proxy or all_proxy is not the address of a proxy.")
     if isinstance(error, requests.Timeout) or "timed out" in str(error):

@@ -12,12 +12,11 @@ from pipeline.kaggle.refusals import BusyError, NoAnswerError
 from pipeline.kaggle.submission_log import Entry, record
 
 FIRST_PAUSE, LONGEST_PAUSE, PATIENCE = 1.0, 30.0, 1800.0  # seconds
-ALL_PAGES = 50  # of 100 submissions: years of five a day
 
 
 def find_submission(kaggle: Kaggle, entry: Entry) -> Any:
     """The submission at Kaggle that carries the entry's mark; None if there is none."""
-    return next((s for s in submissions(kaggle, ALL_PAGES) if entry.is_described_by(s.description)), None)
+    return next((s for s in submissions(kaggle) if entry.is_described_by(s.description)), None)
 
 
 def wait_for_score(kaggle: Kaggle, entry: Entry, command: str) -> Entry:

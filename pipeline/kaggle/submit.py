@@ -29,7 +29,7 @@ from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.origin import config_of
 from pipeline.kaggle.refusals import NoAnswerError
-from pipeline.kaggle.score import ALL_PAGES, find_submission, wait_for_score
+from pipeline.kaggle.score import find_submission, wait_for_score
 from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, keep_copy, one_at_a_time, read_log, record
 from pipeline.records.run_folder import SUBMISSION, RunFolder
 
@@ -170,7 +170,7 @@ def _sent_before(kaggle: Kaggle, entry: Entry) -> Entry | None:
         if earlier.status == "pending" or _arrived(kaggle, earlier):
             return earlier
         record(replace(earlier, status="lost"))
-    for found in submissions(kaggle, ALL_PAGES):  # the log may be another machine's, or gone
+    for found in submissions(kaggle):  # the log may be another machine's, or gone
         mark = MARK.search(found.description or "")
         if mark and mark[1] == entry.sha256[:HASH_LENGTH]:
             message = found.description[: mark.start()].rstrip()

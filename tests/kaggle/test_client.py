@@ -1,20 +1,31 @@
 """The real client against a loopback server: credentials, retries, time-outs, refusals."""
 
+import gzip
 import socketserver
 import ssl
 import subprocess
 import sys
 import threading
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from conftest import PYTHON_PATH
-from kaggle_server import KEY, USER, After, refusal
+from kaggle_server import KEY, USER, After, refusal, reply
 from werkzeug import Response
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.kaggle.calls import kernel_status, submissions, submissions_left, submit_kernel_output
+from pipeline.kaggle import calls, connection
+from pipeline.kaggle.calls import (
+    OutputFile,
+    download_outputs,
+    kernel_output,
+    kernel_status,
+    submissions,
+    submissions_left,
+    submit_kernel_output,
+)
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.connection import transfer
 from pipeline.kaggle.refusals import NoAnswerError
@@ -102,7 +113,7 @@ def test_what_arrived_before_a_fault_is_not_sent_again(server, account):
 def test_odd_answers_are_told(answer, server, account):
     server.faults["ListSubmissions"] = [Response(answer, content_type="application/json")]
     with pytest.raises(NoAnswerError, match="the list of submissions: the client does not understand Kaggle's answer"):
-        list(submissions(account, 1))
+        list(submissions(account))
 
 
 def test_words_that_are_newer_than_the_client(server, account):
@@ -202,3 +213,47 @@ def test_no_credentials_of_netrc_go_to_the_addresses_that_kaggle_hands_out(serve
     Path("~/.netrc").expanduser().write_text("machine files.test login ada password s3cret-word\n")
     server.outputs["x"] = b"here"
     assert transfer("downloading", lambda session: session.get("http://files.test/files/x").text) == "here"
+
+
+def bomb(megabytes):
+    """An answer of some kilobytes that unpacks to this."""
+    packed = gzip.compress(bytes(1 << 20) * megabytes)
+    return Response(packed, content_type="application/json", headers={"Content-Encoding": "gzip"})
+
+
+def test_an_answer_that_unpacks_without_measure_is_not_read_to_its_end(server, account, monkeypatch, tmp_path):
+    monkeypatch.setattr(connection, "LARGEST_ANSWER", 1 << 20)
+    monkeypatch.setattr(connection, "LARGEST_FILE", 2 << 20)
+    server.faults["GetSubmissionLimits"] = [bomb(60)]
+    tracemalloc.start()
+    with pytest.raises(RunError, match="the limit of submissions: the answer has more than 1,048,576 bytes"):
+        submissions_left(account)
+    assert tracemalloc.get_traced_memory()[1] < 30 << 20
+    tracemalloc.stop()
+    server.faults["File"] = [bomb(60)]
+    with pytest.raises(RunError, match="downloading the output: the answer has more than 2,097,152 bytes"):
+        download_outputs([OutputFile("x", "http://files.test/files/x")], tmp_path)
+    assert (tmp_path / "x").stat().st_size <= 2 << 20
+
+
+def test_an_output_that_is_too_large_is_not_kept_up_with(server, account, monkeypatch, tmp_path):
+    monkeypatch.setattr(calls, "LARGEST_OUTPUT", 2500)
+    server.outputs = dict.fromkeys("abcdef", bytes(1000))
+    with pytest.raises(RunError, match="the output has more than 2,500 bytes"):
+        download_outputs([OutputFile(name, f"http://files.test/files/{name}") for name in "abcdef"], tmp_path)
+    assert server.calls.count("File") == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("ListKernelSessionOutput", lambda account: kernel_output(account, "ada/kernel")),
+        ("ListSubmissions", lambda account: list(submissions(account))),
+    ],
+)
+def test_a_list_without_end_is_left(name, read, server, account, monkeypatch):
+    monkeypatch.setattr(calls, "MOST_PAGES", 5)
+    server.faults[name] = [reply({"nextPageToken": "on and on"})] * 20
+    with pytest.raises(RunError, match="list does not end after 5 pages"):
+        read(account)
+    assert server.calls.count(name) == 5

@@ -86,7 +86,7 @@ def test_a_blend_is_sent_only_as_it_was_recorded(account, server, mine, capsys):
     folder.path.mkdir(parents=True)
     shutil.copy(mine, folder.submission)
     sha256 = hashlib.sha256(mine.read_bytes()).hexdigest()
-    record = BlendRecord(sha256, {"a": "x", "b": "y"}, {"a": ["relu-s0"], "b": ["swish-s0"]}, 1, "equal", {}, None, [])
+    record = BlendRecord(sha256, {"a": "x", "b": "y"}, {"a": ["relu-s0"], "b": ["swish-s0"]}, 1, None)
     write_blend(folder, replace(record, submission_sha256="of an earlier blend"))
     with pytest.raises(UserError, match=r"submission.csv is not what .*blend.json records"):
         submit_file(account, folder.path)
