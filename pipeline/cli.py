@@ -1,5 +1,7 @@
 """The command line: overview, dispatch and exit codes."""
 
+import platform
+import shlex
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -10,6 +12,19 @@ from pipeline.commands import AT_KAGGLE, COMMANDS, HERE
 from pipeline.config.errors import RunError, StoppedError, UserError, suggest
 from pipeline.config.presets import PRESETS
 from pipeline.streams import tolerant_output
+
+VERSION = "0.2.0"
+MEANT = {  # other words for a command
+    "run": ("train", "fit", "start", "resume", "predict"),
+    "compare": ("report", "stats", "diff"),
+    "blend": ("vote", "ensemble", "merge"),
+    "runs": ("list", "ls", "status", "history", "log"),
+    "download": ("get", "data"),
+    "bundle": ("build", "kernel"),
+    "push": ("upload", "kaggle"),
+    "fetch": ("pull", "watch", "output"),
+    "submit": ("send", "score"),
+}
 
 FAILED = 1
 USER_ERROR = 2
@@ -30,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _exit_code(arguments)
     failure = stdout.failure
     if failure and not isinstance(failure, BrokenPipeError):
-        only_prints = arguments[:1] in ([], ["-h"], ["--help"], ["runs"])
+        only_prints = not set(arguments[:1]) - {"runs", "-h", "--help", "help", "-V", "--version", "version"}
         code = code or (FAILED if only_prints else 0)
         with suppress(OSError):
             print(f"the output is not complete: it could not be written ({failure.strerror})", file=sys.stderr)
@@ -59,8 +74,12 @@ def _exit_code(arguments: list[str]) -> int:
 
 def _dispatch(arguments: list[str]) -> None:
     match arguments:
-        case [] | ["-h" | "--help", *_]:
+        case [] | ["-h" | "--help" | "--help-all"] | ["help"]:
             print(overview(), end="")
+        case ["-V" | "--version" | "version"]:
+            print(versions())
+        case ["-h" | "--help" | "--help-all" | "help", name, *_]:
+            read(name, ["--help"])
         case [name, *words]:
             read(name, words).carry_out()
 
@@ -69,12 +88,24 @@ def read(name: str, words: Sequence[str]) -> Command:
     """The command of that name, with its flags.
 
     Raises:
-        UserError: an unknown command or preset.
+        UserError: an unknown command, preset or flag.
         SystemExit: as `read_command`.
     """
-    if name not in COMMANDS:
-        raise UserError(f"unknown command {name!r}; {suggest(name, list(COMMANDS))}")
-    return read_command(COMMANDS[name], words)
+    if name in COMMANDS:
+        return read_command(COMMANDS[name], words)
+    if name in PRESETS or name.startswith("-"):
+        raise UserError(f"a command comes first, such as run: python -m pipeline run {shlex.join([name, *words])}")
+    if meant := next((command for command, others in MEANT.items() if name.lower() in others), None):
+        raise UserError(f"unknown command {name!r}; did you mean {meant!r}? Known: {', '.join(COMMANDS)}.")
+    raise UserError(f"unknown command {name!r}; {suggest(name, list(COMMANDS))}")
+
+
+def versions() -> str:
+    """The versions of this program and of what it computes with."""
+    from pipeline.device.host import installed_version
+
+    packages = ", ".join(f"{package} {installed_version(package)}" for package in ("tensorflow", "jax", "keras"))
+    return f"pipeline {VERSION}, Python {platform.python_version()}, {packages}"
 
 
 def overview() -> str:

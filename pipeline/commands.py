@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pipeline.kaggle.push import Push as Pushed
     from pipeline.records.run_folder import RunFolder
     from pipeline.run import EngineStarter
-
-Config = Annotated[RunConfig, tyro.conf.arg(name="")]  # its fields are flags without a prefix
+RunFolders = tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]")]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Run:
     usage: ClassVar = "run [PRESET]"
     usual_preset: ClassVar = "sample"
 
-    config: Config
+    config: RunConfig
     labels: Path | None = None
     """Digits of the test images, as a CSV like a submission. They only ever judge: pairs, ensembles, the
     submission. Nothing is trained or selected on them."""
@@ -51,7 +50,7 @@ class Compare:
 
     usage: ClassVar = "compare RUN ..."
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
+    runs: RunFolders
     """The runs' folders; they may be half-finished. Or the folder of a record, as --out writes it."""
     arms: tuple[str, ...] = ()
     """Activations to compare. By default all that the runs have."""
@@ -78,7 +77,7 @@ class Blend:
 
     usage: ClassVar = "blend RUN RUN ..."
 
-    runs: tyro.conf.Positional[tuple[Path, ...]]
+    runs: RunFolders
     """The runs' folders: of any architecture, trained here or fetched from Kaggle, on the same data."""
     out: Path | None = None
     """Where to write submission.csv and blend.json, in place of an earlier blend. By default runs/blend-DIGEST."""
@@ -131,7 +130,7 @@ class Bundle:
     usage: ClassVar = "bundle [PRESET]"
     usual_preset: ClassVar = "leaderboard"
 
-    config: Config
+    config: RunConfig
 
     def carry_out(self) -> None:
         """Write the bundle, and its metadata with the owner."""
@@ -147,7 +146,7 @@ class Push:
     usage: ClassVar = "push [PRESET]"
     usual_preset: ClassVar = "leaderboard"
 
-    config: Config
+    config: RunConfig
     watch: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Follow its status and log to its end, then fetch its output into runs/."""
     submit: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -176,7 +175,7 @@ class Fetch:
 
     usage: ClassVar = "fetch [RUN]"
 
-    run: tyro.conf.Positional[Path | None] = None
+    run: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="RUN")]] = None
     """The run's folder under runs/. By default the one that was pushed last."""
 
     def carry_out(self) -> None:
@@ -206,7 +205,7 @@ class Submit:
     """Description of the submission at Kaggle. By default the run's name and its config's digest."""
     kernel: Annotated[str | None, tyro.conf.arg(aliases=["-k"])] = None
     """owner/slug of a kernel whose output is submitted instead."""
-    version: Annotated[int | None, tyro.conf.arg(aliases=["-v"])] = None
+    version: Annotated[int | None, tyro.conf.arg(aliases=["-v"], metavar="N")] = None
     """The kernel's version."""
     again: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Submit although the same predictions were submitted before."""

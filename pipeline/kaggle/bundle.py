@@ -5,7 +5,6 @@ it to a temporary folder and runs the package from there, so nothing below it is
 worker process and a saved network are those of the package.
 """
 
-import ast
 import hashlib
 import json
 import subprocess
@@ -18,9 +17,10 @@ from typing import Any
 from pipeline import STAGES
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
+from pipeline.config.field_docs import field_docs
 from pipeline.config.places import make_folder
 from pipeline.config.rules import validate
-from pipeline.config.schema import DeviceKind, RunConfig, member_specs
+from pipeline.config.schema import AugmentConfig, DeviceKind, Recipe, RunConfig, TrainConfig, member_specs
 from pipeline.kaggle.metadata import CODE_FILE, METADATA, KernelMetadata
 from pipeline.records.atomic import atomic_replace, atomic_write_json
 
@@ -28,6 +28,7 @@ PACKAGE = Path(__file__).parents[1]
 MODULES_ON_TOP = ("__init__.py", "run.py", "kernel.py")
 # The stage for this machine only, and what trains on several machines.
 LEFT_OUT = ("kaggle/", "training/cluster.py", "training/nodes.py", "training/ray_connection.py")
+CONFIG_TYPES = (RunConfig, Recipe, AugmentConfig, TrainConfig)
 FIELDS_LEFT_OUT = ("out", "engine", "ray_address")
 LARGEST = 900_000  # bytes; Kaggle takes 1 MB
 MOST_FILES = 450  # in a kernel's output; Kaggle keeps 500
@@ -161,7 +162,8 @@ def modules() -> list[Path]:
 def config_literal(config: RunConfig) -> str:
     """A config as a dict in Python's own words, one field a line, each with what it means."""
     content = {name: value for name, value in json.loads(to_json(config)).items() if name not in FIELDS_LEFT_OUT}
-    return "\n".join(["{", *_field_lines(content, _field_comments(), " " * 4), "}"])
+    comments = {name: text for kind in CONFIG_TYPES for name, text in field_docs(kind).items()}
+    return "\n".join(["{", *_field_lines(content, comments, " " * 4), "}"])
 
 
 def _field_lines(content: Mapping[str, Any], comments: Mapping[str, str], indent: str) -> Iterator[str]:
@@ -180,18 +182,6 @@ def _field_lines(content: Mapping[str, Any], comments: Mapping[str, str], indent
         else:
             yield from textwrap.wrap(comment, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
             yield line
-
-
-def _field_comments() -> dict[str, str]:
-    """The docstring of each field of a config, by the field's name."""
-    comments = {}
-    for node in ast.walk(ast.parse((PACKAGE / "config" / "schema.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ClassDef):
-            for each, after in zip(node.body, node.body[1:], strict=False):
-                match each, after:
-                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                        comments[name] = " ".join(text.split())
-    return comments
 
 
 def _section(path: Path) -> str:

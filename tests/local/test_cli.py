@@ -1,25 +1,31 @@
+import ast
 import json
+import re
 import resource
 import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, TINY_FLAGS, copy_of
 from factories import changed, constants
 
+from pipeline.arguments import summary
 from pipeline.cli import main, read
 from pipeline.commands import COMMANDS
 from pipeline.config.command import run_command
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import TrainConfig
+from pipeline.data.digits import load
 from pipeline.kaggle import watch
 from pipeline.kaggle.metadata import CODE_FILE, METADATA, PLACEHOLDER
 from pipeline.kaggle.push import find_push
 from pipeline.kernel import literal_config
+from pipeline.records import opened_runs
 from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
 
@@ -94,15 +100,34 @@ def test_help_imports_nothing_heavy(arguments):
     assert "original" in done.stdout
 
 
-def test_help_lists_every_preset_and_every_field_with_its_reason(capsys):
-    main([])
-    overview = capsys.readouterr().out
-    assert all(name in overview for name in (*PRESETS, *COMMANDS))
-    assert max(map(len, overview.splitlines())) <= 80
-    assert exit_code("run", "original", "--help") == 0
-    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+@pytest.mark.parametrize("command", ["", *COMMANDS, "run leaderboard-residual"])
+def test_help_fits_a_terminal_and_breaks_no_sentence(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    main([]) if not command else exit_code(*command.split(), "--help")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(line.strip("│| ") for line in lines)
+    assert summary(COMMANDS[command.split()[0]]) in text if command else all(name in text for name in COMMANDS)
+    if not command or hasattr(COMMANDS[command.split()[0]], "usual_preset"):
+        assert all(name in text for name in PRESETS)
+    for line, following in pairwise(line.strip("│|").rstrip() for line in lines):
+        indents = [len(each) - len(each.lstrip()) for each in (line, following)]
+        if indents[0] == indents[1] > 8:  # two lines of one text: the next word would not have fitted
+            assert len(line) + 1 + len(following.split()[0]) > 77, line
+
+
+def test_the_short_help_has_what_people_change_and_the_long_one_all(capsys):
+    assert exit_code("run", "original", "--help") == exit_code("help", "run") == 0
+    short = capsys.readouterr().out
+    assert exit_code("run", "original", "--help-all") == 0
+    text = " ".join(re.sub("[│|]", " ", capsys.readouterr().out).split())
     for part in ("--train.epochs INT", "--augment.rotation FLOAT Degrees; largest rotation", "--out", "(default: 30)"):
         assert part in text
+    shown = set(re.findall(r"^\W*--([\w.-]+) [A-Z[{]", short, re.MULTILINE))
+    assert shown == {
+        *("labels", "data", "out", "architecture", "arms", "seeds", "folds", "folds-used", "hours", "device"),
+        "train.epochs",
+    }
 
 
 @pytest.mark.parametrize(
@@ -110,17 +135,28 @@ def test_help_lists_every_preset_and_every_field_with_its_reason(capsys):
     [
         (["fly"], "unknown command 'fly'"),
         (["pusch"], "unknown command 'pusch'; did you mean 'push'?"),
+        (["Train", "quick"], "unknown command 'Train'; did you mean 'run'?"),
+        (["quick", "--seeds", "2"], "a command comes first, such as run: python -m pipeline run quick --seeds 2"),
+        (["--seeds", "2"], "python -m pipeline run --seeds 2"),
+        (["-x"], "python -m pipeline run -x"),
         (["bundle", "orignal"], "unknown preset 'orignal'; did you mean 'original'?"),
         (["bundle"], "no kernel-metadata.json in"),
-        (["push", "--wach"], "--wach"),
+        (["push", "--wach"], "unknown flag '--wach'; did you mean '--watch'?"),
         (["submit", "-k", "ada/kernel"], "a kernel by both -k OWNER/SLUG and -v VERSION"),
         (["submit", "x.csv", "-k", "ada/kernel", "-v", "1"], "name either a run or CSV, or a kernel"),
         (["submit"], "no finished run under runs/"),
         (["fetch"], "nothing was pushed from here"),
-        (["download", "everything"], "everything"),
+        (["download", "everything"], "'everything' is too much"),
         (["run", "orignal"], "unknown preset 'orignal'; did you mean 'original'?"),
-        (["run", "original", "--epocs", "3"], "--epocs"),
-        (["run", "original", "--train.epochs", "many"], "--train.epochs"),
+        (["run", "original", "--epocs", "3"], "unknown flag '--epocs'; did you mean '--train.epochs'?"),
+        (["run", "--Learning_Rate", "3"], "did you mean '--train.learning-rate'?"),
+        (["run", "-seeds", "3"], "did you mean '--seeds'?"),
+        (["run", "--lr", "3"], "unknown flag '--lr'. See python -m pipeline run --help"),
+        (["run", "--train.epochs", "many"], "--train.epochs: expected a whole number, received 'many'"),
+        (["run", "--hours", "1h"], "--hours: expected a number, received '1h'"),
+        (["run", "--seeds", "9" * 5000], "--seeds: expected a whole number"),
+        (["run", "sample", "quick"], "'quick' is too much"),
+        (["run", "--train.fresh-statistics", "true"], "'true' is too much"),
         (["run", "original", "--arms", "swich"], "unknown activation 'swich'; did you mean 'swish'?"),
         (["run", "original", "--seeds", "0", "--train.epochs", "0"], "train.epochs must be at least 1"),
         (["run", "original", "--data", "nowhere.zip"], "no data at nowhere.zip"),
@@ -130,7 +166,7 @@ def test_mistakes_are_told_with_exit_code_2(arguments, message, capsys, tmp_path
     monkeypatch.chdir(tmp_path)
     assert exit_code(*arguments) == 2
     captured = capsys.readouterr()
-    assert message in captured.err + captured.out
+    assert message in " ".join(re.sub("[│|]", " ", captured.err + captured.out).split())
     assert "Traceback" not in captured.err
 
 
@@ -249,6 +285,64 @@ def test_a_full_disk_exits_with_1(account, capsys):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "File too large" in capsys.readouterr().err
     assert not CODE_FILE.exists()
+
+
+def test_an_error_of_the_operating_system_is_a_sentence_too(monkeypatch, capsys):
+    def fail(_):
+        raise PermissionError(13, "Permission denied", "runs")
+
+    monkeypatch.setattr(COMMANDS["runs"], "carry_out", fail)
+    assert exit_code("runs") == 1
+    assert capsys.readouterr().err == "error: [Errno 13] Permission denied: 'runs'\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "sys.version_info = (3, 9, 18)",
+            r"Python 3\.11 to 3\.13 is needed, and this is Python 3\.9\.18 .*python3\.13 -m venv",
+        ),
+        ("sys.version_info = (3, 14, 0)", r"this is Python 3\.14\.0 \("),
+        ("sys.modules['tyro'] = None", r"tyro.*, in Python 3\..*: .* -m pip install -r \".*requirements\.txt\""),
+        ("sys.modules['pandas'] = None", r"pandas.* -m pip install -r"),
+    ],
+)
+def test_an_unsuitable_python_is_a_sentence_with_the_remedy(setting, message):
+    code = f"import runpy, sys; sys.argv = ['pipeline', 'run', '--data', '.']; {setting}; "
+    done = subprocess.run(
+        [sys.executable, "-c", code + "runpy.run_module('pipeline', run_name='__main__')"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert re.match(f"error: .*{message}", done.stderr)
+
+
+def test_any_python_can_read_the_entry():
+    """No f-string, annotation or other syntax that Python 2.7 lacks, in all that it reads before the check."""
+    for name in ("__init__.py", "__main__.py"):
+        tree = ast.parse((ROOT / "pipeline" / name).read_bytes().decode("ascii"))
+        modern = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Starred, ast.Nonlocal, ast.AsyncFunctionDef)
+        assert not [node for node in ast.walk(tree) if isinstance(node, modern)]
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        assert not any(node.returns or node.args.kwonlyargs for node in functions)
+
+
+def test_the_version_is_that_of_the_changelog(capsys):
+    main(["--version"])
+    assert f"## {capsys.readouterr().out.split()[1].rstrip(',')} - " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_blend_reads_the_data_that_it_is_given(make_run, csv_source, tiny, monkeypatch, capsys):
+    runs = [str(make_run(changed(tiny, name=name, data="gone", arms=(name,)))) for name in ("relu", "elu")]
+    monkeypatch.setattr(opened_runs, "load", load)
+    assert exit_code("blend", *runs) == 2
+    assert "gone" in capsys.readouterr().err
+    main(["blend", *runs, "--data", str(csv_source), "--out", "blend"])
+    assert Path("blend/submission.csv").exists()
 
 
 @pytest.mark.parametrize(
