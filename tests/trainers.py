@@ -33,6 +33,17 @@ def deterministic():
         config.disable_op_determinism()
 
 
+def compiled(function):
+    """The function as one graph of the backend."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    import tensorflow as tf
+
+    return tf.function(function)
+
+
 CONFIG = TrainConfig(batch_size=20, optimizer="adam", schedule="cosine", precision="float32")
 DISTORTION = AugmentConfig(rotation=15, zoom=0.1, shift=0.1, shear=10, elastic=1)
 SPEC = MemberSpec(

@@ -32,7 +32,7 @@ from pipeline.training.schedule import learning_rates
 from pipeline.training.steps import STEPS_PER_CALL
 from pipeline.training.trainer import Trainer
 
-SHORT_DIGEST = 16  # characters of a digest that are kept and told
+SHORT_DIGEST = 16  # characters of a digest that are kept and shown
 
 
 class DivergedError(Exception):
@@ -67,140 +67,129 @@ def train_member(
     Raises:
         DivergedError: the loss, a weight or a probability became NaN or infinite.
     """
-    rows = split_rows(spec, digits)
     policy = resolve_precision(spec.recipe.train.precision)
     kind = replace(spec, seed=0, fold=None)
     if kind not in trainers:
         trainers[kind] = Trainer(kind, policy, digits.images, digits.labels)
     trainer = trainers[kind]
     trainer.reset(derive_seed(spec, WEIGHTS))
-    initial_weights, dropout = trainer.shared_digest(), trainer.dropout_digest()
+    fingerprints = trainer.fingerprints()
     environment = {**describe_environment(), "precision": policy}
-    kept = _Checkpoints(checkpoints, spec, digits, environment)
-    history, draws = _train_epochs(trainer, spec, digits, rows, kept, watch)
-    training, validation = rows
-    trainer.finalize(training)
+    made_with = {
+        "config": digest(spec)[:SHORT_DIGEST],
+        "data": digits.digest()[:SHORT_DIGEST],
+        **{name: environment[name] for name in ("precision", "device", "keras", keras.backend.backend())},
+    }
+    training = _Training(spec, digits, trainer, watch)
+    history, draws = training.run(checkpoints, made_with)
+    trainer.finalize(training.rows)
     member = Member(
         spec=spec,
         history=history,
-        validation_rows=validation,
-        validation_probabilities=_probabilities(trainer, spec, digits.images[validation]),
-        test_probabilities=_probabilities(trainer, spec, digits.test_images),
+        validation_rows=training.validation,
+        validation_probabilities=training.probabilities(digits.images[training.validation]),
+        test_probabilities=training.probabilities(digits.test_images),
         environment={**environment, "xla": trainer.xla},
         fingerprints={
-            "rows": hashlib.sha256(training.tobytes() + validation.tobytes()).hexdigest(),
+            "rows": hashlib.sha256(training.rows.tobytes() + training.validation.tobytes()).hexdigest(),
             "draws": draws,
-            "initial_weights": initial_weights,
-            "dropout": dropout,
+            **fingerprints,
         },
         activations=recorded_curves(trainer.network),
     )
     return member, trainer.network
 
 
-class _Checkpoints:
-    """A member's checkpoints, which only the same spec and data on the same device and versions can restore."""
+class _Training:
+    """A member on its way.
 
-    def __init__(self, folder: Path, spec: MemberSpec, digits: Digits, environment: Mapping[str, str]) -> None:
-        self._folder = folder
-        here = ("precision", "device", "keras", keras.backend.backend())
-        self._made_with = {
-            "config": digest(spec)[:SHORT_DIGEST],
-            "data": digits.digest()[:SHORT_DIGEST],
-            **{name: environment[name] for name in here},
+    Args:
+        spec: The member.
+        digits: The data.
+        trainer: Trains it.
+        watch: Is called with its progress.
+    """
+
+    def __init__(self, spec: MemberSpec, digits: Digits, trainer: Trainer, watch: Callable[[Progress], None]) -> None:
+        self._spec, self._digits, self._trainer, self._watch = spec, digits, trainer, watch
+        self.rows, self.validation = split_rows(spec, digits)
+        self._batch = spec.recipe.train.batch_size
+        self._steps = len(self.rows) // self._batch
+
+    def run(self, checkpoints: Path, made_with: Mapping[str, str]) -> tuple[History, str]:
+        """Train the epochs that are left; the history of all, and the SHA-256 of all draws."""
+        recipe = self._spec.recipe
+        history, warnings = restore(checkpoints, made_with, self._trainer.variables)
+        shown: set[str] = set()
+
+        def warn_once(texts: Sequence[str]) -> None:
+            for text in texts:
+                if text not in shown:
+                    self._watch(Progress(len(history), 0, self._steps, math.nan, math.nan, warning=text))
+            shown.update(texts)
+
+        warn_once(warnings)
+        self._watch(Progress(len(history), 0, self._steps, math.nan, math.nan, device=found_device()))
+        all_draws = hashlib.sha256()
+        for epoch in range(1, recipe.train.epochs + 1):
+            started = time.perf_counter()
+            rows, transforms = draw_epoch(self._spec, epoch, self.rows, self._digits.images.shape[1])
+            all_draws.update(rows.tobytes() + transforms.tobytes())
+            if epoch <= len(history):
+                continue  # trained before this process; its draws are part of the fingerprint all the same
+            rates = learning_rates(recipe.train, self._steps, history)
+            loss, accuracy = self._epoch(epoch, rows, transforms, rates)
+            record = {
+                "epoch": epoch,
+                "learning_rate": float(rates[-1]),
+                "loss": loss,
+                "accuracy": accuracy,
+                **self._validation_metrics(),
+                "seconds": time.perf_counter() - started,
+            }
+            history = [*history, record]
+            save(checkpoints, made_with, self._trainer.variables, history)
+            warn_once(self._trainer.warnings())
+            self._watch(Progress(epoch, self._steps, self._steps, loss, accuracy, record))
+        return history, all_draws.hexdigest()
+
+    def _epoch(
+        self, epoch: int, rows: NDArray[np.int32], transforms: NDArray[np.float32], rates: NDArray[np.float32]
+    ) -> tuple[float, float]:
+        """Train one epoch; the mean loss and the accuracy over its (augmented) images."""
+        loss_sum, correct, done = 0.0, 0, 0
+        while done < self._steps:
+            part = slice(done, done + STEPS_PER_CALL)
+            loss, right = self._trainer.run(rows[part], transforms[part], rates[part])
+            loss_sum, correct, done = loss_sum + loss, correct + right, done + len(rows[part])
+            if not math.isfinite(loss):
+                raise DivergedError(f"the loss is {loss} in epoch {epoch}, by step {done}", self._spec)
+            self._watch(Progress(epoch, done, self._steps, loss_sum / done, correct / (done * self._batch)))
+        return loss_sum / self._steps, correct / (self._steps * self._batch)
+
+    def _validation_metrics(self) -> dict[str, float]:
+        """Of the weights that would be used if training ended now; none where no rows validate."""
+        with self._trainer.final_weights(self.rows) if len(self.validation) else nullcontext():
+            probabilities = self.probabilities(self._digits.images[self.validation])
+        if not len(self.validation):
+            return {}
+        labels = self._digits.labels[self.validation]
+        of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+        return {
+            "validation_loss": log_loss(of_truth),
+            "validation_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
         }
 
-    def restore(self, trainer: Trainer) -> tuple[History, list[str]]:
-        return restore(self._folder, self._made_with, trainer.variables)
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network says of images.
 
-    def save(self, trainer: Trainer, history: History) -> None:
-        save(self._folder, self._made_with, trainer.variables, history)
-
-
-def _train_epochs(
-    trainer: Trainer,
-    spec: MemberSpec,
-    digits: Digits,
-    rows: tuple[NDArray[np.int64], NDArray[np.int64]],
-    checkpoints: _Checkpoints,
-    watch: Callable[[Progress], None],
-) -> tuple[History, str]:
-    """Train the epochs that are left; the history of all, and the SHA-256 of all draws."""
-    training, validation = rows
-    steps = len(training) // spec.recipe.train.batch_size
-    history, warnings = checkpoints.restore(trainer)
-    told: set[str] = set()
-
-    def warn_once(texts: Sequence[str]) -> None:
-        for text in texts:
-            if text not in told:
-                watch(Progress(len(history), 0, steps, math.nan, math.nan, warning=text))
-        told.update(texts)
-
-    warn_once(warnings)
-    watch(Progress(len(history), 0, steps, math.nan, math.nan, device=found_device()))
-    all_draws = hashlib.sha256()
-    for epoch in range(1, spec.recipe.train.epochs + 1):
-        started = time.perf_counter()
-        draws = draw_epoch(spec, epoch, training, digits.images.shape[1])
-        all_draws.update(draws[0].tobytes() + draws[1].tobytes())
-        if epoch <= len(history):
-            continue  # trained before this process; its draws are part of the fingerprint all the same
-        rates = learning_rates(spec.recipe.train, steps, history)
-        loss, accuracy = _train_epoch(trainer, spec, epoch, *draws, rates, watch)
-        with trainer.final_weights(training) if len(validation) else nullcontext():
-            probabilities = _probabilities(trainer, spec, digits.images[validation])
-        record = {
-            "epoch": epoch,
-            "learning_rate": float(rates[-1]),
-            "loss": loss,
-            "accuracy": accuracy,
-            **_validation_metrics(probabilities, digits.labels[validation]),
-            "seconds": time.perf_counter() - started,
-        }
-        history = [*history, record]
-        checkpoints.save(trainer, history)
-        warn_once(trainer.warnings())
-        watch(Progress(epoch, steps, steps, loss, accuracy, record))
-    return history, all_draws.hexdigest()
-
-
-def _train_epoch(
-    trainer: Trainer,
-    spec: MemberSpec,
-    epoch: int,
-    rows: NDArray[np.int32],
-    transforms: NDArray[np.float32],
-    rates: NDArray[np.float32],
-    watch: Callable[[Progress], None],
-) -> tuple[float, float]:
-    """Train one epoch; the mean loss and the accuracy over its (augmented) images."""
-    steps, batch = rows.shape
-    loss_sum, correct = 0.0, 0
-    for start in range(0, steps, STEPS_PER_CALL):
-        part = slice(start, start + STEPS_PER_CALL)
-        loss, right = trainer.run(rows[part], transforms[part], rates[part])
-        loss_sum, correct, done = loss_sum + loss, correct + right, start + len(rows[part])
-        if not math.isfinite(loss):
-            raise DivergedError(f"the loss is {loss} in epoch {epoch}, by step {done}", spec)
-        watch(Progress(epoch, done, steps, loss_sum / done, correct / (done * batch)))
-    return loss_sum / steps, correct / (steps * batch)
-
-
-def _probabilities(trainer: Trainer, spec: MemberSpec, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the network says of images; the loss is taken before an update, so that of the last one shows only here."""
-    probabilities = trainer.predict(images)
-    broken = [variable.path for variable in trainer.network.variables if not np.isfinite(variable).all()]
-    if broken or not np.isfinite(probabilities).all():
-        raise DivergedError(f"{broken[0] if broken else 'a probability'} is not finite after the last step", spec)
-    return probabilities
-
-
-def _validation_metrics(probabilities: NDArray[np.float32], labels: Any) -> dict[str, float]:
-    if not len(labels):
-        return {}
-    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return {
-        "validation_loss": log_loss(of_truth),
-        "validation_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
-    }
+        Raises:
+            DivergedError: a weight or a probability is not finite. The loss is taken before an update, so that of the
+                last one shows only here.
+        """
+        probabilities = self._trainer.predict(images)
+        broken = [variable.path for variable in self._trainer.network.variables if not np.isfinite(variable).all()]
+        if broken or not np.isfinite(probabilities).all():
+            what = broken[0] if broken else "a probability"
+            raise DivergedError(f"{what} is not finite after the last step", self._spec)
+        return probabilities

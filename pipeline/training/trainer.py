@@ -90,22 +90,19 @@ class Trainer:
         for variable, value in zip(self.variables, fresh, strict=True):
             variable.assign(value)
 
-    def shared_digest(self) -> str:
-        """SHA-256 of the network's variables, but for those that only some arms have: swish_beta's β."""
-        content = hashlib.sha256()
-        for layer in self.network.layers:
-            if not isinstance(layer, SwishBeta):
-                for variable in layer.variables:
-                    content.update(_copied(variable).tobytes())
-        return content.hexdigest()
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of what the arms share.
 
-    def dropout_digest(self) -> str:
-        """SHA-256 of the states of dropout's generators, layer by layer: what all of their draws follow from."""
-        content = hashlib.sha256()
+        That is the network's variables but swish_beta's β, and the states of dropout's generators, which all of their
+        draws follow from.
+        """
+        weights, dropout = hashlib.sha256(), hashlib.sha256()
         for layer in self.network.layers:
+            for variable in [] if isinstance(layer, SwishBeta) else layer.variables:
+                weights.update(_copied(variable).tobytes())
             if isinstance(layer, keras.layers.Dropout):
-                content.update(_copied(layer.seed_generator.state).tobytes())
-        return content.hexdigest()
+                dropout.update(_copied(layer.seed_generator.state).tobytes())
+        return {"initial_weights": weights.hexdigest(), "dropout": dropout.hexdigest()}
 
     def run(self, rows: Any, transforms: NDArray[np.float32], rates: NDArray[np.float32]) -> tuple[float, int]:
         """Train some steps in one compiled call.

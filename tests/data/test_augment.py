@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 from scipy.interpolate import CubicHermiteSpline
 from scipy.ndimage import map_coordinates
+from trainers import compiled
 
 from pipeline.config.schema import AugmentConfig
 from pipeline.data.augment import AFFINE, DRAWS_PER_IMAGE, ELASTIC_NODES, apply_transforms, draw_transforms
@@ -37,16 +38,6 @@ def scipy_transform(image, t):
     source_x = a * x + b * y + c + interpolated(moves_x)
     source_y = d * x + e * y + f + interpolated(moves_y)
     return map_coordinates(image.astype(np.float64), [source_y, source_x], order=1, mode="grid-constant", cval=0.0)
-
-
-def compiled(function):
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    import tensorflow as tf
-
-    return tf.function(function)
 
 
 @pytest.mark.parametrize("how", [lambda f: f, compiled], ids=["eager", "compiled"])

@@ -1,10 +1,8 @@
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from trainers import compiled
 
 from pipeline.config.schema import KERAS_ACTIVATIONS, OWN_ACTIVATIONS
 from pipeline.network.activations import OWN_BUILDERS, SwishBeta, _swish_beta, activation_layer, recorded_curves, swish
@@ -32,16 +30,6 @@ def gradients(function, weights, how=lambda f: f):
         return tape.gradient(y, values, output_gradients=weights)
 
     return how(by_each)
-
-
-def compiled(function):
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    import tensorflow as tf
-
-    return tf.function(function)
 
 
 # Half a unit in the last place of the narrow types, a few of float32, whose gradient cancels where it crosses zero; and
@@ -125,24 +113,6 @@ def test_layers_hold_the_very_object_and_not_kerass_swish():
 def test_layers_compute_in_the_precision_that_they_are_given(name):
     y = activation_layer(name, "mixed_bfloat16")(ops.ones((2, 3)))
     assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
-
-
-def test_saved_model_loads_in_a_fresh_process_with_the_very_object(tmp_path):
-    x = np.linspace(-2, 2, 8, dtype=np.float32).reshape(2, 4)
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), activation_layer("swish"), SwishBeta()])
-    model.layers[-1].beta.assign(0.7)
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "y.npy", model(x))
-    code = f"""
-import numpy as np, keras
-from pipeline.network.activations import swish, SwishBeta
-model = keras.saving.load_model({str(tmp_path / "model.keras")!r})
-assert model.layers[1].activation is swish
-assert isinstance(model.layers[2], SwishBeta) and abs(float(np.asarray(model.layers[2].beta)) - 0.7) < 1e-6
-x = np.linspace(-2, 2, 8, dtype=np.float32).reshape(2, 4)
-np.testing.assert_allclose(model(x), np.load({str(tmp_path / "y.npy")!r}), rtol=1e-6)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_recorded_curves_are_the_networks_own():

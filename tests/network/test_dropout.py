@@ -97,11 +97,3 @@ def test_a_noise_shape_shares_draws_as_in_kerass_layer():
     y = as_floats(Dropout(0.5, noise_shape=(100, 1), seed=1)(np.ones((100, 7)), training=True))
     assert (y == y[:, :1]).all()
     assert 0 < (y == 0).mean() < 1
-
-
-def test_it_is_saved_and_loaded_as_itself(tmp_path):
-    model = keras.Sequential([keras.Input((3,)), Dropout(0.25, seed=3)])
-    model.save(tmp_path / "model.keras")
-    (layer,) = keras.saving.load_model(tmp_path / "model.keras").layers
-    assert (type(layer), layer.rate, layer.seed) == (Dropout, 0.25, 3)
-    assert keras.saving.get_registered_name(Dropout) == "pipeline>Dropout"  # as in models saved before

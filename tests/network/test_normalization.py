@@ -55,14 +55,3 @@ def test_inference_uses_the_moving_statistics_and_a_frozen_layer_keeps_them():
     np.testing.assert_allclose(layer(x), [[1.0, 1.0]], rtol=1e-3)
     layer.trainable = False
     np.testing.assert_allclose(layer(x, training=True), [[1.0, 1.0]], rtol=1e-3)
-
-
-def test_it_is_saved_and_loaded_as_itself(tmp_path):
-    model = keras.Sequential([keras.Input((3,)), BatchNormalization(momentum=0.9)])
-    model.layers[0].moving_mean.assign([1.0, 2.0, 3.0])
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert type(loaded.layers[0]) is BatchNormalization
-    assert keras.saving.get_registered_name(BatchNormalization) == "pipeline>BatchNormalization"
-    x = np.ones((2, 3), np.float32)
-    np.testing.assert_array_equal(model(x), loaded(x))

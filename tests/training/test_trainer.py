@@ -51,16 +51,16 @@ def test_reset_forgets_everything_but_the_compilation(swish, digits):
 def test_the_digest_of_dropout_is_that_of_its_generators(swish):
     t = swish
     t.reset(3)
-    first = t.dropout_digest()
+    first = t.fingerprints()["dropout"]
     for weight in t.network.trainable_variables:
         weight.assign(weight + 1)
-    assert t.dropout_digest() == first  # weights do not matter
+    assert t.fingerprints()["dropout"] == first  # weights do not matter
     t.run(*steps(1))
-    assert t.dropout_digest() != first  # each draw moves the generators on
+    assert t.fingerprints()["dropout"] != first  # each draw moves the generators on
     t.reset(3)
-    assert t.dropout_digest() == first
+    assert t.fingerprints()["dropout"] == first
     t.reset(4)
-    assert t.dropout_digest() != first
+    assert t.fingerprints()["dropout"] != first
 
 
 def test_a_trainer_has_the_activation_width_and_dropout_of_its_spec(digits):
@@ -152,13 +152,17 @@ def test_kernels_alone_decay_and_in_proportion_to_the_rate():
 
 def test_the_digest_is_of_all_that_the_arms_share(digits):
     t = trainer(digits, activation="swish_beta")
+
+    def weights_digest():
+        return t.fingerprints()["initial_weights"]
+
     t.reset(0)
-    first = t.shared_digest()
+    first = weights_digest()
     for variable in t.network.variables:
         t.reset(0)
-        assert t.shared_digest() == first
+        assert weights_digest() == first
         variable.assign(variable + 1)
-        assert (t.shared_digest() == first) == (variable.shape == ()), variable.path  # β is not shared
+        assert (weights_digest() == first) == (variable.shape == ()), variable.path  # β is not shared
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
