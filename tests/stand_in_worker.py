@@ -25,6 +25,7 @@ from pipeline.training import worker
 from pipeline.training.messages import Committed, Progress, Ready
 
 FAULTS, TRAINED = "faults.json", "trained.txt"
+LONGEST_WAIT = 60  # seconds for a mark
 
 
 class ResourceExhaustedError(Exception):
@@ -37,6 +38,22 @@ def kill():
 
 def crash():
     os._exit(3)
+
+
+def error():
+    raise ValueError("a thing\nthat nobody foresaw")
+
+
+def abort():
+    os.write(2, b"I0000 00:00:1795854239.304654   18821 port.cc:153] oneDNN custom operations are on.\n")
+    os.write(2, b"F0000 00:00:1795854253.159716   18821 parse.cc:234] Unknown flag in XLA_FLAGS: --x\x1b[2J\n")
+    os.write(2, b"E0000 00:00:1795854253.159717   18821 cuda.cc:52] failed call to cuInit\n")
+    faulthandler.disable()
+    os.abort()
+
+
+def stop():
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def bad_alloc():
@@ -86,8 +103,8 @@ def plan_faults(folder, *faults, capacity=2, devices=None, seconds=0.01, marks=(
 
 def stand_in(monkeypatch):
     """Have these workers take the place of the real ones."""
-    monkeypatch.setattr("pipeline.training.workers.serve", serve)
-    monkeypatch.setattr("pipeline.training.workers.START_METHOD", "fork")  # fast, and nothing here uses TensorFlow
+    monkeypatch.setattr("pipeline.training.process.serve", serve)
+    monkeypatch.setattr("pipeline.training.process.START_METHOD", "fork")  # fast, and nothing here uses TensorFlow
 
 
 def serve(connection, number, folder, log):
@@ -134,7 +151,10 @@ def guess(spec, digits):
 
 
 def wait_for(folder, names):
+    end = time.monotonic() + LONGEST_WAIT
     while not all((folder.path / name).exists() for name in names):
+        if time.monotonic() > end:
+            raise TimeoutError(f"one of {names} never came")
         time.sleep(0.01)
 
 

@@ -1,7 +1,10 @@
 """Text from outside: harmless where it is shown, named where it is none, cut where only a part of it matters."""
 
+import re
+
 MOST_CHARACTERS = 300  # of an error; TensorFlow's can fill a screen
 MARK = b"\xef\xbb\xbf"
+FRAMING = ("Graph execution error", "Detected at node", "<stack traces", "File ")  # lines of an error that name places
 
 
 def printable(text: object) -> str:
@@ -21,9 +24,17 @@ def printable(text: object) -> str:
     )
 
 
-def first_line(text: object) -> str:
-    """The first line of an error's text, cut if it is long."""
-    return str(text).strip().partition("\n")[0][:MOST_CHARACTERS]
+def reason_of(error: BaseException) -> str:
+    """What an error says, in one line: of TensorFlow's, without the places in the code that stand around it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    reasons = [line for line in lines if line and not line.startswith(FRAMING)]
+    return re.sub(r"\[_Xla[^]]*\]", "", reasons[0])[:MOST_CHARACTERS] if reasons else type(error).__name__
+
+
+def named(error: BaseException) -> str:
+    """What kind of error it is, and what it says, in one line."""
+    kind, reason = type(error).__name__, reason_of(error)
+    return reason if reason == kind else f"{kind}: {reason}"
 
 
 def last_lines(text: str, count: int) -> str:

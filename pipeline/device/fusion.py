@@ -7,7 +7,6 @@ convolutions are 5 to 10 times slower than the ones of oneDNN around it.
 
 import os
 import platform
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -15,11 +14,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from pipeline.config.text import reason_of
 from pipeline.device.accelerator import on_tensorflow_cpu
 from pipeline.device.host import cpu_has_bfloat16
-
-FRAMING = ("Graph execution error", "Detected at node", "<stack traces", "File ")  # lines of an error that name places
-LONGEST_REASON = 300  # characters; some of TensorFlow's errors fill a screen
 
 
 @cache
@@ -74,10 +71,3 @@ def xla_failure() -> str | None:
         except tf.errors.OpError as error:
             return reason_of(error)
     return None
-
-
-def reason_of(error: Exception) -> str:
-    """What an error of TensorFlow says, in one line: without the places in the code that come before and after it."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    reasons = [line for line in lines if line and not line.startswith(FRAMING)]
-    return re.sub(r"\[_Xla[^]]*\]", "", reasons[0])[:LONGEST_REASON] if reasons else type(error).__name__

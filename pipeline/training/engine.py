@@ -3,6 +3,7 @@
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from pipeline.config.schema import MemberSpec
@@ -40,10 +41,10 @@ class Engine(Protocol):
 
         Args:
             specs: The members, in the order to start them.
-            digits: The data they share.
-            observer: Is told how each member does.
+            digits: The data they share, without held-back labels.
+            observer: Follows how each member does.
             limits: When to end: soon after `limits.over`, with members in flight left at their checkpoints. Only
-                members are started that `limits.allow`, and `limits.measure` is told how long each epoch took.
+                members are started that `limits.allow`, and `limits.measure` takes how long each epoch took.
 
         Returns:
             The ids of members that failed, each with the reason; not of those that the limits left out.
@@ -78,7 +79,8 @@ def train_members(
     for spec in missing:
         if folder.member(spec).exists():
             observer.warn(f"{reasons[spec]}; it is trained again")
-    failed = engine.run(missing, digits, observer, limits)
+    blind = replace(digits, held_back_labels=None)  # so that nothing could train on them
+    failed = engine.run(missing, blind, observer, limits)
     left = {
         spec.id: limits.reason or reason
         for spec in missing

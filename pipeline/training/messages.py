@@ -62,10 +62,17 @@ class OutOfMemory:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """The worker ends on an error that says nothing of the others."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Unwritable:
     """The worker ends, because it cannot write; nor could any other."""
 
     reason: str
 
 
-Message = Ready | Progress | Committed | Diverged | OutOfMemory | Unwritable
+Message = Ready | Progress | Committed | Diverged | OutOfMemory | Broken | Unwritable

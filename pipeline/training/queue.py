@@ -4,6 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 
 from pipeline.config.schema import MemberSpec
+from pipeline.training.engine import Observer
 from pipeline.training.limits import Limits
 
 ATTEMPTS = 2
@@ -16,12 +17,20 @@ class MemberQueue:
         specs: The members, in the order to start them.
         limits: When training has to end.
         epochs_done: How many epochs of a member its checkpoints hold.
+        observer: Is warned of each member that is given up.
     """
 
-    def __init__(self, specs: Sequence[MemberSpec], limits: Limits, epochs_done: Callable[[MemberSpec], int]) -> None:
+    def __init__(
+        self,
+        specs: Sequence[MemberSpec],
+        limits: Limits,
+        epochs_done: Callable[[MemberSpec], int],
+        observer: Observer,
+    ) -> None:
         self._waiting = deque(specs)
         self._limits = limits
         self._epochs_done = epochs_done
+        self._observer = observer
         self._died_on: dict[MemberSpec, list[int]] = defaultdict(list)
         self.failed: dict[str, str] = {}
         """Ids of the members that were given up, each with the reason."""
@@ -56,3 +65,14 @@ class MemberQueue:
             return False
         self.put_back(spec)
         return True
+
+    def give_up(self, spec: MemberSpec, reason: str) -> None:
+        """Leave a member out."""
+        self.failed[spec.id] = reason
+        self._observer.warn(f"{spec.id} failed and is left out: {reason}")
+
+    def give_up_all(self, reason: str) -> None:
+        """Leave out all that wait."""
+        self.failed |= {spec.id: reason for spec in self._waiting}
+        self._waiting.clear()
+        self._observer.warn(reason)

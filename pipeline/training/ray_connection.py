@@ -184,7 +184,7 @@ def _answers(address: str) -> bool:
 def first_line(error: BaseException) -> str:
     """What kind of error it is and how its text begins; of an error on a node, what raised it there."""
     cause = getattr(error, "cause", None) or error
-    return f"{type(cause).__name__}: {text.first_line(cause)}"
+    return text.named(cause)
 
 
 @contextmanager

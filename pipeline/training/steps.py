@@ -13,10 +13,11 @@ from keras import ops
 from numpy.typing import NDArray
 
 from pipeline.config.schema import TrainConfig
+from pipeline.config.text import reason_of
 from pipeline.data.augment import DRAWS_PER_IMAGE, apply_transforms
 from pipeline.data.digits import CLASSES
 from pipeline.device.accelerator import on_tensorflow_cpu
-from pipeline.device.fusion import reason_of, xla_failure
+from pipeline.device.fusion import xla_failure
 
 STEPS_PER_CALL = 32  # at most; between two calls the progress is shown, and a call costs well under a millisecond
 

@@ -19,12 +19,12 @@ from typing import Any
 
 from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
-from pipeline.config.text import first_line
+from pipeline.config.text import named
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import full_disk_told
 from pipeline.records.members import commit
 from pipeline.records.run_folder import RunFolder
-from pipeline.training.messages import Committed, Diverged, Message, OutOfMemory, Ready, Unwritable
+from pipeline.training.messages import Broken, Committed, Diverged, Message, OutOfMemory, Ready, Unwritable
 
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)  # a full disk is a RunError already
 
@@ -45,22 +45,20 @@ def serve(connection: Connection, number: int, folder: RunFolder, log: Path) -> 
         with suppress(OSError):  # the disk may be full
             traceback.print_exc()
             sys.stderr.flush()
-        if message := last_message(error):
-            with suppress(OSError):
-                connection.send(message)
+        with suppress(OSError):
+            connection.send(last_message(error))
         os._exit(1)  # not sys.exit: the threads of a broken TensorFlow may never end
 
 
-def last_message(error: BaseException) -> Message | None:
-    """What the parent should know of the error that ends a worker; None if the exit code says all."""
+def last_message(error: BaseException) -> Message:
+    """What the parent should know of the error that ends a worker."""
     text = str(error)
     if isinstance(error, RunError) or getattr(error, "errno", None) in NOT_WRITABLE:
         return Unwritable(text)
     exhausted = type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in text  # TensorFlow; JAX
     if exhausted or isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
-        reason = f"{type(error).__name__}: {first_line(text)}"
-        return OutOfMemory(reason, of_device=exhausted and "CPU" not in text)
-    return None
+        return OutOfMemory(named(error), of_device=exhausted and "CPU" not in text)
+    return Broken(named(error))
 
 
 def _print_to(log: Path) -> None:

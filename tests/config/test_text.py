@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from pipeline.config.text import encoding_fault, first_line, last_lines, printable
+from pipeline.config.text import encoding_fault, last_lines, named, printable, reason_of
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,24 @@ def test_why_bytes_are_no_text(content, fault):
 
 
 def test_parts_of_a_long_text():
-    assert first_line("\n  one\ntwo") == "one"
-    assert len(first_line("x" * 1000)) == 300
     assert last_lines("a\nb\nc\n", 2) == "b\nc\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "Graph execution error:\n\nDetected at node while/f defined at (most recent call last):\n"
+            "<stack traces unavailable>\nDetected unsupported operations when trying to compile graph "
+            "__inference_f_4[_XlaMustCompile=true,x=1] on GPU: AsString (No registered kernel)\n"
+            "The op is created at: \nFile 'x.py', line 3, in <module>\n\t [[while/f]]",
+            "Detected unsupported operations when trying to compile graph __inference_f_4 on GPU: "
+            "AsString (No registered kernel)",
+        ),
+        ("", "ValueError"),
+        ("x" * 999, "x" * 300),
+    ],
+)
+def test_the_reason_of_an_error_is_one_line(text, reason):
+    assert reason_of(ValueError(text)) == reason
+    assert named(ValueError(text)) == (f"ValueError: {reason}" if text else "ValueError")

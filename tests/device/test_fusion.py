@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from pipeline.device.fusion import one_pass, reason_of
+from pipeline.device.fusion import one_pass
 
 
 def third_root_of_cube_and_sum(x, y):
@@ -28,22 +28,3 @@ def test_every_shape_is_computed():
     for shape in ((), (3,), (2, 3, 4)):
         (result,) = one_pass(lambda x: (2 * x,))(ops.ones(shape))
         np.testing.assert_array_equal(result, 2 * np.ones(shape))
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (
-            "Graph execution error:\n\nDetected at node while/f defined at (most recent call last):\n"
-            "<stack traces unavailable>\nDetected unsupported operations when trying to compile graph "
-            "__inference_f_4[_XlaMustCompile=true,x=1] on GPU: AsString (No registered kernel)\n"
-            "The op is created at: \nFile 'x.py', line 3, in <module>\n\t [[while/f]]",
-            "Detected unsupported operations when trying to compile graph __inference_f_4 on GPU: "
-            "AsString (No registered kernel)",
-        ),
-        ("", "ValueError"),
-        ("x" * 999, "x" * 300),
-    ],
-)
-def test_the_reason_of_an_error_is_one_line(text, reason):
-    assert reason_of(ValueError(text)) == reason

@@ -13,13 +13,20 @@ def specs(tiny):
 
 
 def queue_of(specs, limits=None):
-    return MemberQueue(specs, limits or Limits(), lambda spec: 0)
+    return MemberQueue(specs, limits or Limits(), lambda spec: 0, observer=None)
 
 
 def test_members_are_handed_out_in_their_order(specs):
     queue = queue_of(specs)
     assert [queue.take(0, {0, 1}) for _ in range(5)] == [*specs, None]
     assert len(queue) == 0
+
+
+def test_an_interrupted_member_is_the_next(specs):
+    queue = queue_of(specs)
+    first = queue.take(0, {0})
+    queue.put_back(first)
+    assert [queue.take(0, {0}) for _ in specs] == specs
 
 
 def test_a_member_that_died_on_a_device_waits_for_another_but_not_for_ever(specs):
@@ -42,5 +49,5 @@ def test_what_would_not_end_in_time_is_passed_over(specs):
         limits.measure(spec, seconds)
     queue = queue_of(specs, limits)
     assert queue.take(0, {0}) == swish
-    nearly_done = MemberQueue(specs, limits, lambda spec: 1)
+    nearly_done = MemberQueue(specs, limits, lambda spec: 1, observer=None)
     assert nearly_done.take(0, {0}) == relu
