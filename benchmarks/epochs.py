@@ -1,6 +1,6 @@
 """What the histories of a study tell without its predictions per image: differences by epoch, over pairs alone."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from benchmarks.record import show
 from pipeline.config.errors import UserError
 from pipeline.evidence.epochs import EpochSpan
-from pipeline.evidence.intervals import student_interval
 from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import Paired, compare_pairs
 from pipeline.records.atomic import atomic_replace
-from pipeline.report.difference_figures import epoch_differences, paired_differences
-from pipeline.report.plots import LOOK, Plot, arm_styles
+from pipeline.report.difference_figures import epoch_differences
+from pipeline.report.plots import LOOK, Plot
 
-COLUMNS = ["difference", "epochs", "pairs", "mean", "95% interval", "ahead", "p", "p, Holm"]
+COLUMNS = ["difference", "epochs", "pairs", "mean", "95% interval, over pairs", "ahead"]
 
 
 @dataclass(frozen=True)
@@ -33,18 +32,16 @@ class Epochs:
     images: int = 8400
     """Validation images of a fold."""
     out: Path | None = None
-    """Where to write paired-differences.png and difference-by-epoch.png. By default the study's folder."""
+    """Where to write difference-by-epoch.png. By default the study's folder."""
 
     def run(self) -> None:
-        """Print the differences after the last epoch and over the last third of them, and draw both figures."""
+        """Print the differences after the last epoch and over the last third of them, and draw the figure."""
         paired = pairs_only(self.folder / "metrics.csv", self.images)
         lines = [_cells(result, span) for result in paired for span in (result.by_epoch[-1], result.late) if span]
         show(str(self.folder), COLUMNS, lines)
         with rc_context(LOOK):
-            arms = dict.fromkeys(arm for result in paired for arm in (result.second, result.first))
-            for plot in (paired_differences(paired, arm_styles(arms)), epoch_differences(paired)):
-                if plot:
-                    _save(plot, self.out or self.folder)
+            if plot := epoch_differences(paired):
+                _save(plot, self.out or self.folder)
 
 
 def pairs_only(metrics: Path, images: int) -> list[Paired]:
@@ -64,8 +61,7 @@ def pairs_only(metrics: Path, images: int) -> list[Paired]:
         curves = (100 * (table[first] - table[second])).dropna()
         keyed = zip(curves.index, curves.to_numpy(), strict=True)
         pairs[first, second] = [_pair(seed, fold, curve, images) for (seed, fold), curve in keyed]
-    results = compare_pairs({arms: found for arms, found in pairs.items() if found})
-    return [replace(r, interval=student_interval(r.points), equivalence_interval=None, powers=[]) for r in results]
+    return compare_pairs({arms: found for arms, found in pairs.items() if found})
 
 
 def _pair(seed: int, fold: int, by_epoch: NDArray[np.float64], images: int) -> Pair:
@@ -73,15 +69,15 @@ def _pair(seed: int, fold: int, by_epoch: NDArray[np.float64], images: int) -> P
     net = round(by_epoch[-1] * images / 100)
     difference = np.zeros(images, np.int8)
     difference[: abs(net)] = np.sign(net)
-    return Pair(seed, fold, images * fold + np.arange(images), difference, 1.0, by_epoch)
+    unknown = np.empty(0)
+    return Pair(seed, fold, images * fold + np.arange(images), difference, unknown, unknown, 1.0, by_epoch)
 
 
 def _cells(result: Paired, span: EpochSpan) -> list[str]:
     epochs = f"{span.first_epoch} to {span.last_epoch}" if span is result.late else str(span.last_epoch)
     low, high = span.interval or (np.nan, np.nan)
-    p_values = ["", ""] if span is result.late else [f"{result.p_value:.2g}", f"{result.p_adjusted:.2g}"]
     return [f"{result.first} - {result.second}", epochs, str(len(result.points)), f"{span.difference:+z.3f}",
-            f"{low:+z.3f} to {high:+z.3f}", f"{span.first_ahead}, {span.second_ahead}", *p_values]  # fmt: skip
+            f"{low:+z.3f} to {high:+z.3f}", f"{span.first_ahead}, {span.second_ahead}"]  # fmt: skip
 
 
 def _save(plot: Plot, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Simulated studies of two arms whose true difference is known: to check intervals and verdicts against it.
 
-An image has a difficulty that all networks share, a network a quality of its own; both are added as logits. A network
-misreads 0.5% of the images, and two disagree on 40 of 8,400. Easy images, which nobody misreads, are not drawn.
+An image has a difficulty that all networks share, a network a quality of its own; both are added as logits. Easy
+images, which nobody misreads, are not drawn.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,7 @@ from scipy.stats import beta
 
 from pipeline.evidence.intervals import Tally
 
-SHAPE = (0.0046, 0.915)  # of the beta distribution of an image's chance to be misread
 EASY = 1e-3  # images below this chance are taken to be never misread
-SLOPE = 100 * SHAPE[0] * SHAPE[1] / (sum(SHAPE) * (sum(SHAPE) + 1))  # percentage points of accuracy per logit
 QUANTILES = 4096
 
 
@@ -29,8 +27,12 @@ class Setting:
     """Standard deviation of a pair's true difference, percentage points."""
     effect: float = 0.0
     """True mean difference, percentage points."""
-    taste: float = 1.0
+    taste: float = 0.0
     """Standard deviation, in logits, of how much better one arm reads an image than the other, with all seeds."""
+    errors: float = 35
+    """Images of a fold that a network misreads; as docs/study/strong has it."""
+    disagreements: float = 16
+    """Images of a fold that only one of two networks reads right, if they have one quality and one taste."""
     images: int = 8400
     """Images of a fold."""
 
@@ -38,6 +40,22 @@ class Setting:
     def pairs(self) -> int:
         """How many pairs a study has."""
         return self.folds * self.seeds
+
+    @property
+    def shape(self) -> tuple[float, float]:
+        """Of the beta distribution of an image's chance to be misread, by its mean and by that of chance times 1 - it.
+
+        Two networks disagree with twice the latter: 2 m (1 - m) s / (s + 1), with mean m and s the sum of the shape.
+        """
+        mean = self.errors / self.images
+        ratio = self.disagreements / self.images / (2 * mean * (1 - mean))
+        total = ratio / (1 - ratio)
+        return mean * total, (1 - mean) * total
+
+    @property
+    def slope(self) -> float:
+        """Percentage points of accuracy per logit: the mean of chance times 1 - it."""
+        return 100 * self.disagreements / self.images / 2
 
 
 def simulate(setting: Setting, studies: int, generator: np.random.Generator) -> NDArray[np.int8]:
@@ -51,7 +69,7 @@ def simulate(setting: Setting, studies: int, generator: np.random.Generator) -> 
     for sign in (1, -1):
         quality = generator.normal(0, setting.seed_sd / np.sqrt(2), (studies, setting.folds, setting.seeds, 1))
         logits = (sign * taste / 2 - difficulty)[:, :, None]
-        logits = logits + ((quality + sign * setting.effect / 2) / SLOPE).astype(np.float32)
+        logits = logits + ((quality + sign * setting.effect / 2) / setting.slope).astype(np.float32)
         right.append(generator.random(logits.shape, np.float32) * (1 + np.exp(-logits)) < 1)
     return right[0].astype(np.int8) - right[1].astype(np.int8)
 
@@ -72,10 +90,10 @@ def tally_studies(readings: NDArray[np.int8], setting: Setting) -> Tally:
 
 def _difficulties(setting: Setting, studies: int, generator: np.random.Generator) -> NDArray[np.float32]:
     """Logits of the chances to be misread, float32 of shape (studies, folds, hard images)."""
-    share = beta.sf(EASY, *SHAPE)
+    share = beta.sf(EASY, *setting.shape)
     slots = int(setting.images * share + 6 * np.sqrt(setting.images * share))
     steps = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    chances = np.clip(beta.isf(share * steps, *SHAPE), EASY, 1 - 1e-6)
+    chances = np.clip(beta.isf(share * steps, *setting.shape), EASY, 1 - 1e-6)
     logits = np.log(chances / (1 - chances)).astype(np.float32)
     drawn = logits[generator.integers(0, QUANTILES, (studies, setting.folds, slots))]
     hard = generator.binomial(setting.images, share, (studies, setting.folds, 1))

@@ -55,12 +55,18 @@ def make_member(
 IMAGES = 2000
 
 
-def pair(ones=0, minus=0, images=IMAGES, fold=0, ratio=1.0, seed=0, by_epoch=()):
-    """A pair in which the first is right alone on `ones` images, and the second on `minus` others; of its fold's."""
+def pair(ones=0, minus=0, images=IMAGES, fold=0, ratio=1.0, seed=0, by_epoch=(), surer=()):
+    """A pair in which the first is right alone on `ones` images, and the second on `minus` others; of its fold's.
+
+    On the first images, the second gives `surer` more probability to wrong digits.
+    """
     difference = np.zeros(images, np.int8)
     difference[:ones] = 1
     difference[ones : ones + minus] = -1
-    return Pair(seed, fold, 100_000 * fold + np.arange(images), difference, ratio, np.array(by_epoch))
+    wrong = np.zeros(images)
+    wrong[: len(surer)] = surer
+    numbers = 100_000 * fold + np.arange(images)
+    return Pair(seed, fold, numbers, difference, wrong, -np.log1p(-wrong), ratio, np.array(by_epoch))
 
 
 def compared(*pairs):

@@ -30,7 +30,7 @@ def compared_arms(arms, *paired, fairness=None, score=None):
         ensembles=[Ensemble("all", 2 * len(arms), None, score, None)],
         tests=[],
         paired=list(paired),
-        fairness=fairness or Fairness([], []),
+        fairness=fairness or Fairness([], [], []),
         same_size=[],
         failed={},
     )

@@ -1,5 +1,6 @@
 """Whether members that are compared as a pair shared all but the activation, proved by what they recorded."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,7 @@ class Shared(StrEnum):
 
 # Without these, two members are no pair.
 REQUIRED = (Shared.ROWS, Shared.DRAWS, Shared.INITIAL_WEIGHTS)
+NO_DROPOUT = hashlib.sha256().hexdigest()  # of a network without such a layer
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Fairness:
     fair: list[tuple[str, str]]
     """Arms, the later first, whose pairs shared all that is required."""
     unequal: list[Unequal]
+    shared: list[Shared]
+    """What all fair pairs had in common. Draws of dropout do not count where there is no dropout."""
 
 
 def partners(ours: Sequence[Member], theirs: Sequence[Member]) -> list[tuple[Member, Member]]:
@@ -67,7 +71,10 @@ def check_fairness(groups: Mapping[str, Sequence[Member]]) -> Fairness:
             unequal += found
             if not any(u.what in REQUIRED for u in found):
                 fair.append((first, second))
-    return Fairness(fair, unequal)
+    odd = {u.what for u in unequal if (u.first, u.second) in fair}
+    draws_none = all(m.fingerprints.get(Shared.DROPOUT) == NO_DROPOUT for group in groups.values() for m in group)
+    shared = [what for what in Shared if what not in odd and not (what is Shared.DROPOUT and draws_none)]
+    return Fairness(fair, unequal, shared if fair else [])
 
 
 def _unequal(first: str, second: str, what: Shared, pairs: Sequence[tuple[Member, Member]]) -> Unequal | None:
@@ -84,7 +91,7 @@ def _unequal(first: str, second: str, what: Shared, pairs: Sequence[tuple[Member
 def _recorded(member: Member, what: Shared) -> Any:
     """What a member recorded; None if it did not."""
     if what in (Shared.PRECISION, Shared.DEVICE):
-        return member.environment.get(what, "")  # records of earlier versions may lack it
+        return member.environment.get(what)
     if what is not Shared.LEARNING_RATES:
         return member.fingerprints.get(what)
     rates = [record.get("learning_rate") for record in member.history]

@@ -3,6 +3,7 @@
 McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages".
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,7 +13,6 @@ from scipy.stats import binomtest
 from pipeline.data.digits import Digits
 from pipeline.evidence.fairness import partners
 from pipeline.evidence.judged import Judges, judged_images
-from pipeline.evidence.sign_flip import holm
 from pipeline.records.members import Member
 
 
@@ -32,7 +32,7 @@ class McNemar:
     p_value: float
     """Raw, two-sided; of the hypothesis that the two are equally likely to be the one that is right."""
     p_adjusted: float
-    """The same, after Holm's correction for all arms compared on these rows."""
+    """The same, after Bonferroni's correction for all arms compared on these rows."""
 
 
 def mcnemar_tests(groups: Mapping[str, Sequence[Member]], digits: Digits) -> list[McNemar]:
@@ -44,12 +44,9 @@ def mcnemar_tests(groups: Mapping[str, Sequence[Member]], digits: Digits) -> lis
         for rows in (Judges.VALIDATION, Judges.HELD_BACK)
         if (only_right := _only_right(rows, pairs, digits))
     ]
-    p_values = [mcnemar_p(only_first, only_second) for *_, only_first, only_second in counts]
-    adjusted: dict[int, float] = {}
-    for rows in {count[2] for count in counts}:
-        at = [i for i, count in enumerate(counts) if count[2] == rows]
-        adjusted |= dict(zip(at, holm([p_values[i] for i in at]), strict=True))
-    return [McNemar(*count, p_values[i], adjusted[i]) for i, count in enumerate(counts)]
+    tests = Counter(rows for _, _, rows, *_ in counts)
+    p_values = [mcnemar_p(*only_right) for _, _, _, *only_right in counts]
+    return [McNemar(*count, p, min(1, p * tests[count[2]])) for count, p in zip(counts, p_values, strict=True)]
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:

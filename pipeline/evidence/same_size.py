@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.digits import Digits
-from pipeline.evidence.intervals import Interval, one_way, tally, two_way
+from pipeline.evidence.intervals import FEWEST_PAIRS, Interval, tally, two_way
 from pipeline.evidence.judged import Judges, judged_images
 from pipeline.records.members import Member
 
@@ -29,8 +29,8 @@ class Gain:
     """That arm."""
     errors: float
     """Of the images; negative where the mixed ensemble makes more."""
-    interval: Interval
-    """95%, over images and, with two blocks or more, over seeds."""
+    interval: Interval | None
+    """95%, over seeds and images; None with fewer than 3 blocks."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,12 @@ def _summary(size: int, first: str, second: str, blocks: Sequence[_Block]) -> Sa
 
     def gain(over: str, pure: Sequence[Wrong]) -> Gain:
         readings: list[Any] = [own - block.mixed for own, block in zip(pure, blocks, strict=True)]
-        sums = tally([block.images for block in blocks], readings)
-        spread = two_way(sums) if len(blocks) > 1 else one_way(sums)
-        low, high, mean = (float(points * images / 100) for points in (*spread.interval(), spread.difference))
-        return Gain(over, mean, (low, high))
+        to_errors = images / 100
+        mean = float(images * np.concatenate(readings).mean())
+        if len(blocks) < FEWEST_PAIRS:
+            return Gain(over, mean, None)
+        low, high = two_way(tally([block.images for block in blocks], readings)).interval()
+        return Gain(over, mean, (float(low) * to_errors, float(high) * to_errors))
 
     ours, theirs = [block.first for block in blocks], [block.second for block in blocks]
     return SameSize(

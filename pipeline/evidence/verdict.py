@@ -1,19 +1,22 @@
-"""What the pairs of two arms show: which is better, that they are equal, or that they cannot tell."""
+"""What the pairs of two arms show: which is better, that they are equally good, or that they cannot tell.
+
+The two-way interval decides alone, so a verdict never contradicts the interval beside it. With several arms all
+intervals are made at the level of Bonferroni: together they miss a true difference with a probability of 5% at most.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.evidence.epochs import EpochSpan, differences_by_epoch, late_difference
-from pipeline.evidence.intervals import LEVEL, Interval, Spread, student_interval, tally, two_way
+from pipeline.evidence.intervals import FEWEST_PAIRS, LEVEL, Interval, Spread, one_way, student_interval, tally, two_way
 from pipeline.evidence.pairs import Pair
-from pipeline.evidence.power import Power, powers
-from pipeline.evidence.sign_flip import fewest_pairs, holm, sign_flip
 
 MARGIN = 0.03  # percentage points; closer than this, two activations are as good as each other here
-SOUND_PAIRS = 5  # from here on, intervals cover what they say
 
 
 class Verdict(StrEnum):
@@ -21,9 +24,18 @@ class Verdict(StrEnum):
 
     FIRST_BETTER = "first better"
     SECOND_BETTER = "second better"
-    EQUIVALENT = "equivalent"
+    EQUIVALENT = "equally good"
     NOT_SHOWN = "not shown"
     TOO_FEW_PAIRS = "too few pairs"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of a difference, positive where the first of two arms is better, and its interval."""
+
+    mean: float
+    interval: Interval | None
+    """Over seeds and images; None with fewer than 3 pairs."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +54,23 @@ class Paired:
     """Images that only the first reads right, less those that only the second does."""
     images: int
     """Distinct images that were read."""
+    level: float
+    """What the intervals miss the truth with: 5%, shared out among all comparisons of arms."""
     difference: float
     """In accuracy over all pairs and images."""
     interval: Interval | None
-    """95%, over seeds and images; None with a single pair, which shows no spread."""
+    """Over seeds and images, decides on a difference; None with fewer than 3 pairs, which hardly show a spread."""
     equivalence_interval: Interval | None
-    """90%, the one that decides on equivalence: two one-sided tests at 5%."""
-    first_better: float
-    """P(A > B): the share of pairs in which the first is better; ties count half (Bouthillier et al. 2021)."""
-    p_value: float
-    """Sign-flip test over pairs, two-sided, raw."""
-    p_adjusted: float
-    """The same after Holm's correction for all arms compared; decides on the verdict."""
-    fewest_pairs: int
-    """With fewer pairs than these, no difference can be shown."""
-    powers: list[Power]
-    """The chance to show a true difference of 0.03 and of 0.05 points; empty with a single pair."""
+    """The same that misses twice as often: two one-sided tests. Decides on whether they are equally good."""
+    first_ahead: int
+    """Pairs in which the first is ahead."""
+    second_ahead: int
+    wrong_probability: Estimate | None
+    """Another estimand, the second planned measure: mean probability that the second gives to wrong digits, less that
+    of the first, percentage points. It says how sure networks are of what is right; it decides nothing. None where
+    only accuracies are known."""
+    log_loss: Estimate | None
+    """The same of the mean log loss, in nats."""
     by_epoch: list[EpochSpan]
     """The difference in validation accuracy after each epoch; empty without validation rows."""
     late: EpochSpan | None
@@ -65,69 +78,78 @@ class Paired:
     time_ratio: float
     """Seconds per epoch, first over second: geometric mean over pairs."""
     time_interval: Interval | None
-    """95%, over pairs (Student's t on logarithms)."""
+    """Over pairs (Student's t on logarithms)."""
 
 
 def compare_pairs(pairs: Mapping[tuple[str, str], Sequence[Pair]]) -> list[Paired]:
     """Compare arms from their pairs; `pairs` by the names of two arms, at least one pair each."""
-    p_values = [sign_flip([pair.net for pair in group]) for group in pairs.values()]
-    return [
-        _paired(arms, group, p_value, p_adjusted, len(pairs))
-        for (arms, group), p_value, p_adjusted in zip(pairs.items(), p_values, holm(p_values), strict=True)
-    ]
+    return [_paired(arms, group, LEVEL / len(pairs)) for arms, group in pairs.items()]
 
 
-def judge(spread: Spread, images: int, p_adjusted: float, tests: int) -> Verdict:
-    """The verdict of two or more pairs on so many distinct images, one of so many tests.
+def judge(spread: Spread, images: int, level: float) -> Verdict:
+    """The verdict of some pairs on so many distinct images.
 
-    A difference takes both the test over pairs and an interval clear of zero. That interval has the degrees of freedom
-    of the pairs alone: with those of the interval shown, up to 7% of simulated studies found a difference where there
-    was none.
+    A difference that is shown, but lies within the margin, counts as equally good: it is too small to matter.
     """
-    low, high = spread.interval(degrees=spread.pairs - 1)
-    if p_adjusted < LEVEL and low > 0:
-        return Verdict.FIRST_BETTER
-    if p_adjusted < LEVEL and high < 0:
-        return Verdict.SECOND_BETTER
-    low, high = spread.interval(2 * LEVEL)
+    if spread.pairs < FEWEST_PAIRS:
+        return Verdict.TOO_FEW_PAIRS
+    low, high = spread.interval(2 * level)
     # What none of n images shows may still befall 3 in n (the rule of three).
-    if spread.pairs >= SOUND_PAIRS and low > -MARGIN and high < MARGIN and 100 * 3 / images < MARGIN:
+    if low > -MARGIN and high < MARGIN and 100 * 3 / images < MARGIN:
         return Verdict.EQUIVALENT
-    return Verdict.TOO_FEW_PAIRS if spread.pairs < fewest_pairs(tests) else Verdict.NOT_SHOWN
+    low, high = spread.interval(level)
+    if low > 0:
+        return Verdict.FIRST_BETTER
+    return Verdict.SECOND_BETTER if high < 0 else Verdict.NOT_SHOWN
 
 
-def _paired(arms: tuple[str, str], pairs: Sequence[Pair], p_value: float, p_adjusted: float, tests: int) -> Paired:
-    points = np.array([pair.points for pair in pairs])
-    sums = tally([pair.images for pair in pairs], [pair.difference for pair in pairs])
+def _paired(arms: tuple[str, str], pairs: Sequence[Pair], level: float) -> Paired:
+    spread = _spread(pairs, [pair.difference for pair in pairs])
     images = len(np.unique(np.concatenate([pair.images for pair in pairs])))
-    spread = two_way(sums) if len(pairs) > 1 else None
     curves = [pair.by_epoch for pair in pairs]
     logs = np.log([pair.time_ratio for pair in pairs])
-    time_interval = student_interval(logs)
+    times = student_interval(logs, level)
+    nets = [pair.net for pair in pairs]
     return Paired(
         first=arms[0],
         second=arms[1],
-        verdict=judge(spread, images, p_adjusted, tests) if spread else Verdict.TOO_FEW_PAIRS,
+        verdict=judge(spread, images, level),
         seeds=[pair.seed for pair in pairs],
         folds=[pair.fold for pair in pairs],
-        points=points.tolist(),
-        nets=[pair.net for pair in pairs],
+        points=[pair.points for pair in pairs],
+        nets=nets,
         images=images,
-        difference=float(100 * sums.nets.sum() / sums.images.sum()),
-        interval=_floats(spread.interval()) if spread else None,
-        equivalence_interval=_floats(spread.interval(2 * LEVEL)) if spread else None,
-        first_better=float((points > 0).mean() + (points == 0).mean() / 2),
-        p_value=p_value,
-        p_adjusted=p_adjusted,
-        fewest_pairs=fewest_pairs(tests),
-        powers=powers(spread, tests) if spread else [],
+        level=level,
+        difference=float(spread.difference),
+        interval=_interval(spread, level),
+        equivalence_interval=_interval(spread, 2 * level),
+        first_ahead=sum(net > 0 for net in nets),
+        second_ahead=sum(net < 0 for net in nets),
+        wrong_probability=_estimate(pairs, [pair.wrong_probability for pair in pairs], level),
+        log_loss=_estimate(pairs, [pair.log_loss / 100 for pair in pairs], level),
         by_epoch=differences_by_epoch(curves),
         late=None if all(pair.is_settled for pair in pairs) else late_difference(curves),
         time_ratio=float(np.exp(logs.mean())),
-        time_interval=(float(np.exp(time_interval[0])), float(np.exp(time_interval[1]))) if time_interval else None,
+        time_interval=(float(np.exp(times[0])), float(np.exp(times[1]))) if times else None,
     )
 
 
-def _floats(interval: Interval) -> Interval:
-    low, high = interval
+def _spread(pairs: Sequence[Pair], readings: Sequence[NDArray[Any]]) -> Spread:
+    """Of readings of the pairs' images, one array of shape (v,) per pair."""
+    sums = tally([pair.images for pair in pairs], readings)
+    return two_way(sums) if len(pairs) > 1 else one_way(sums)
+
+
+def _interval(spread: Spread, level: float) -> Interval | None:
+    if spread.pairs < FEWEST_PAIRS:
+        return None
+    low, high = spread.interval(level)
     return float(low), float(high)
+
+
+def _estimate(pairs: Sequence[Pair], readings: Sequence[NDArray[Any]], level: float) -> Estimate | None:
+    """Of readings in percent; None where a pair has none."""
+    if not all(len(reading) for reading in readings):
+        return None
+    spread = _spread(pairs, readings)
+    return Estimate(float(spread.difference), _interval(spread, level))

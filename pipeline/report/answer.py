@@ -8,20 +8,21 @@ from dataclasses import dataclass
 
 from pipeline.data.digits import TEST_IMAGES, Digits
 from pipeline.evidence.comparison import Comparison
-from pipeline.evidence.intervals import Interval
-from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired, Verdict
-from pipeline.report.sentences import fairness_lines
+from pipeline.evidence.intervals import FEWEST_PAIRS
+from pipeline.evidence.verdict import MARGIN, Paired, Verdict
+from pipeline.report.sentences import percent
 
 BASELINE = "relu"  # what is kept unless another arm is better
 NOTABLE = 0.005  # a difference in time that rounds to less than 1% is none
 FINE = 10  # images; smaller differences get one decimal
 REASONS = {
-    Verdict.SECOND_BETTER: "worse",
-    Verdict.EQUIVALENT: f"equally good within {MARGIN} points",
-    Verdict.NOT_SHOWN: "not shown better",
-    Verdict.FIRST_BETTER: "better than it, but not the best either",
-    Verdict.TOO_FEW_PAIRS: "undecided, with too few pairs",
+    Verdict.SECOND_BETTER: "{names} {are} worse",
+    Verdict.EQUIVALENT: f"{{names}} {{are}} equally good within {MARGIN} points",
+    Verdict.NOT_SHOWN: "no benefit of {names} is shown",
+    Verdict.FIRST_BETTER: "{names} {are} better than it, but not the best either",
+    Verdict.TOO_FEW_PAIRS: "{names} {are} undecided, with too few pairs",
 }
+TURNED = {Verdict.FIRST_BETTER: Verdict.SECOND_BETTER, Verdict.SECOND_BETTER: Verdict.FIRST_BETTER}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class Standing:
     pair: Paired
 
     @property
+    def reversed(self) -> "Standing":
+        """The other side's view."""
+        verdict, ratio = TURNED.get(self.verdict, self.verdict), self.time_ratio and 1 / self.time_ratio
+        return Standing(self.rival, self.arm, verdict, -self.difference, ratio, self.pair)
+
+    @property
     def is_preferable(self) -> bool:
         """Whether to take the arm rather than its rival: for its accuracy, or its speed where accuracies are equal."""
         if self.verdict is Verdict.EQUIVALENT:
@@ -63,18 +70,24 @@ def answer(comparison: Comparison, images: int) -> Answer:
     if len(arms) == 1:
         return Answer(f"Nothing to choose from: {chosen} is the only activation here", [])
     if not others:
-        return Answer(f"{_names(arms)} cannot be compared: {_why_not(comparison)}", fairness_lines(comparison.fairness))
-    numbers = [f"{_images(standing, images)}{_time(standing)}" for standing in others]
-    headline, remarks = _headline(next(arm for arm in arms if arm not in absent), chosen, others), []
-    if len(others) == 1:
-        headline += f" ({_images(others[0], images)}){_time(others[0])}"
+        return Answer(f"{_names(arms)} cannot be compared: {_why_not(comparison)}", [])
+    baseline = next(arm for arm in arms if arm not in absent)
+    judged = [standing for standing in others if standing.verdict is not Verdict.TOO_FEW_PAIRS]
+    remarks = []
+    if not judged:
+        headline = _too_few(chosen, others)
+    elif len(others) == 1:
+        headline = _headline_of_two(baseline, chosen, others[0], images)
     else:
-        remarks = [f"{s.arm} against {chosen}: {text}." for s, text in zip(others, numbers, strict=True)]
+        headline = _headline(baseline, chosen, others)
+        remarks = [f"{s.arm} against {chosen}: it {_effect(s, images)}." for s in judged]
     if absent:
         remarks.append(f"{_names(absent)} cannot be compared with {chosen} pair by pair.")
-    remarks += [line for standing in others if (line := _late_line(standing.pair, images))]
-    if any(standing.pair.interval for standing in others):
-        remarks.append(_reading_aid(others, images))
+    if judged:
+        remarks.append(
+            f"Images: the difference in accuracy, scaled to the {images:,} images to predict; ± is its interval over "
+            "seeds and images."
+        )
     return Answer(headline, remarks)
 
 
@@ -107,70 +120,56 @@ def _baseline_first(comparison: Comparison) -> list[str]:
 
 
 def _both_sides(result: Paired) -> Iterable[Standing]:
-    swapped = {Verdict.FIRST_BETTER: Verdict.SECOND_BETTER, Verdict.SECOND_BETTER: Verdict.FIRST_BETTER}
-    verdict, difference = result.verdict, result.difference
-    ratio = result.time_ratio if _excludes(result.time_interval, 1) else None
-    yield Standing(result.first, result.second, verdict, difference, ratio, result)
-    yield Standing(result.second, result.first, swapped.get(verdict, verdict), -difference, ratio and 1 / ratio, result)
+    times = result.time_interval
+    ratio = result.time_ratio if times and not times[0] <= 1 <= times[1] else None
+    standing = Standing(result.first, result.second, result.verdict, result.difference, ratio, result)
+    yield from (standing, standing.reversed)
 
 
-def _excludes(interval: Interval | None, value: float) -> bool:
-    return interval is not None and not interval[0] <= value <= interval[1]
+def _too_few(chosen: str, others: Sequence[Standing]) -> str:
+    pairs = min(len(standing.pair.points) for standing in others)
+    names = _names([chosen, *(standing.arm for standing in others)])
+    return f"Cannot choose between {names} yet: {pairs} of at least {FEWEST_PAIRS} pairs"
+
+
+def _headline_of_two(baseline: str, chosen: str, other: Standing, images: int) -> str:
+    """What to do, and why: what the arm that is not the baseline does, seen from the baseline."""
+    challenger = other if chosen == baseline else other.reversed
+    name, effect = challenger.arm, _effect(challenger, images)
+    does = f"it {effect}" if chosen == name else f"{name} {effect}"
+    if challenger.verdict is Verdict.NOT_SHOWN:
+        does = f"no benefit of {name} is shown. It {effect}"
+    if challenger.verdict is Verdict.EQUIVALENT:
+        does = f"{'it' if chosen == name else name} is equally good within {MARGIN} points. It {effect}"
+    return f"{'Keep' if chosen == baseline else 'Take'} {chosen}: {does}"
 
 
 def _headline(baseline: str, chosen: str, others: Sequence[Standing]) -> str:
     """What to do, and why: the other arms, grouped by how they stand."""
-    if all(standing.verdict is Verdict.TOO_FEW_PAIRS for standing in others):
-        pairs, fewest = min(len(s.pair.points) for s in others), max(s.pair.fewest_pairs for s in others)
-        names = _names([chosen, *(s.arm for s in others)])
-        return f"Cannot choose between {names} yet: {pairs} of at least {fewest} pairs"
     reasons = [
-        f"{_names(arms)} {'is' if len(arms) == 1 else 'are'} {words}"
+        words.format(names=_names(arms), are="is" if len(arms) == 1 else "are")
         for verdict, words in REASONS.items()
         if (arms := [s.arm for s in others if s.verdict is verdict])
     ]
     return f"{'Keep' if chosen == baseline else 'Take'} {chosen}: {'; '.join(reasons)}"
 
 
-def _images(standing: Standing, images: int) -> str:
-    """The difference in images of those to predict, with its interval."""
-    return f"{_in_images(standing.difference, standing.pair.interval, images, '+')} images of {images:,}"
-
-
-def _in_images(difference: float, interval: Interval | None, images: int, sign: str = "") -> str:
-    """Percentage points as a number of images."""
-    numbers = [difference, *([(interval[1] - interval[0]) / 2] if interval else [])]
-    mean, *half_width = (number * images / 100 for number in numbers)
-    digits = 0 if max(abs(mean), *half_width, 0) >= FINE else 1
-    return " ± ".join([f"{mean:{sign}z.{digits}f}", *(f"{width:.{digits}f}" for width in half_width)])
-
-
-def _time(standing: Standing) -> str:
+def _effect(standing: Standing, images: int) -> str:
+    """What an arm does more or less than its rival: how many images it reads right, how long it takes."""
+    result = standing.pair
+    decides_on_equality = standing.verdict is Verdict.EQUIVALENT
+    interval = result.equivalence_interval if decides_on_equality else result.interval
+    low, high = (bound * images / 100 for bound in interval or (0, 0))
+    mean, half_width = abs(standing.difference) * images / 100, (high - low) / 2
+    digits = 0 if max(mean, half_width) >= FINE else 1
+    text = (
+        f"reads {mean:.{digits}f} ± {half_width:.{digits}f} {'fewer' if standing.difference < 0 else 'more'} of "
+        f"{images:,} images right ({percent(result.level * (2 if decides_on_equality else 1))})"
+    )
     ratio = standing.time_ratio
     if ratio is None or abs(ratio - 1) < NOTABLE:
-        return ""
-    return f", {ratio - 1:.0%} slower" if ratio > 1 else f", {1 - ratio:.0%} faster"
-
-
-def _reading_aid(others: Sequence[Standing], images: int) -> str:
-    unreliable = any(len(standing.pair.points) < SOUND_PAIRS for standing in others)
-    return (
-        f"Images: the difference in accuracy, scaled to the {images:,} images to predict; ± is its 95% interval over "
-        f"seeds and images{f', which is not reliable with fewer than {SOUND_PAIRS} pairs' if unreliable else ''}."
-    )
-
-
-def _late_line(result: Paired, images: int) -> str:
-    """Which arm was ahead in the late epochs on average, which the last epoch may hide; empty if that is not clear."""
-    late = result.late
-    if not late or not _excludes(late.interval, 0):
-        return ""
-    ahead = result.first if late.difference > 0 else result.second
-    number = _in_images(abs(late.difference), late.interval, images)
-    return (
-        f"On average over epochs {late.first_epoch} to {late.last_epoch}, {ahead} was ahead by {number} images of "
-        f"{images:,} (interval over pairs)."
-    )
+        return text
+    return f"{text} and takes {f'{ratio - 1:.0%} longer' if ratio > 1 else f'{1 - ratio:.0%} less time'}"
 
 
 def _why_not(comparison: Comparison) -> str:

@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.evidence.epochs import EpochSpan
-from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired
+from pipeline.evidence.intervals import FEWEST_PAIRS
+from pipeline.evidence.verdict import MARGIN, Paired
 from pipeline.report.plots import INK, WIDTH, ArmStyle, Plot, csv_text
+from pipeline.report.sentences import percent
 
 COLUMNS_OF_DOTS = 60  # dots of one column are stacked
 FEWEST_ROOM = 4  # dots that every stack has room for
@@ -26,26 +28,28 @@ def paired_differences(paired: Sequence[Paired], styles: Mapping[str, ArmStyle])
         axes.axvspan(-MARGIN, MARGIN, color=INK, alpha=0.15, lw=0)
         axes.axvline(0, color=INK, alpha=0.5, lw=1)
         top = max(_stack_dots(axes, result, styles, reach), FEWEST_ROOM)
-        if result.interval:
-            axes.plot(result.interval, [-0.3 * top] * 2, color=INK, lw=3, solid_capstyle="butt")
+        if result.interval and result.equivalence_interval:
+            axes.plot(result.interval, [-0.3 * top] * 2, color=INK, lw=1.5, solid_capstyle="butt")
+            axes.plot(result.equivalence_interval, [-0.3 * top] * 2, color=INK, lw=4, solid_capstyle="butt")
         axes.plot(result.difference, -0.3 * top, "D", color=INK, ms=7)
         axes.set(xlim=(-reach, reach), ylim=(-0.6 * top, top), yticks=[])
         axes.spines["left"].set_visible(False)
         _name_sides(axes, f"← {result.second} better", f"{result.first} better →")
     rows[-1].set_xlabel("difference in accuracy, percentage points")
-    bars = (
-        "the bar is its 95% interval over seeds and images" if any(r.interval for r in paired) else "no bar: one pair"
-    )
-    if any(1 < len(r.points) < SOUND_PAIRS for r in paired):
-        bars += f" (with fewer than {SOUND_PAIRS} pairs, it is not reliable)"
+    level = paired[0].level
+    bars = f"no interval: fewer than {FEWEST_PAIRS} pairs"
+    if any(r.interval for r in paired):
+        bars = (
+            f"the line is its {percent(level)} interval over seeds and images, the bar that of {percent(2 * level)}. A "
+            "line on one side of zero shows a difference, a bar within the band that the two are equally good"
+        )
     return Plot(
         "paired-differences",
         "Pair by pair",
         figure,
         "Each dot is a pair, two networks of one seed and fold, in the colour of the arm that reads more images right. "
         f"The diamond is the mean; {bars}. In the grey band, differences are below {MARGIN} points: too small to "
-        "matter. A bar on one side of zero hints at a difference, one within the band at none that matters; the "
-        "verdict takes more: enough pairs and images, and a test over the pairs.",
+        "matter.",
         "Dot plot of the differences in accuracy: " + "; ".join(map(_mean_in_words, paired)) + ".",
         csv_text(["first", "second", "seed", "fold", "points", "net_images"],
              ([r.first, r.second, *row] for r in paired
@@ -132,9 +136,8 @@ def _epochs_caption(shown: Sequence[Paired]) -> str:
     text += f". In the grey band, differences are below {MARGIN} points."
     if any(result.late for result in shown):
         text += (
-            " The thick line is the mean over the last third of the epochs, the shade its interval. The weights of a "
-            "single epoch are a snapshot: where the last epoch is unlike those before it, trust the thick line. The "
-            "first epochs may lie outside the picture."
+            " The thick line is the mean over the last third of the epochs, the shade its interval. Nobody planned to "
+            "look at it, so it is a hint, no finding. The first epochs may lie outside the picture."
         )
     return text
 

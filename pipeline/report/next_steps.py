@@ -8,6 +8,7 @@ from pipeline.config.command import run_command
 from pipeline.config.places import on_kaggle
 from pipeline.config.schema import RunConfig
 from pipeline.evidence.comparison import Comparison
+from pipeline.evidence.intervals import FEWEST_PAIRS
 from pipeline.evidence.verdict import Verdict
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.answer import choose
@@ -56,7 +57,7 @@ def _pairs_missing(comparison: Comparison) -> int:
     No more are asked for than these: to add pairs until something shows would find differences where there are none.
     """
     _, others = choose(comparison)
-    return max((s.pair.fewest_pairs for s in others if s.verdict is Verdict.TOO_FEW_PAIRS), default=0)
+    return FEWEST_PAIRS if any(s.verdict is Verdict.TOO_FEW_PAIRS for s in others) else 0
 
 
 def _submit(config: RunConfig, folder: RunFolder) -> Step:

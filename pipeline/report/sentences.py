@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 from pipeline.evidence.comparison import Comparison
-from pipeline.evidence.epochs import EpochSpan
 from pipeline.evidence.fairness import REQUIRED, Fairness, Shared, Unequal
-from pipeline.evidence.intervals import Interval
+from pipeline.evidence.intervals import FEWEST_PAIRS, LEVEL, Interval
 from pipeline.evidence.mcnemar import McNemar
 from pipeline.evidence.same_size import SameSize
-from pipeline.evidence.verdict import MARGIN, SOUND_PAIRS, Paired, Verdict
+from pipeline.evidence.verdict import MARGIN, Paired, Verdict
 
 SHARED = {
     Shared.ROWS: "the training and validation rows",
@@ -20,7 +19,6 @@ SHARED = {
     Shared.DEVICE: "the kind of processor",
 }
 
-AGAIN = "to add pairs to these and test again finds more than 5% of differences that are none"
 MOST_NAMED = 6  # members that are left out
 
 
@@ -45,66 +43,57 @@ def headline(result: Paired) -> str:
     return {
         Verdict.FIRST_BETTER: f"{first} is better than {second}",
         Verdict.SECOND_BETTER: f"{second} is better than {first}",
-        Verdict.EQUIVALENT: f"{first} and {second} are equivalent within {MARGIN} points",
+        Verdict.EQUIVALENT: f"{first} and {second} are equally good within {MARGIN} points",
         Verdict.NOT_SHOWN: f"no difference between {first} and {second} is shown",
-        Verdict.TOO_FEW_PAIRS: f"{first} against {second}, cannot decide: needs at least {result.fewest_pairs} pairs, "
-        f"has {len(result.points)}",
+        Verdict.TOO_FEW_PAIRS: f"{first} against {second}, no verdict: it takes {FEWEST_PAIRS} pairs, there "
+        f"{'is' if len(result.points) == 1 else 'are'} {len(result.points)}",
     }[result.verdict]
 
 
 def details(result: Paired) -> str:
     """The numbers behind the headline, in a few sentences."""
+    pairs = _count(len(result.points), "pair")
     text = f"{result.difference:+z.3f} points"  # z: a mean that rounds to zero has no sign
-    if result.interval:
-        text += f" (95% interval {_range(result.interval)}, over seeds and images)"
-    text += f" over {_count(len(result.points), 'pair')} and {result.images:,} images"
-    text += f", P({result.first} > {result.second}) = {result.first_better:.2f}"
-    text += f", {_p_values('sign-flip test', result.p_value, result.p_adjusted)}."
-    if 1 < len(result.points) < SOUND_PAIRS:
-        text += f" With fewer than {SOUND_PAIRS} pairs, the interval is not reliable."
-    if result.late:
-        text += f" {late_sentence(result, result.late)}"
-    if power := power_sentence(result):
-        text += f" {power}"
+    if result.interval and result.equivalence_interval:
+        text += (
+            f" ({percent(result.level)} interval {_range(result.interval)}, {percent(2 * result.level)} "
+            f"{_range(result.equivalence_interval)}, over seeds and images)"
+        )
+    text += f" over {pairs} and {result.images:,} images; {result.first} ahead in {result.first_ahead} of {pairs}, "
+    text += f"{result.second} in {result.second_ahead}."
+    if (tests := round(LEVEL / result.level)) > 1:
+        text += f" {tests} comparisons share the 5%, so each interval is wider than alone."
+    if result.verdict is Verdict.NOT_SHOWN:
+        text += " To add pairs to these and look again would raise the chance of a false alarm above 5%."
+    if sure := _sureness(result):
+        text += f" {sure}"
     ratio = f"{result.time_ratio:.2f}"
     if result.time_interval:
-        ratio += f" (95% interval {result.time_interval[0]:.2f} to {result.time_interval[1]:.2f})"
+        ratio += f" ({percent(result.level)} interval {result.time_interval[0]:.2f} to {result.time_interval[1]:.2f})"
     return f"{text} Time per epoch: {ratio} times {result.second}'s."
 
 
-def late_sentence(result: Paired, late: EpochSpan) -> str:
-    """The difference on average over the last epochs."""
-    text = f"On average over epochs {late.first_epoch} to {late.last_epoch}: {late.difference:+z.3f} points"
-    if late.interval:
-        text += f" (95% interval {_range(late.interval)}, over pairs)"
-    leads = [(late.first_ahead, result.first), (late.second_ahead, result.second)]
-    return f"{text}, {' and '.join(f'{arm} ahead in {count}' for count, arm in leads)} of " + (
-        f"{_count(len(result.points), 'pair')}."
-    )
-
-
-def power_sentence(result: Paired) -> str:
-    """What such a study can show, and the pairs it takes; empty where the matter is settled or there is one pair."""
-    if result.verdict not in (Verdict.NOT_SHOWN, Verdict.TOO_FEW_PAIRS) or not result.powers:
+def _sureness(result: Paired) -> str:
+    """The second measure, said as another estimand; empty without its interval."""
+    wrong, loss = result.wrong_probability, result.log_loss
+    if not (wrong and wrong.interval and loss and loss.interval):
         return ""
-    chances = " and ".join(f"{p.power:.0%} to show one of {p.effect} points" for p in result.powers)
-    needs = " and ".join(
-        f"{'more than 1,000' if p.pairs_needed is None else f'about {p.pairs_needed}'} pairs for {p.effect} points"
-        for p in result.powers
+    return (
+        "Another question, how sure they are of the right digit, decides nothing here: in favour of "
+        f"{result.first}, {wrong.mean:+z.3f} points of the probability given to wrong digits ({percent(result.level)} "
+        f"interval {_range(wrong.interval)}), {loss.mean:+z.5f} of the log loss ({_range(loss.interval, 5)})."
     )
-    text = f"If there is a true difference, the chance is {chances}. A chance of 80% takes {needs}"
-    if result.verdict is Verdict.TOO_FEW_PAIRS:
-        return f"{text} (--seeds)."
-    return f"{text}, in a new study: {AGAIN}."
+
+
+def percent(level: float) -> str:
+    """What an interval covers that misses the truth with a probability of `level`."""
+    return f"{100 * (1 - level):.3g}%"
 
 
 def fairness_lines(fairness: Fairness) -> list[str]:
     """What the pairs shared, by their records, and what they did not."""
-    lines = []
-    if fairness.fair:
-        odd = {u.what for u in fairness.unequal if (u.first, u.second) in fairness.fair}
-        equal = [words for what, words in SHARED.items() if what not in odd]
-        lines.append(f"Checked by their records: the members of each pair shared {', '.join(equal)}.")
+    shared = ", ".join(SHARED[what] for what in fairness.shared)
+    lines = [f"Checked by their records: the two networks of each pair shared {shared}."] if shared else []
     return lines + [_unequal_line(unequal) for unequal in fairness.unequal]
 
 
@@ -142,19 +131,21 @@ def _same_size_line(result: SameSize) -> str:
     size, half = result.size, result.size // 2
     pure = {result.first: f"{size} {result.first}", result.second: f"{size} {result.second}"}
     mixed = f"{half} {result.first} + {half} {result.second}"
-    over = "seeds and images" if result.blocks > 1 else "images, for these networks"
     gains = " and ".join(
-        f"{gain.errors:+z.1f} errors over {pure[gain.over]} (95% interval {_range(gain.interval, 1)})"
+        f"{_fewer(gain.errors)} than {pure[gain.over]}"
+        + (f" (95%: {_fewer(gain.interval[1])} to {_fewer(gain.interval[0])})" if gain.interval else "")
         for gain in result.gains
     )
-    text = (
+    over = "over seeds and images" if result.blocks >= FEWEST_PAIRS else "for these networks"
+    return (
         f"Ensembles of {size}, errors of {result.images:,} images: {pure[result.first]} {result.first_errors:.1f}, "
-        f"{pure[result.second]} {result.second_errors:.1f}, {mixed} {result.mixed_errors:.1f}. {mixed} gains {gains}, "
-        f"over {over}, from {_count(result.blocks, 'block')} of seeds."
+        f"{pure[result.second]} {result.second_errors:.1f}, {mixed} {result.mixed_errors:.1f}. Errors of "
+        f"{mixed}: {gains}, {over}, from {_count(result.blocks, 'block')} of seeds."
     )
-    if 1 < result.blocks < SOUND_PAIRS:
-        text += f" With fewer than {SOUND_PAIRS} blocks, the intervals are not reliable."
-    return text
+
+
+def _fewer(gain: float) -> str:
+    return f"{abs(gain):.1f} {'more' if gain < 0 else 'fewer'}"
 
 
 def submission_votes(comparison: Comparison) -> str:
@@ -186,7 +177,7 @@ def _p_values(test: str, raw: float, adjusted: float) -> str:
     """Named for what they are; one where they are the same."""
     if raw == adjusted:
         return f"p = {raw:.2g} ({test})"
-    return f"p = {raw:.2g} ({test}, raw), {adjusted:.2g} after Holm's correction"
+    return f"p = {raw:.2g} ({test}, raw), {adjusted:.2g} after Bonferroni's correction"
 
 
 def _range(interval: Interval, digits: int = 3) -> str:

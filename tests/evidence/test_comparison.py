@@ -79,7 +79,7 @@ def test_without_validation_held_back_or_relu(spec, ten):
     assert result.arms[0].seconds_per_epoch == 5
     assert [(e.name, e.validation, e.held_back) for e in result.ensembles] == [("swish", None, None)]
     assert result.tests == result.paired == []
-    assert result.fairness == Fairness([], [])
+    assert result.fairness == Fairness([], [], [])
 
 
 def test_pairs_missing_a_partner_do_not_enter_the_ratio(spec, ten):
@@ -134,7 +134,7 @@ def test_held_back_images_judge_a_run_without_folds(spec, ten):
     result = compare(members, ten, {})
     (paired,) = result.paired
     assert (paired.images, paired.difference) == (10, pytest.approx(100 * (4 - 10 / 7) / 10))
-    assert (paired.p_value, paired.verdict) == (2 / 2**7, Verdict.NOT_SHOWN)  # all pairs agree, but on ten images
+    assert (paired.first_ahead, paired.verdict) == (7, Verdict.NOT_SHOWN)  # all pairs agree, but on ten images
     assert paired.by_epoch == []
     assert [size.size for size in result.same_size] == [2, 6]
     assert compare(members, replace(ten, held_back_labels=None), {}).paired == []

@@ -3,16 +3,17 @@ from dataclasses import replace
 import pytest
 from factories import make_member
 
-from pipeline.evidence.fairness import Shared, Unequal, check_fairness
+from pipeline.evidence.fairness import NO_DROPOUT, Shared, Unequal, check_fairness
 
 ALIKE = {"rows": "r", "draws": "d", "initial_weights": "w", "dropout": "o"}
 HISTORY = [{"epoch": 1, "learning_rate": 0.1}, {"epoch": 2, "learning_rate": 0.05}]
+MACHINE = {"precision": "float32", "device": "a chip"}
 ARMS = ("relu", "swish", "swish_beta")
 
 
 def member(spec, arm, seed, fold, **changed):
     recorded = {key: value for key, value in (ALIKE | changed).items() if value}
-    return make_member(spec, arm, seed, fold, fingerprints=recorded, history=HISTORY)
+    return make_member(spec, arm, seed, fold, fingerprints=recorded, history=HISTORY, environment=MACHINE)
 
 
 def arms(spec, **changed):
@@ -30,7 +31,12 @@ def arms(spec, **changed):
 def test_members_of_one_seed_and_fold_that_recorded_the_same_are_fair(spec):
     found = check_fairness(arms(spec))
     assert found.fair == [("swish", "relu"), ("swish_beta", "relu"), ("swish_beta", "swish")]
-    assert found.unequal == []
+    assert (found.unequal, found.shared) == ([], list(Shared))
+
+
+def test_draws_of_dropout_do_not_count_where_there_is_none(spec):
+    none = {arm: {"dropout": NO_DROPOUT} for arm in ARMS}
+    assert check_fairness(arms(spec, **none)).shared == [what for what in Shared if what is not Shared.DROPOUT]
 
 
 def test_arms_that_are_unfair_do_not_spoil_the_others(spec):
@@ -70,13 +76,26 @@ def test_what_differs_is_named_with_how_many_pairs(what, value, recorded, fair, 
 
 
 @pytest.mark.parametrize("what", ["precision", "device"])
-def test_other_arithmetic_is_told(what, spec):
+@pytest.mark.parametrize(("ours", "theirs"), [("a", "b"), (None, "b"), ("a", None), (None, None)])
+def test_other_arithmetic_is_said_and_so_is_what_nobody_recorded(what, ours, theirs, spec):
     """A node of a cluster may have another processor, and with it another precision."""
-    relu, swish = (member(spec, arm, 0, 0) for arm in ("relu", "swish"))
-    groups = {"relu": [replace(relu, environment={what: "a"})], "swish": [replace(swish, environment={what: "b"})]}
+    groups = {
+        arm: [replace(member(spec, arm, 0, 0), environment=MACHINE | {what: value} if value else
+                      {key: text for key, text in MACHINE.items() if key != what})]
+        for arm, value in (("relu", ours), ("swish", theirs))
+    }  # fmt: skip
     found = check_fairness(groups)
     assert found.fair == [("swish", "relu")]
-    assert found.unequal == [Unequal("swish", "relu", Shared(what), True, pairs=1, of=1, seed=0, fold=0)]
+    recorded = None not in (ours, theirs)
+    assert found.unequal == [Unequal("swish", "relu", Shared(what), recorded, pairs=1, of=1, seed=0, fold=0)]
+    assert found.shared == [shared for shared in Shared if shared != what]
+
+
+@pytest.mark.parametrize("what", ["rows", "draws", "initial_weights"])
+def test_what_neither_recorded_is_not_shared(what, spec):
+    found = check_fairness({arm: [member(spec, arm, 0, 0, **{what: None})] for arm in ("relu", "swish")})
+    assert (found.fair, found.shared) == ([], [])
+    assert found.unequal == [Unequal("swish", "relu", Shared(what), False, pairs=1, of=1, seed=0, fold=0)]
 
 
 def test_learning_rates_are_compared_epoch_by_epoch(spec):

@@ -29,11 +29,10 @@ def test_variance_is_images_plus_pairs_less_cells():
     assert min(by_image, by_pair) > by_cell
     assert spread.variance / 100**2 == pytest.approx(by_image + by_pair - by_cell)
     assert spread.difference == pytest.approx(100 * 5 / 13)
-    assert spread.degrees == pytest.approx(2 * ((by_image + by_pair - by_cell) / (by_pair - by_cell / 2)) ** 2)
-    low, high = spread.interval()
-    assert high - low == pytest.approx(2 * t.ppf(0.975, spread.degrees) * spread.variance**0.5)
-    low, high = spread.interval(0.1, degrees=4)
-    assert high - low == pytest.approx(2 * t.ppf(0.95, 4) * spread.variance**0.5)
+    for level in (0.05, 0.1):  # two degrees of freedom: those of the pairs
+        low, high = spread.interval(level)
+        assert (low + high) / 2 == pytest.approx(spread.difference)
+        assert high - low == pytest.approx(2 * t.ppf(1 - level / 2, 2) * spread.variance**0.5)
 
 
 @pytest.mark.parametrize(
@@ -59,15 +58,17 @@ def test_pairs_of_several_studies_at_once():
     alone = two_way(sums[0])
     assert both.difference.tolist() == pytest.approx([alone.difference, -alone.difference])
     assert both.variance.tolist() == pytest.approx([alone.variance] * 2)
-    assert both.degrees.tolist() == pytest.approx([alone.degrees] * 2)
+    assert both.interval()[0].tolist() == pytest.approx([alone.interval()[0], -alone.interval()[1]])
 
 
 def test_networks_that_never_differ_have_the_interval_of_the_rule_of_three():
     nothing = [np.zeros(1000)] * 6
     same_images, own_images = [np.arange(1000)] * 6, [1000 * p + np.arange(1000) for p in range(6)]
     for images, count in ((same_images, 1000), (own_images, 6000)):
-        low, high = two_way(tally(images, nothing)).interval()
-        assert high == -low == pytest.approx(100 * 3 / count, rel=0.1)
+        spread = two_way(tally(images, nothing))
+        low, high = spread.interval()
+        assert spread.variance == pytest.approx(2 * (100 / count) ** 2)
+        assert high == -low == pytest.approx(100 * 2**0.5 * t.ppf(0.975, 5) / count)
 
 
 def test_a_single_pair_varies_over_images():
@@ -76,10 +77,13 @@ def test_a_single_pair_varies_over_images():
     assert spread.difference == pytest.approx(1)
     error = 100 * ((0.05 - 0.01**2) / 1000) ** 0.5
     assert spread.interval()[1] == pytest.approx(1 + norm.ppf(0.975) * error)
+    low, high = one_way(tally([np.arange(1000)], [np.zeros(1000)])).interval()
+    assert high == -low == pytest.approx(100 * 3 / 1000, rel=0.1)
 
 
 def test_students_interval_is_scipys():
     values = [0.1, -0.3, 0.25, 0.05]
     assert student_interval(values) == pytest.approx(ttest_1samp(values, 0).confidence_interval())
+    assert student_interval(values, 0.1) == pytest.approx(ttest_1samp(values, 0).confidence_interval(0.9))
     assert student_interval([2.0, 2.0]) == (2.0, 2.0)
     assert student_interval([1.0]) is None

@@ -1,93 +1,107 @@
-"""The verdict over pairs, where the truth is known."""
+"""The verdict over pairs, where the truth is known, and its interval beside it."""
 
 import numpy as np
 import pytest
 from factories import compared, pair
-from scipy.stats import ttest_1samp
+from scipy.stats import t, ttest_1samp
 
-from pipeline.evidence.intervals import Spread
-from pipeline.evidence.verdict import Verdict, compare_pairs, judge
+from pipeline.evidence.intervals import Spread, tally, two_way
+from pipeline.evidence.verdict import MARGIN, Verdict, compare_pairs, judge
 
 
 def test_numbers_of_a_hand_computed_case():
     result = compared(*(pair(ones, minus, fold=fold, seed=3, by_epoch=[1.0, 0.1 * fold, 0.2, 0.2, 0.2, 0.4])
-                        for fold, (ones, minus) in enumerate([(6, 2), (4, 2), (3, 3), (1, 2)])))  # fmt: skip
-    assert result.points == pytest.approx([0.2, 0.1, 0.0, -0.05])
-    assert result.nets == [4, 2, 0, -1]
+                        for fold, (ones, minus) in enumerate([(9, 1), (5, 2), (3, 3), (1, 4)])))  # fmt: skip
+    assert result.points == pytest.approx([0.4, 0.15, 0.0, -0.15])
+    assert result.nets == [8, 3, 0, -3]
     assert (result.seeds, result.folds, result.images) == ([3] * 4, [0, 1, 2, 3], 8000)
-    assert result.difference == pytest.approx(0.0625)
-    assert result.first_better == 2.5 / 4
-    # Of the 16 signs: |sum| of ±4 ±2 ±0 ±1 is 5 or more for +4+2±1, +4-2+1 no, so {7, 5} twice for the 0, both ways.
-    assert result.p_value == result.p_adjusted == 8 / 16
+    assert (result.first_ahead, result.second_ahead) == (2, 1)
+    assert (result.difference, result.level) == (pytest.approx(0.1), 0.05)
+    # Each pair has its own images, so the variance is that between pairs: sd / 2 of the four differences.
+    error = np.std(result.points, ddof=1) / 2
+    assert result.interval == pytest.approx(0.1 + t.ppf([0.025, 0.975], 3) * error)
+    assert result.equivalence_interval == pytest.approx(0.1 + t.ppf([0.05, 0.95], 3) * error)
     assert [span.difference for span in result.by_epoch] == pytest.approx([1.0, 0.15, 0.2, 0.2, 0.2, 0.4])
     assert (result.late.first_epoch, result.late.difference) == (5, pytest.approx(0.3))
 
 
-def test_one_pair_has_no_interval_and_decides_nothing():
-    result = compared(pair(10))
-    assert (result.interval, result.equivalence_interval, result.time_interval, result.powers) == (None, None, None, [])
-    assert (result.verdict, result.fewest_pairs, result.p_value) == (Verdict.TOO_FEW_PAIRS, 6, 1)
+def test_the_second_measure_has_its_own_estimate_and_decides_nothing():
+    pairs = [pair(3, 2, fold=fold, surer=[0.5 + 0.1 * fold, -0.2]) for fold in range(3)]
+    result, without = compared(*pairs), compared(*(pair(3, 2, fold=fold) for fold in range(3)))
+    sums = tally([p.images for p in pairs], [p.wrong_probability for p in pairs])
+    assert result.wrong_probability.mean == pytest.approx(100 * (0.3 + 0.4 + 0.5) / 6000)
+    assert result.wrong_probability.interval == pytest.approx(two_way(sums).interval())
+    losses = sum(-np.log(1 - x) - np.log(1.2) for x in (0.5, 0.6, 0.7)) / 6000
+    assert result.log_loss.mean == pytest.approx(losses)  # in nats
+    assert result.log_loss.interval[0] < losses < result.log_loss.interval[1] < 2e-3
+    assert (result.verdict, result.interval) == (without.verdict, without.interval)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_or_two_pairs_have_neither_interval_nor_verdict(count):
+    result = compared(*(pair(50, fold=fold) for fold in range(count)))
+    assert (result.verdict, result.interval, result.equivalence_interval) == (Verdict.TOO_FEW_PAIRS, None, None)
+    assert (result.difference, result.wrong_probability.interval) == (2.5, None)
 
 
 def test_verdicts():
-    assert compared(*(pair(30 + i) for i in range(8))).verdict is Verdict.FIRST_BETTER
-    assert compared(*(pair(0, 30 + i) for i in range(8))).verdict is Verdict.SECOND_BETTER
-    assert compared(*(pair(images=20_000) for _ in range(5))).verdict is Verdict.EQUIVALENT
-    mixed = [pair(20), pair(0, 15), pair(10), pair(0, 12)]
-    assert compared(*mixed).verdict is Verdict.TOO_FEW_PAIRS
-    assert compared(*mixed, *mixed).verdict is Verdict.NOT_SHOWN
-
-
-def test_two_pairs_far_from_zero_do_not_decide():
-    result = compared(pair(10, fold=0), pair(10, fold=1))  # +0.5 points each
-    assert (result.verdict, result.fewest_pairs) == (Verdict.TOO_FEW_PAIRS, 6)
-    assert all(power.power == 0 for power in result.powers)
-    five = [pair(40 + fold, fold=fold) for fold in range(5)]
-    assert compared(*five).verdict is Verdict.TOO_FEW_PAIRS
-    assert compared(*five, pair(40, fold=5)).verdict is Verdict.FIRST_BETTER
+    assert compared(*(pair(30 + i, fold=i) for i in range(3))).verdict is Verdict.FIRST_BETTER
+    assert compared(*(pair(0, 30 + i, fold=i) for i in range(3))).verdict is Verdict.SECOND_BETTER
+    assert compared(*(pair(images=20_000, fold=i) for i in range(5))).verdict is Verdict.EQUIVALENT
+    assert compared(pair(20), pair(0, 15), pair(10), pair(0, 12)).verdict is Verdict.NOT_SHOWN
 
 
 def test_a_few_images_show_no_equivalence_however_alike_the_networks_are():
-    assert compared(*(pair(images=9_999) for _ in range(5))).verdict is Verdict.TOO_FEW_PAIRS  # 3 in 9,999: 0.03 points
-    assert compared(*(pair(images=5_001, fold=fold) for fold in (0, 0, 1, 1, 1))).verdict is Verdict.EQUIVALENT
-    assert compared(*(pair(images=20_000) for _ in range(4))).verdict is Verdict.TOO_FEW_PAIRS
+    """What none of n images shows may still befall 3 in n, as its interval says as well."""
+    few, many = (compared(*(pair(images=n) for _ in range(60))) for n in (9_999, 10_001))
+    assert few.verdict is Verdict.NOT_SHOWN
+    assert many.verdict is Verdict.EQUIVALENT
+    assert few.interval[1] == pytest.approx(100 * 3 / 9_999, rel=0.1)
 
 
-SURE = Spread(10, 0.06, shared=0.0, own=0.02**2, degrees=np.inf)
-# With the 9 degrees of freedom of its pairs, 2.26 errors to either side; 1.96 would be clear of zero.
-UNSURE = Spread(10, 0.06, shared=0.0, own=0.028**2, degrees=np.inf)
+def spread(difference, error, pairs=10):
+    return Spread(pairs, difference, 0.0, error**2, pairs - 1)
 
 
 @pytest.mark.parametrize(
-    ("spread", "p_adjusted", "verdict"),
+    ("difference", "error", "verdict"),
     [
-        (SURE, 0.04, Verdict.FIRST_BETTER),
-        (SURE, 0.06, Verdict.NOT_SHOWN),  # the interval alone is not enough
-        (UNSURE, 0.04, Verdict.NOT_SHOWN),  # nor is the test
+        (0.06, 0.0264, Verdict.FIRST_BETTER),  # 2.262 errors are 0.0597
+        (0.06, 0.0266, Verdict.NOT_SHOWN),
+        (-0.06, 0.0264, Verdict.SECOND_BETTER),
+        (0.0, 0.0163, Verdict.EQUIVALENT),  # 1.833 errors are 0.0299
+        (0.0, 0.0165, Verdict.NOT_SHOWN),
+        (-0.02, 0.005, Verdict.EQUIVALENT),  # shown, but too small to matter
+        (-0.02, 0.006, Verdict.SECOND_BETTER),  # shown, and not shown to be too small
     ],
 )
-def test_a_difference_takes_both_the_test_and_the_interval(spread, p_adjusted, verdict):
-    assert judge(spread, 42_000, p_adjusted, tests=1) is verdict
+def test_the_interval_of_the_pairs_decides_alone(difference, error, verdict):
+    assert judge(spread(difference, error), 42_000, 0.05) is verdict
 
 
-def test_equivalence_is_decided_by_the_90_percent_interval():
-    for own, verdict in ((0.018**2, Verdict.EQUIVALENT), (0.0185**2, Verdict.NOT_SHOWN)):  # 1.645 x 0.0182 = 0.03
-        assert judge(Spread(10, 0.0, 0.0, own, np.inf), 42_000, 1.0, tests=1) is verdict
-    off_centre = Spread(10, 0.02, 0.0, 0.01**2, np.inf)
-    assert judge(off_centre, 42_000, 0.2, tests=1) is Verdict.NOT_SHOWN
+def test_no_verdict_contradicts_its_intervals():
+    generator = np.random.default_rng(0)
+    for difference, error in generator.normal(0, 0.05, (300, 2)):
+        one = spread(difference, abs(error), pairs=int(generator.integers(3, 30)))
+        verdict = judge(one, 42_000, 0.05)
+        (low, high), (low_90, high_90) = one.interval(), one.interval(0.1)
+        small = low_90 > -MARGIN and high_90 < MARGIN
+        shown = Verdict.FIRST_BETTER if low > 0 else Verdict.SECOND_BETTER if high < 0 else Verdict.NOT_SHOWN
+        assert verdict is (Verdict.EQUIVALENT if small else shown)
 
 
-def test_with_three_arms_the_corrected_p_value_decides():
-    seven = [pair(10 + i, fold=i) for i in range(7)]  # raw 2/128
-    tie = [pair(i % 3, (i + 1) % 3, fold=i) for i in range(7)]
-    results = compare_pairs({("b", "a"): seven, ("c", "a"): tie, ("c", "b"): tie})
-    assert results[0].p_value == 2 / 128
-    assert results[0].p_adjusted == pytest.approx(6 / 128)
-    assert results[0].verdict is Verdict.FIRST_BETTER
-    six = compare_pairs({("b", "a"): seven[:6], ("c", "a"): tie[:6], ("c", "b"): tie[:6]})
-    assert six[0].p_value == 2 / 64 < 0.05 < six[0].p_adjusted  # raw 0.031, adjusted 0.094
-    assert (six[0].verdict, six[0].fewest_pairs) == (Verdict.TOO_FEW_PAIRS, 7)
-    assert [r.p_adjusted for r in results[1:]] == [1, 1]
+def test_three_arms_share_the_five_percent():
+    clear = [pair(10 + i, fold=i) for i in range(7)]
+    edge = [pair(ones, 1, fold=i) for i, ones in enumerate((1, 6, 1, 3, 1, 2, 1))]  # p is 0.04 alone
+    alone = compared(*edge)
+    results = compare_pairs({("b", "a"): clear, ("c", "a"): edge, ("c", "b"): edge})
+    assert [result.level for result in results] == [0.05 / 3] * 3
+    assert [result.verdict for result in results[:2]] == [Verdict.FIRST_BETTER, Verdict.NOT_SHOWN]
+    half_widths = [(r.interval[1] - r.interval[0]) / 2 for r in (alone, results[1])]
+    assert half_widths[1] / half_widths[0] == pytest.approx(t.ppf(1 - 0.05 / 6, 6) / t.ppf(0.975, 6))
+    assert results[1].equivalence_interval[1] - results[1].difference == pytest.approx(
+        half_widths[0] * t.ppf(1 - 0.05 / 3, 6) / t.ppf(0.975, 6)
+    )
 
 
 def test_time_ratio_is_geometric_with_students_interval():

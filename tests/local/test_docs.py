@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -141,6 +142,14 @@ def test_the_answer_is_the_records():
         assert row(arm, len(group), spread, f"{votes[f'2 {arm}']['errors']:.0f}") in TEXT
 
 
+def test_the_second_measure_is_the_records():
+    (result,) = record("strong")["paired"]
+    wrong, loss = (result[name] for name in ("wrong_probability", "log_loss"))
+    assert f"{wrong['mean']:+.3f} points are in Swish's favour ({signed(*wrong['interval'])})" in PROSE
+    low, high = loss["interval"]
+    assert f"of the log loss {loss['mean']:+.5f} ({low:+.5f} to {high:+.5f})" in PROSE
+
+
 def test_swish_is_ahead_at_first_only():
     spans = record("strong")["paired"][0]["by_epoch"]
     first = [f"{span['difference']:.{digits}f}" for span, digits in zip(spans, (1, 2, 2), strict=False)]
@@ -155,7 +164,10 @@ def test_the_mixed_vote_is_the_records():
     for gain in found["gains"]:
         low, high = gain["interval"]
         assert low < 0 < high
-        assert f"{gain['errors']:+.1f} errors over two {gain['over']} networks ({low:+.1f} to {high:+.1f})" in PROSE
+        number, least, most = (f"{abs(x):.1f} {'more' if x < 0 else 'fewer'}" for x in (gain["errors"], high, low))
+        assert re.search(
+            rf"{number}( errors of 42,000)? than two {gain['over']} networks \((95%: )?{least} to {most}\)", PROSE
+        )
 
 
 def test_the_recorded_recipe_is_the_preset():

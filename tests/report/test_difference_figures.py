@@ -53,14 +53,15 @@ def test_the_reading_direction_is_written_on_both_sides():
     )  # fmt: skip
 
 
-def test_one_pair_has_no_bar_and_the_caption_claims_none():
-    many, several, single = (paired_differences(result(*(PAIRS * 2)[:n]), STYLES) for n in (5, 3, 1))
-    assert "the bar is its 95% interval" in several.caption
-    assert "with fewer than 5 pairs, it is not reliable" in several.caption
-    assert "reliable" not in many.caption + single.caption
-    assert "no bar: one pair" in single.caption
-    assert "interval" not in single.alt
-    assert sum(len(line.get_xdata()) == 2 and line.get_linewidth() == 3 for line in single.figure.axes[0].lines) == 0
+def test_the_intervals_that_decide_are_drawn_and_few_pairs_have_none():
+    (shown,), (three, two) = result(*PAIRS), (paired_differences(result(*PAIRS[:n]), STYLES) for n in (3, 2))
+    drawn = {line.get_linewidth(): tuple(line.get_xdata()) for line in three.figure.axes[0].lines
+             if len(line.get_xdata()) == 2 and line.get_linewidth() > 1}  # fmt: skip
+    assert drawn == {1.5: shown.interval, 4: shown.equivalence_interval}
+    assert "the line is its 95% interval over seeds and images, the bar that of 90%" in three.caption
+    assert "no interval: fewer than 3 pairs" in two.caption
+    assert "interval" not in two.alt
+    assert all(line.get_linewidth() < 1.5 or len(line.get_xdata()) < 2 for line in two.figure.axes[0].lines)
 
 
 def test_differences_by_epoch_and_their_late_mean():
@@ -76,6 +77,7 @@ def test_differences_by_epoch_and_their_late_mean():
     assert list(thick.get_ydata()) == [-3.5, -3.5]
     assert "with its 95% interval over pairs" in plot.caption
     assert "thick line" in plot.caption
+    assert "a hint, no finding" in plot.caption
     assert "-4.000 points after epoch 6" in plot.alt
 
 

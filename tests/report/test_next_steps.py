@@ -44,9 +44,9 @@ def test_too_few_pairs_ask_for_as_many_as_it_takes(tiny):
     few = compared_arms(["relu", "swish"], compared(pair(9), pair(9, fold=1)))
     config = replace(preset("original"), seeds=1, folds_used=2)
     ((why, commands),) = steps(config, few)
-    assert "at least 6 pairs" in why
-    assert commands == ["python -m pipeline run original --seeds 3 --folds-used 2"]
-    assert steps(replace(config, seeds=3), few) == []  # it asks for them already
+    assert "at least 3 pairs" in why
+    assert commands == ["python -m pipeline run original --seeds 2 --folds-used 2"]
+    assert steps(replace(config, seeds=2), few) == []  # it asks for them already
 
 
 def test_a_study_that_could_have_decided_is_not_extended(tiny):

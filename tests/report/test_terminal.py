@@ -44,9 +44,9 @@ def test_failures_then_the_answer_then_the_table_then_the_places(digits, tiny, t
 def test_next_commands_stand_on_lines_of_their_own(digits, tiny, tmp_path):
     configs, _, _, comparison = study(digits, tiny)
     lines = printed(show_next, configs, comparison, RunFolder(tmp_path)).splitlines()
-    assert lines[0].startswith("next: To decide, train at least 6 pairs")
+    assert lines[0].startswith("next: To decide, train at least 3 pairs")
     assert lines[1].startswith("  python -m pipeline run ")
-    assert " --seeds 6" in lines[1]
+    assert " --seeds 3" in lines[1]
     assert lines[-1] == f"  python -m pipeline submit {tmp_path}"
 
 
