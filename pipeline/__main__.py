@@ -25,6 +25,9 @@ def main():  # type: () -> int
         install = '"%s" -m pip install -r "%s"' % (sys.executable, REQUIREMENTS)
         sys.stderr.write("error: %s, in %s. Install what is missing or too old: %s\n" % (error, here, install))
         return 2
+    except KeyboardInterrupt:  # while it still loads; cli says more
+        sys.stderr.write("\ninterrupted\n")
+        return 130
     return 0
 
 

@@ -3,11 +3,14 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from stand_in_worker import guess, plan_faults, stand_in
 
 from pipeline.cli import main as cli
@@ -155,3 +158,16 @@ def test_members_of_another_version_vote_and_are_named(config, folder, capsys):
     assert "though trained with keras 2.0 (here 3." in told
     assert "relu-s0-f0, swish-s0-f0, relu-s1-f0, swish-s1-f0" in told
     assert labels(folder) == vote_of(config, 4)
+
+
+def test_ctrl_c_while_the_command_still_loads_is_no_traceback():
+    early = (
+        "import os, runpy, signal, sys\n"
+        "class Early:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'pipeline.cli': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Early())\n"
+        "runpy.run_module('pipeline', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", early], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "\ninterrupted\n")
