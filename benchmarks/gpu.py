@@ -1,6 +1,5 @@
 """What a GPU makes of the project: measured where there is one, compiled and estimated for a T4 where there is none."""
 
-import json
 import statistics
 import subprocess
 import sys
@@ -21,10 +20,6 @@ from pipeline.config.errors import RunError
 from pipeline.config.presets import preset
 from pipeline.config.schema import Architecture, RunConfig, TrainConfig, member_specs
 
-DESCRIBE = (
-    "import json; from dataclasses import asdict; from pipeline.device.accelerator import found_device; "
-    "print(json.dumps(asdict(found_device())))"
-)
 GPUS = 2  # of a Kaggle kernel
 STARTS = Path("docs/benchmarks/start.json")
 PACKAGES = "jax jax-cuda12-plugin jax-cuda12-pjrt nvidia-cuda-nvcc-cu12"
@@ -53,13 +48,13 @@ class Gpu(Flags):
 
     def run(self) -> None:
         """Do what this machine allows, and say what it does not."""
-        device = _described()
-        content: dict[str, Any] = {"environment": environment(), "device": device}
+        here = environment()
+        content: dict[str, Any] = {"environment": here}
         parts: list[Iterator[dict[str, Any]]] = []
-        if device["kind"] == "gpu":
-            parts += [self._whole_run(), self._contests(device["count"])]
+        if here["device kind"] == "gpu":
+            parts += [self._whole_run(), self._contests(int(here["devices"]))]
         else:
-            print(f"no GPU here, but {device['name']}: nothing is measured")
+            print(f"no GPU here, but {here['device']}: nothing is measured")
         if find_spec(PLUGIN_MODULE):
             parts.append(self._compiled())
         else:
@@ -156,9 +151,3 @@ def show_compiled(name: str, batch: int, rows: list[dict[str, Any]]) -> None:
             for r in rows
         ],
     )
-
-
-def _described() -> dict[str, Any]:
-    """The device here; asked in a process of its own, as that loads TensorFlow."""
-    done = subprocess.run([sys.executable, "-c", DESCRIBE], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])

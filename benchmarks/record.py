@@ -19,14 +19,15 @@ from pipeline.records.atomic import atomic_replace
 
 FOLDER = Path("build/benchmarks")
 DESCRIBE = (
-    "import json; from pipeline.device import accelerator; "
-    "print(json.dumps(accelerator.describe_environment() | {'auto precision': accelerator.found_device().precision}))"
+    "import json; from pipeline.device import accelerator; found = accelerator.found_device(); "
+    "more = {'device kind': found.kind, 'auto precision': found.precision}; "
+    "print(json.dumps(accelerator.describe_environment() | more))"
 )
 LOG_WIDTH = 160  # columns of a table, where there is no terminal to ask
 
 
 def environment(packages: Sequence[str] = ()) -> dict[str, str]:
-    """Hardware, what precision "auto" is on it, and versions, those of some more packages included."""
+    """Hardware, its kind, what precision "auto" is on it, and versions, those of some more packages included."""
     # In a process of its own: it loads TensorFlow, which has much to say.
     done = subprocess.run([sys.executable, "-c", DESCRIBE], capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1]) | {package: installed_version(package) for package in packages}

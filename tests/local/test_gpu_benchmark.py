@@ -108,8 +108,7 @@ def test_on_a_gpu_the_whole_run_comes_first_and_each_contest_is_kept(csv_source,
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(gpu, "hold", hold)
-    monkeypatch.setattr(gpu, "_described", lambda: {"kind": "gpu", "count": 2})
-    monkeypatch.setattr(gpu, "environment", dict)
+    monkeypatch.setattr(gpu, "environment", lambda: {"device kind": "gpu", "devices": "2"})
     monkeypatch.setattr(gpu, "find_spec", lambda _: None)
     monkeypatch.setattr(gpu.subprocess, "run", run)
     out = tmp_path / "gpu.json"
@@ -131,7 +130,7 @@ def test_a_machine_without_a_gpu_says_what_it_could_not_do(tmp_path):
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     record = json.loads(out.read_text())
-    if record["device"]["kind"] == "gpu":
+    if record["environment"]["device kind"] == "gpu":
         pytest.skip("this machine has a GPU: it measures")
     assert "no GPU here" in done.stdout
     if not importlib.util.find_spec("jax_cuda12_plugin"):
