@@ -15,7 +15,7 @@ from pipeline.evidence.intervals import LEVEL, Spread, two_way
 from pipeline.evidence.verdict import MARGIN, Verdict, judge
 
 DESIGNS = ((3, 1), (5, 1), (5, 2), (5, 5), (1, 10), (1, 25))  # folds, and pairs in each
-NOISES = {"docs/study/strong": (35, 16), "docs/study/30-epochs": (42, 40)}  # errors and disagreements of 8,400
+NOISES = {"as docs/study/strong": (35, 16), "noisier": (42, 40)}  # errors and disagreements of 8,400
 EFFECTS = (0.03, 0.05)  # true differences, in percentage points
 CHUNK = 250  # studies in memory
 
@@ -38,10 +38,10 @@ class Coverage:
         if self.studies < 1:
             raise UserError(f"--studies must be at least 1. Received: {self.studies}")
         rows = [
-            measure(Setting(folds, seeds, sd, 0.0, taste, *NOISES[noise]), self.studies) | {"noise_of": noise}
+            measure(Setting(folds, seeds, sd, 0.0, taste, *NOISES[noise]), self.studies) | {"noise": noise}
             for noise, (folds, seeds), sd, taste in product(NOISES, DESIGNS, self.seed_sds, self.tastes)
         ]
-        keys = [key for key in rows[0] if key not in ("effect", "images", "noise_of")]
+        keys = [key for key in rows[0] if key not in ("effect", "images", "noise")]
         cells = [[f"{row[k]:.3f}" if isinstance(row[k], float) else str(row[k]) for k in keys] for row in rows]
         show(f"{self.studies:,} studies of each setting", [key.replace("_", " ") for key in keys], cells)
         save("coverage", self.out, {"studies": self.studies, "rows": rows})
