@@ -13,7 +13,7 @@ from benchmarks.screening import finished_members
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, make_folder
-from pipeline.ensemble.submission import SUBMISSION_COLUMNS
+from pipeline.data.submission_file import SUBMISSION_COLUMNS
 from pipeline.kaggle.origin import config_of
 from pipeline.records.atomic import atomic_replace, file_sha256
 from pipeline.records.run_folder import RunFolder
@@ -23,9 +23,9 @@ from pipeline.records.run_folder import RunFolder
 class Publish:
     """Copy the records of a finished run or blend, and the digits that it predicts.
 
-    A run's records are its config, metrics and environment; a blend's is blend.json. predicted.npz holds uint8 arrays
-    of shape (m,), in the order of the test images: `vote`, which is the submission, and each network of a run, by its
-    id.
+    A run's records are its config, metrics and environment; a blend's is submission.json. predicted.npz holds uint8
+    arrays of shape (m,), in the order of the test images: `vote`, which is the submission, and each network of a run,
+    by its id.
     """
 
     folder: tyro.conf.Positional[Path]
@@ -44,7 +44,8 @@ class Publish:
             raise UserError(f"--out must be another folder than the run's. Received: {self.out}")
         if run.path.is_dir() and not run.submission.exists():
             raise UserError(f"{run.path} is not finished: {run.submission} is missing. Give its command again.")
-        records, predicted = ({run.blend.name: run.blend.read_text()}, {}) if run.blend.exists() else _of_run(run)
+        record = run.submission_record
+        records, predicted = ({record.name: record.read_text()}, {}) if run.is_blend else _of_run(run)
         config_of(run, file_sha256(run.submission))  # refuses what was changed since
         predicted["vote"] = pd.read_csv(run.submission)[SUBMISSION_COLUMNS[1]].to_numpy()
         arrays: dict[str, Any] = {name: digits.astype(np.uint8) for name, digits in predicted.items()}

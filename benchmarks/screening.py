@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 from benchmarks.record import save, show
 from pipeline.config.errors import UserError
 from pipeline.config.schema import member_specs, settings
-from pipeline.records.members import Member, invalid_reason, read_member
+from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, load_data, open_run
 from pipeline.records.run_folder import RunFolder
 
@@ -74,13 +74,11 @@ def finished_members(run: Path) -> tuple[OpenedRun, list[tuple[Path, Member]]]:
     Raises:
         UserError: the folder holds no run, or one that is not finished.
     """
-    opened, members = open_run(RunFolder(run)), []
-    for spec in member_specs(opened.config):
-        folder = opened.folder.member(spec)
-        if reason := invalid_reason(folder, spec, opened.data_sha256):
-            raise UserError(f"{run} is not finished: {reason}. Give its command again.")
-        members.append((folder, read_member(folder, spec)))
-    return opened, members
+    opened = open_run(RunFolder(run))
+    members, missing = opened.members.among(member_specs(opened.config))
+    if missing:
+        raise UserError(f"{run} is not finished: {next(iter(missing.values()))}. Give its command again.")
+    return opened, [(opened.folder.member(member.spec), member) for member in members]
 
 
 def member_folders(runs: Sequence[Path]) -> Iterator[tuple[OpenedRun, Path, Member]]:

@@ -8,13 +8,12 @@ from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
 from pipeline.config.schema import MemberSpec
 from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
-from pipeline.ensemble.submission import write_submission
+from pipeline.ensemble.submission import keep_copy_of, make_room_for_copies, write_submission
 from pipeline.evidence.contributions import judge_blend
-from pipeline.records.atomic import atomic_replace, file_sha256
-from pipeline.records.blend_record import BlendRecord, write_blend
 from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, joint_name, load_data, open_run, read_run, run_names
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import SubmissionRecord
 from pipeline.report.terminal import new_console, show_blend
 
 
@@ -33,6 +32,7 @@ def blend_runs(folders: Sequence[Path], out: Path | None = None, data: str | Non
         UserError: fewer than two runs, a run without a finished network, runs of other data, a run that adds no
             network, or a folder that holds something else.
     """
+    make_room_for_copies()
     if len(folders) < 2:
         raise UserError(f"blend takes two or more runs. Received: {', '.join(map(str, folders)) or 'none'}")
     runs = [open_run(RunFolder(folder)) for folder in folders]
@@ -42,21 +42,20 @@ def blend_runs(folders: Sequence[Path], out: Path | None = None, data: str | Non
     predictions = predicted_labels(soft_vote([member.test_probabilities for member in members]))
     blend = judge_blend(groups, digits)
     target = _own_folder(out or runs_folder() / f"blend-{joint_name(runs)}")
-    with atomic_replace(target.submission) as temporary:  # last: predictions that fit no record are never sent
-        write_submission(temporary, digits.image_ids, predictions)
-        record = BlendRecord(
-            submission_sha256=file_sha256(temporary),
-            runs={name: str(run.folder.path) for name, run in zip(groups, runs, strict=True)},
-            members={name: [member.spec.id for member in group] for name, group in groups.items()},
-            missing=missing,
-            scores=asdict(blend) if blend else None,
-        )
-        write_blend(target, record)
+    made_of = SubmissionRecord(
+        members={name: [member.spec.id for member in group] for name, group in groups.items()},
+        missing=missing,
+        runs={name: str(run.folder.path) for name, run in zip(groups, runs, strict=True)},
+        scores=asdict(blend) if blend else None,
+    )
+    write_submission(target, digits.image_ids, predictions, made_of)
+    copy = keep_copy_of(target, target.path.absolute().name)
     console = new_console()
     for note in notes:
         console.print(f"WARNING: {note}", style="bold red", markup=False)
     show_blend(console, groups, blend)
-    console.print(f"submission: {target.submission}, {record.networks} networks with equal votes", markup=False)
+    console.print(f"submission: {target.submission}, {made_of.voters} networks with equal votes", markup=False)
+    console.print(f"copy of the submission: {copy}", markup=False)
     return target
 
 
@@ -67,7 +66,7 @@ def _own_folder(path: Path) -> RunFolder:
         UserError: it holds something else, such as a run and its submission; or it cannot be written.
     """
     target = RunFolder(make_folder(path, CHOOSE_ANOTHER))
-    if not target.blend.exists() and any(not inside.name.startswith(".") for inside in path.iterdir()):
+    if not target.is_blend and any(not inside.name.startswith(".") for inside in path.iterdir()):
         raise UserError(f"the folder {path} is not empty and holds no blend. Choose another with --out.")
     return target
 

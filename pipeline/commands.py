@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import tyro
 
 from pipeline.arguments import Command
-from pipeline.config.errors import RunError, StoppedError, UserError
+from pipeline.config.errors import StoppedError, UserError
 from pipeline.config.schema import RunConfig
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ class Run:
         """Start the run, or resume it."""
         from pipeline.run import main as run
 
-        _make_room_for_copies()
         ending = run(self.config, self.labels, start_engine=_engine_starter(self.config))
-        _keep(ending.folder.submission, self.config.name)
         if ending.stopped:
             raise StoppedError(ending.stopped)
 
@@ -80,7 +78,7 @@ class Blend:
     runs: RunFolders
     """The runs' folders: of any architecture, trained here or fetched from Kaggle, on the same data."""
     out: Path | None = None
-    """Where to write submission.csv and blend.json, in place of an earlier blend. By default runs/blend-DIGEST."""
+    """Where to write submission.csv and submission.json, in place of an earlier blend. By default runs/blend-DIGEST."""
     data: str | None = None
     """Where the runs' data is. By default where the first run found it."""
 
@@ -88,9 +86,7 @@ class Blend:
         """Blend."""
         from pipeline.blend import blend_runs
 
-        _make_room_for_copies()
-        folder = blend_runs(self.runs, self.out, self.data)
-        _keep(folder.submission, folder.path.absolute().name)
+        blend_runs(self.runs, self.out, self.data)
 
 
 @dataclass(frozen=True)
@@ -154,11 +150,12 @@ class Push:
 
     def carry_out(self) -> None:
         """Push; follow and submit, if asked to."""
+        from pipeline.ensemble.submission import make_room_for_copies
         from pipeline.kaggle.client import Kaggle
         from pipeline.kaggle.push import FETCH, push
         from pipeline.kaggle.submit import submit_file
 
-        _make_room_for_copies()
+        make_room_for_copies()
         kaggle = Kaggle()
         pushed, folder = push(kaggle, self.config)
         if self.watch or self.submit:
@@ -180,6 +177,7 @@ class Fetch:
 
     def carry_out(self) -> None:
         """Fetch what is not here yet."""
+        from pipeline.ensemble.submission import make_room_for_copies
         from pipeline.kaggle.client import Kaggle
         from pipeline.kaggle.fetch import is_fetched
         from pipeline.kaggle.push import confirmed, find_push
@@ -188,7 +186,7 @@ class Fetch:
         if is_fetched(folder):
             print(f"{folder.path} has its output already")
             return
-        _make_room_for_copies()
+        make_room_for_copies()
         kaggle = Kaggle()
         _follow(kaggle, confirmed(kaggle, pushed, folder), folder)
 
@@ -230,25 +228,6 @@ AT_KAGGLE: tuple[type[Command], ...] = (Download, Bundle, Push, Fetch, Submit)
 COMMANDS = {kind.usage.split()[0]: kind for kind in (*HERE, *AT_KAGGLE)}
 
 
-def _make_room_for_copies() -> None:
-    """Make submissions/, or say why that cannot be: before hours of work, not after."""
-    from pipeline.config.places import make_folder, submissions_folder
-
-    make_folder(submissions_folder())
-
-
-def _keep(submission: Path, name: str) -> None:
-    """Copy a submission into submissions/, where no later run or blend overwrites it."""
-    from pipeline.config.places import submissions_folder
-    from pipeline.kaggle.submission_log import keep_copy
-
-    try:
-        copy = keep_copy(submission.read_bytes(), name)
-    except (OSError, RunError, UserError) as error:
-        raise RunError(f"{submission} is whole, but could not be copied to {submissions_folder()}/: {error}") from None
-    print(f"copy of the submission: {copy}")
-
-
 def _engine_starter(config: RunConfig) -> "EngineStarter":
     """What trains the members of a run. Not chosen in run.py, so that no kernel carries the cluster along."""
     if config.engine == "ray":
@@ -262,10 +241,11 @@ def _engine_starter(config: RunConfig) -> "EngineStarter":
 
 def _follow(kaggle: "Kaggle", pushed: "Pushed", folder: "RunFolder") -> None:
     """Follow a kernel and keep the vote that it left, even one that failed: training the rest here overwrites it."""
+    from pipeline.ensemble.submission import keep_copy_of
     from pipeline.kaggle.fetch import follow
 
     try:
         follow(kaggle, pushed, folder)
     finally:
         if folder.submission.exists():
-            _keep(folder.submission, folder.read_config().name)
+            print(f"copy of the submission: {keep_copy_of(folder, folder.read_config().name)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
-from pipeline.ensemble.submission import with_labels
+from pipeline.data.submission_file import with_labels
 from pipeline.evidence.comparison import compare
 from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, arm_labels, check_unique, joint_name, load_data, open_run, read_run

@@ -1,23 +1,26 @@
 """The stages of a run in order: load, train, vote, compare, report. The entry script."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.config.errors import RunError
+from pipeline.config.places import on_kaggle
 from pipeline.config.rules import validate
 from pipeline.config.schema import MemberSpec, RunConfig, member_specs
 from pipeline.data.checks import data_warnings
 from pipeline.data.digits import load
 from pipeline.data.folds import check_rows
+from pipeline.data.submission_file import with_labels
 from pipeline.ensemble.provisional import ProvisionalVote
 from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
-from pipeline.ensemble.submission import with_labels, write_submission
+from pipeline.ensemble.submission import keep_copy_of, make_room_for_copies, write_submission
 from pipeline.evidence.comparison import compare
-from pipeline.records.finished import read_finished
-from pipeline.records.outcome import write_outcome
+from pipeline.records.finished import FinishedMembers
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import SubmissionRecord
 from pipeline.report.page import write_report
 from pipeline.report.progress_view import ProgressView
 from pipeline.report.sentences import partial_note
@@ -68,6 +71,8 @@ def main(
     started, limits = time.perf_counter(), Limits(config.hours)
     validate(config)
     console, folder, specs = new_console(), RunFolder.of(config), member_specs(config)
+    if not on_kaggle():
+        make_room_for_copies()
     with stopped_by_sigterm(limits), folder.opened(config):
         show_run(console, config, folder)
         with start_engine(folder, specs, config) as engine, ProgressView(console) as view:
@@ -77,16 +82,28 @@ def main(
             for warning in data_warnings(digits):
                 view.warn(warning)
             folder.claim(config, digits)
-            observer = ProvisionalVote(view, folder, specs, digits, publish)
-            failed, left = train_members(engine, specs, digits, folder, observer, limits)
-        members = read_finished(folder, specs, failed | left)
+            finished = FinishedMembers(folder, digits.digest())
+            observer = ProvisionalVote(view, folder, config, digits, finished, publish)
+            failed, left = train_members(engine, specs, digits, folder, finished, observer, limits)
+        members, _ = finished.among(spec for spec in specs if spec.id not in failed | left)
+        if not members:
+            raise RunError(_without_members(failed | left))
         predictions = predicted_labels(soft_vote([member.test_probabilities for member in members]))
-        write_submission(folder.submission, digits.image_ids, predictions)
+        voters = [member.spec.id for member in members]
+        made_of = SubmissionRecord({config.name: voters}, missing=len(specs) - len(voters))
+        write_submission(folder, digits.image_ids, predictions, made_of)
         comparison, note = compare(members, digits, failed), partial_note(left, len(specs))
         write_report(folder, [config], digits, members, comparison, note)
-        write_outcome(folder, len(members), len(specs))
+        copy = None if on_kaggle() else keep_copy_of(folder, config.name)
     show_outcome(console, folder, digits, comparison, note, time.perf_counter() - started)
     show_shares(console, predictions, digits)
     show_score(console, predictions, digits)
+    if copy:
+        console.print(f"copy of the submission: {copy}", markup=False)
     show_next(console, [config], comparison, folder, half_finished=bool(left))
     return Ending(folder, note if limits.stopped else "")
+
+
+def _without_members(reasons: Mapping[str, str]) -> str:
+    lines = "\n".join(f"  - {member}: {reason}" for member, reason in reasons.items())
+    return f"no member could be trained to its end, so there is no submission:\n{lines}"

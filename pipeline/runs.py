@@ -1,6 +1,5 @@
 """The table of the runs and submissions that are on this machine, newest first."""
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import runs_folder
 from pipeline.config.schema import member_specs
+from pipeline.config.text import printable
 from pipeline.kaggle.submission_log import Entry, read_log
 from pipeline.records.atomic import file_sha256
-from pipeline.records.blend_record import read_blend
-from pipeline.records.outcome import read_outcome
+from pipeline.records.readers import DamagedError, damage_named, moment, read_json
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import read_submission_record
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ def list_runs() -> list[Row]:
     rows, claimed = [], set()
     for path in runs_folder().glob("*"):
         folder = RunFolder(path)
-        if folder.config.exists() or folder.blend.exists():
-            sha256 = file_sha256(folder.submission) if folder.submission.exists() else ""
+        if folder.config.exists() or folder.is_blend:
+            sha256 = file_sha256(folder.submission) if folder.submission.is_file() else ""
             claimed.add(sha256)
-            sent = [entry for entry in log if entry.sha256 == sha256]
-            rows.append(_run_row(folder, sent) if folder.config.exists() else _blend_row(folder, sent))
+            scores = ", ".join(_outcome(entry) for entry in log if entry.sha256 == sha256)
+            rows.append(_run_row(folder, scores) if folder.config.exists() else _blend_row(folder, scores))
     rows += [
-        Row(datetime.fromisoformat(e.time), e.source, e.message, "", "submitted", "", _outcome(e))
+        Row(_time_of(e.time), e.source, e.message, "", "submitted", "", _outcome(e))
         for e in log
         if e.sha256 not in claimed
     ]
@@ -60,49 +61,44 @@ def runs_table(rows: list[Row]) -> Table:
     table = Table("when", "run", "config", "arms", "state", "validation accuracy", "score")
     for row in rows:
         when = row.time.astimezone().strftime("%Y-%m-%d %H:%M")
-        table.add_row(when, row.name, row.config, row.arms, row.state, row.validation, row.score)
+        texts = (row.name, row.config, row.arms, row.state, row.validation, row.score)
+        table.add_row(when, *(Text(printable(text)) for text in texts))
     return table
 
 
-def _run_row(folder: RunFolder, sent: list[Entry]) -> Row:
-    newest = max(path.stat().st_mtime for path in (folder.config, folder.comparison) if path.exists())
-    when = datetime.fromtimestamp(newest, UTC)
+def _run_row(folder: RunFolder, scores: str) -> Row:
+    when = max(_changed(path) for path in (folder.config, folder.comparison) if path.exists())
     try:
         config = folder.read_config()
     except UserError:
-        return Row(when, folder.path.name, "", "", f"{folder.config.name} is damaged", "", "")
+        return Row(when, folder.path.name, "", "", f"{folder.config.name} is damaged", "", scores)
     specs = member_specs(config)
     done = sum(folder.member(spec).is_dir() for spec in specs)
     state, validation = f"{done} of {len(specs)} members", ""
     try:
-        comparison = json.loads(folder.comparison.read_text())
-        if comparison["ensembles"][-1]["members"] + len(comparison["failed"]) == len(specs):
-            state, validation = _finished(comparison)  # else it is from before the run was extended
+        with damage_named(folder.comparison):
+            comparison = read_json(folder.comparison)
+            if comparison["ensembles"][-1]["members"] + len(comparison["failed"]) == len(specs):
+                state, validation = _finished(comparison)  # else it is from before the run was extended
     except FileNotFoundError:
         if folder.push.exists():
             state = "at Kaggle"
-    except (ValueError, KeyError, TypeError, IndexError):
-        state, validation = f"{folder.comparison.name} is damaged", ""
-    return Row(
-        when,
-        folder.path.name,
-        f"{config.recipe.architecture}, {len(specs)} × {config.recipe.train.epochs} epochs",
-        " ".join(config.arms),
-        state,
-        validation,
-        ", ".join(_outcome(entry) for entry in sent),
-    )
+    except DamagedError:
+        state = f"{folder.comparison.name} is damaged"
+    config_words = f"{config.recipe.architecture}, {len(specs)} × {config.recipe.train.epochs} epochs"
+    return Row(when, folder.path.name, config_words, " ".join(config.arms), state, validation, scores)
 
 
-def _blend_row(folder: RunFolder, sent: list[Entry]) -> Row:
-    when = datetime.fromtimestamp(folder.blend.stat().st_mtime, UTC)
-    scores = ", ".join(_outcome(entry) for entry in sent)
+def _blend_row(folder: RunFolder, scores: str) -> Row:
+    when = _changed(folder.submission_record)
     try:
-        blend = read_blend(folder)
+        record = read_submission_record(folder)
     except UserError:
-        return Row(when, folder.path.name, "", "", f"{folder.blend.name} is damaged", "", scores)
-    config = f"votes of {', '.join(blend.runs)}"
-    return Row(when, folder.path.name, config, "", f"{blend.networks} networks voted", "", scores)
+        record = None
+    if record is None:
+        return Row(when, folder.path.name, "", "", f"{folder.submission_record.name} is damaged", "", scores)
+    votes = f"votes of {', '.join(record.runs)}"
+    return Row(when, folder.path.name, votes, "", f"{record.voters} networks voted", "", scores)
 
 
 def _finished(comparison: dict[str, Any]) -> tuple[str, str]:
@@ -131,8 +127,21 @@ def latest_finished() -> Path:
 
 
 def _finished_at(folder: RunFolder) -> datetime:
-    """When a run wrote its submission; of runs of earlier versions, which did not record it, the file's time."""
-    with suppress(UserError, ValueError):
-        if outcome := read_outcome(folder):
-            return datetime.fromisoformat(outcome.finished)
-    return datetime.fromtimestamp(folder.submission.stat().st_mtime, UTC)
+    """When a submission was written, as its record says; where that is damaged or missing, as its file does."""
+    with suppress(UserError):
+        if record := read_submission_record(folder):
+            return record.time
+    return _changed(folder.submission)
+
+
+def _changed(path: Path) -> datetime:
+    """When a file was changed last; now, if a clock that was wrong says later."""
+    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), datetime.now(UTC))
+
+
+def _time_of(text: str) -> datetime:
+    """The time in a line of the log; the first of all where it is none."""
+    try:
+        return moment(text)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)

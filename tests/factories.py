@@ -10,7 +10,9 @@ import numpy as np
 from pipeline.data.digits import CLASSES
 from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import compare_pairs
-from pipeline.records.members import Member
+from pipeline.records.members import Member, read_member
+from pipeline.records.readers import DamagedError
+from pipeline.records.submission_record import SubmissionRecord, record_submission
 
 
 def changed(content, **changes):
@@ -50,6 +52,25 @@ def make_member(
         activations=activations,
         label=label,
     )
+
+
+def votes(voters, missing=0, runs=None):
+    """The record of a submission for which so many networks of one run, or of each of a blend's, voted."""
+    ids = [f"swish-s{seed}-f0" for seed in range(voters)]
+    return SubmissionRecord(dict.fromkeys(runs or ("x",), ids), missing, runs or {})
+
+
+def record_votes(folder, voters, missing=0, runs=None):
+    """Record the submission that a folder holds."""
+    record_submission(folder, folder.submission, votes(voters, missing, runs))
+
+
+def damage(folder, spec, data_digest):
+    """Why a folder is not this member, finished and whole; None when it is."""
+    try:
+        read_member(folder, spec, data_digest)
+    except DamagedError as error:
+        return str(error)
 
 
 IMAGES = 2000

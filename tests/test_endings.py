@@ -18,9 +18,10 @@ from pipeline.commands import Run
 from pipeline.config.errors import RunError
 from pipeline.config.schema import member_specs
 from pipeline.data.digits import load
-from pipeline.ensemble.submission import check_submission
-from pipeline.records.outcome import read_outcome
+from pipeline.data.submission_file import check_submission
+from pipeline.records.readers import read_sealed, sealed
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import read_submission_record
 from pipeline.report import page
 from pipeline.run import main
 
@@ -61,7 +62,7 @@ def goes_on_to_the_whole_vote(config, folder):
     plan_faults(folder.path, capacity=1)
     assert main(config).stopped == ""
     assert labels(folder) == vote_of(config, 4)
-    assert not read_outcome(folder).is_partial
+    assert not read_submission_record(folder).missing
     assert "Partial" not in folder.report.read_text()
 
 
@@ -72,8 +73,8 @@ def test_asked_to_stop_it_votes_with_what_is_finished_and_the_same_command_goes_
     assert ending.stopped.startswith("Partial: 1 of 4 members are missing (swish-s1-f0): the run was asked to stop")
     assert signal.getsignal(signal.SIGTERM) == before
     assert labels(folder) == vote_of(config, 3)
-    outcome = read_outcome(folder)
-    assert (outcome.voters, outcome.members, outcome.is_partial) == (3, 4, True)
+    record = read_submission_record(folder)
+    assert (record.voters, record.missing, record.incomplete) == (3, 1, "3 of 4 networks voted")
     assert "Partial: 1 of 4 members" in folder.report.read_text()
     assert "WARNING: Partial: 1 of 4" in capsys.readouterr().out
     goes_on_to_the_whole_vote(config, folder)
@@ -103,8 +104,8 @@ def test_killed_it_leaves_the_vote_of_the_whole_pairs(config, folder):
         os._exit(0)  # not reached
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert labels(folder) == vote_of(config, 2)  # the third member is finished, but its partner is not
-    outcome = read_outcome(folder)
-    assert (outcome.voters, outcome.is_partial) == (2, True)
+    record = read_submission_record(folder)
+    assert (record.voters, record.missing) == (2, 2)
     (folder.path / "members" / ".swish-s1-f0.1.part").mkdir()
     (folder.path / ".report.html.1.part").write_text("half")
     goes_on_to_the_whole_vote(config, folder)
@@ -119,7 +120,7 @@ def test_hours_leave_out_what_would_not_end_in_time(config, folder, capsys):
     assert "Partial: 3 of 4 members are missing (swish-s0-f0, relu-s1-f0, swish-s1-f0)" in told
     assert "within the run's 0.4 hours. Rerun the same command to continue." in told
     assert "next: Train the missing networks (finished ones are kept):\n  python -m pipeline run " in told
-    assert read_outcome(folder).is_partial
+    assert read_submission_record(folder).missing
     goes_on_to_the_whole_vote(config, folder)
 
 
@@ -150,8 +151,8 @@ def test_members_of_another_version_vote_and_are_named(config, folder, capsys):
     plan_faults(folder.path, capacity=1)
     main(config)
     for path in folder.members.glob("*/member.json"):
-        manifest = json.loads(path.read_text())
-        path.write_text(json.dumps(manifest | {"environment": {"device": "a chip", "keras": "2.0"}}))
+        manifest = read_sealed(path) | {"environment": {"device": "a chip", "keras": "2.0"}}
+        path.write_text(json.dumps(sealed(manifest)))
     capsys.readouterr()
     main(config)
     told = capsys.readouterr().out

@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from factories import damage
 from stand_in_worker import guess, plan_faults, stand_in
 
 from pipeline import run
@@ -19,9 +20,9 @@ from pipeline.commands import Run
 from pipeline.config.schema import member_specs
 from pipeline.data.digits import load
 from pipeline.records.atomic import atomic_replace
-from pipeline.records.members import commit, invalid_reason
-from pipeline.records.outcome import recorded_voters
+from pipeline.records.members import commit
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import recorded_voters
 from pipeline.report import page
 
 NEED_ROOM, NEED_NONE = ("os.rename", "os.mkdir"), ("os.remove", "os.rmdir")
@@ -79,7 +80,7 @@ def contents(folder):
 
 
 def without_time(files):
-    return {name: content for name, content in files.items() if name != "outcome.json"}
+    return {name: content for name, content in files.items() if name != "submission.json"}
 
 
 def once(monkeypatch, module, name):
@@ -131,7 +132,14 @@ def test_a_fault_at_every_write_of_a_run(extended, tmp_path, monkeypatch):
     assert in_child(again)[0] == 0
     assert without_time(contents(tmp_path / "run")) == without_time(new)
     changed = {name for name in new if old.get(name) != new[name]}
-    assert changed == {"config.json", "submission.csv", "comparison.json", "metrics.csv", "report.html", "outcome.json"}
+    assert changed == {
+        "config.json",
+        "submission.csv",
+        "comparison.json",
+        "metrics.csv",
+        "report.html",
+        "submission.json",
+    }
 
     for kill in (False, True):
         _, operations = in_child(again, kill=kill)
@@ -148,7 +156,7 @@ def test_a_fault_at_every_write_of_a_run(extended, tmp_path, monkeypatch):
             else:
                 assert code == KILLED if kill else code in (1, 2), where
             for name, content in now.items():
-                assert content in (old.get(name), new.get(name)) or name == "outcome.json", f"{where}: {name}"
+                assert content in (old.get(name), new.get(name)) or name == "submission.json", f"{where}: {name}"
             assert now.keys() >= old.keys(), where
             if now["submission.csv"] != new["submission.csv"]:
                 assert recorded_voters(RunFolder(tmp_path / "run")) in (0, 2), where
@@ -172,9 +180,9 @@ def test_a_fault_at_every_write_of_a_member(kill, spec, digits, tmp_path):
         shutil.rmtree(folder.members)
         code, _ = in_child(write, count, kill)
         assert code != 0
-        assert invalid_reason(folder.member(spec), spec, "data") is None or not folder.member(spec).exists()
+        assert damage(folder.member(spec), spec, "data") is None or not folder.member(spec).exists()
         write()
-        assert invalid_reason(folder.member(spec), spec, "data") is None
+        assert damage(folder.member(spec), spec, "data") is None
 
 
 @pytest.mark.parametrize("kill", [False, True])

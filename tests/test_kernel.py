@@ -23,8 +23,8 @@ from pipeline.kernel import describe_machine, kernel_hours, run_kernel
 from pipeline.network import architectures  # noqa: F401, as users import it
 from pipeline.network.activations import swish
 from pipeline.records.atomic import file_sha256
-from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import RECEIPT, RunFolder
+from pipeline.records.submission_record import read_submission_record
 from pipeline.report import page
 
 
@@ -111,7 +111,8 @@ def test_a_kernel_without_the_gpu_it_was_pushed_for_ends_before_any_training(ser
 
 def test_a_kernel_for_jax_runs_on_jax(server, push):
     pytest.importorskip("jax", reason="JAX is a requirement of the developers only")
-    clone, done = push("--watch", "--backend", "jax", "--arms", "relu", "--train.epochs", "1", enable_gpu=False)
+    trained = ("--train.epochs", "2", "--train.batch-size", "4")  # enough for more than one digit
+    clone, done = push("--watch", "--backend", "jax", "--arms", "relu", *trained, enable_gpu=False)
     assert done.returncode == 0, done.stderr + server.log
     (folder,) = (clone / "runs").iterdir()
     member = json.loads((folder / "members" / "relu-s0-f0" / "member.json").read_text())
@@ -150,7 +151,7 @@ def test_a_kernel_keeps_within_kaggles_hours_and_shows_each_provisional_submissi
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert folder.read_config().hours == 11.5
     assert Path("submission.csv").read_bytes() == folder.submission.read_bytes()
-    assert read_outcome(folder).voters == 2
+    assert read_submission_record(folder).voters == 2
     assert sorted(path.name for path in folder.members.iterdir()) == ["relu-s0-f0", "relu-s1-f0", "swish-s0-f0"]
     assert not Path(RECEIPT).exists()  # which would say that the output is whole
 
@@ -165,7 +166,7 @@ def test_a_kernel_that_is_asked_to_stop_leaves_its_receipt(kernel):
     for name, sha256 in receipt["sha256"].items():
         assert file_sha256(Path(name)) == sha256
     assert {"submission.csv", "report.html", folder.submission.as_posix()} <= receipt["sha256"].keys()
-    assert read_outcome(folder).voters == 3
+    assert read_submission_record(folder).voters == 3
 
 
 def test_the_log_begins_with_versions_and_hardware():

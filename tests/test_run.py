@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from conftest import command, copy_of, environment, run
 
-from pipeline.ensemble.submission import check_submission
+from pipeline.data.submission_file import check_submission
 
 
 def alive(pid):
@@ -44,7 +44,7 @@ def test_one_command_leaves_all_that_a_run_is(finished, runs_folder):
     folder, printed = finished
     assert {p.name for p in folder.iterdir()} - {".lock", ".owner.json"} == {
         "checkpoints", "comparison.json", "config.json", "data.json", "environment.json", "logs", "members",
-        "metrics.csv", "outcome.json", "report.html", "submission.csv",
+        "metrics.csv", "submission.json", "report.html", "submission.csv",
     }  # fmt: skip
     assert sorted(p.name for p in (folder / "members").iterdir()) == ["relu-s0-f0", "swish-s0-f0"]
     check_submission(folder / "submission.csv", np.arange(1, 31))

@@ -1,108 +1,64 @@
-"""The competition's submission file, `ImageId,Label`: written, and checked byte by byte."""
+"""From predicted digits to submission.csv, its record, and the copy that is kept."""
 
-import re
-from dataclasses import replace
+import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pipeline.config.errors import UserError
-from pipeline.config.text import encoding_fault
-from pipeline.data.digits import Digits
+from pipeline.config.errors import RunError, UserError
+from pipeline.config.places import make_folder, submissions_folder
+from pipeline.data.submission_file import SUBMISSION_COLUMNS, check_submission, same_digit
 from pipeline.records.atomic import atomic_replace
-
-SUBMISSION_COLUMNS = ["ImageId", "Label"]
-SUBMISSION_HEADER = b"ImageId,Label"
-LARGEST_SUBMISSION = 10_000_000  # bytes; the competition's have 210 KB
-ROW = re.compile(rb"(0|[1-9][0-9]*),(0|[1-9][0-9]*)")
+from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import SubmissionRecord, record_submission
 
 
-def write_submission(path: Path, image_ids: Any, labels: Any) -> None:
-    """Write a submission, checked before it takes its name.
+def write_submission(folder: RunFolder, image_ids: Any, labels: Any, made_of: SubmissionRecord) -> None:
+    """Write a submission and its record, checked before it takes its place.
 
     Args:
-        path: The CSV to write.
+        folder: Where to write.
         image_ids: Integers, shape (m,), in the competition's order.
         labels: Predicted digits, integers 0 to 9, shape (m,).
+        made_of: Who voted.
 
     Raises:
         UserError: the ids and labels do not make a valid submission.
+        RunError: every image is given the same digit.
     """
+    if same_digit(labels):
+        raise RunError(
+            f"the networks give every image the digit {labels[0]}: they have learnt nothing, and no submission was "
+            "written. Lower --train.learning-rate, or train longer."
+        )
     rows = [f"{image_id},{label}" for image_id, label in zip(image_ids, labels, strict=True)]
-    with atomic_replace(path) as temporary:
-        temporary.write_bytes("\n".join([SUBMISSION_HEADER.decode(), *rows, ""]).encode())
+    with atomic_replace(folder.submission) as temporary:
+        temporary.write_bytes("\n".join([",".join(SUBMISSION_COLUMNS), *rows, ""]).encode())
         check_submission(temporary, image_ids)
+        record_submission(folder, temporary, made_of)
 
 
-def with_labels(digits: Digits, path: Path | None) -> Digits:
-    """The data with the digits of its test images, from a file like a submission; unchanged where `path` is None.
-
-    They only ever judge what was trained, as the sample's held-back labels do.
-
-    Raises:
-        UserError: the file is not in the submission's format, or not of these test images.
-    """
-    if path is None:
-        return digits
-    rows = check_submission(path, digits.image_ids).split()[1:]
-    return replace(digits, held_back_labels=np.array([int(row.split(b",")[1]) for row in rows], np.uint8))
+def make_room_for_copies() -> None:
+    """Make submissions/, or raise a UserError that says why that cannot be: before hours of work, not after."""
+    make_folder(submissions_folder())
 
 
-def check_submission(path: Path, image_ids: Any) -> bytes:
-    """Check that a file is a submission that the competition takes; returns its bytes, so that no others are sent.
+def keep_copy(content: bytes, name: str) -> Path:
+    """Write a submission's bytes to submissions/ as NAME-HASH.csv, where no later run overwrites it; its path."""
+    target = make_folder(submissions_folder()) / f"{name}-{hashlib.sha256(content).hexdigest()[:8]}.csv"
+    with atomic_replace(target) as temporary:
+        temporary.write_bytes(content)
+    return target
 
-    Kaggle spends one of the day's submissions on a file that it cannot score, so nothing is tolerated here: the exact
-    header, one kind of line ends, two canonical integers a line, no blank line. The last line may lack its end.
 
-    Args:
-        path: The CSV to check.
-        image_ids: The ids that it must have, in this order; integers, shape (m,).
+def keep_copy_of(folder: RunFolder, name: str) -> Path:
+    """Keep a copy of a folder's submission; its path.
 
     Raises:
-        UserError: the file cannot be read, or its first fault.
+        RunError: it cannot be written; the submission itself is whole.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST_SUBMISSION + 1)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
-    if fault := _fault(content, image_ids):
-        raise UserError(f"{path}: {fault}")
-    return content
-
-
-def _fault(content: bytes, image_ids: Any) -> str | None:
-    """The first thing that is wrong with a submission's bytes."""
-    if len(content) > LARGEST_SUBMISSION:
-        return f"larger than {LARGEST_SUBMISSION:,} bytes: that is no submission."
-    if fault := encoding_fault(content):
-        return f"{fault}."
-    both, feeds, returns = (content.count(end) for end in (b"\r\n", b"\n", b"\r"))
-    if both != returns or (both and both != feeds):
-        return "the ends of the lines differ, or are old Macintosh ones. Use line feeds throughout."
-    lines = content.split(b"\r\n" if both else b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    if not lines or lines[0] != SUBMISSION_HEADER:
-        return (
-            f"line 1: expected the columns {SUBMISSION_HEADER.decode()}. Received: {_shown(lines[0] if lines else b'')}"
-        )
-    for number, (line, image_id) in enumerate(zip(lines[1:], image_ids, strict=False), 2):
-        row = ROW.fullmatch(line)
-        if not row:
-            if not line.strip():
-                return f"line {number}: blank."
-            return f"line {number}: expected two integers, written plainly, such as 12,3. Received: {_shown(line)}"
-        if row[1] != b"%d" % image_id:
-            return f"line {number}: expected ImageId {image_id}. Received: {_shown(row[1])}"
-        if len(row[2]) > 1:
-            return f"line {number}: a label must be 0 to 9. Received: {_shown(row[2])}"
-    if len(lines) - 1 != len(image_ids):
-        return f"expected {len(image_ids)} rows, one per test image. Received: {len(lines) - 1}"
-    return None
-
-
-def _shown(text: bytes) -> str:
-    """Bytes as a message shows them: quoted, and cut if there are many."""
-    return repr(text[:40].decode("utf-8", "backslashreplace")) + ("..." if len(text) > 40 else "")
+        return keep_copy(folder.submission.read_bytes(), name)
+    except (OSError, RunError, UserError) as error:
+        raise RunError(
+            f"{folder.submission} is whole, but could not be copied to {submissions_folder()}/: {error}"
+        ) from None

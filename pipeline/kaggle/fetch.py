@@ -18,8 +18,8 @@ from pipeline.kaggle.push import FETCH, Push
 from pipeline.kaggle.salvage import rest_command, salvage
 from pipeline.kaggle.watch import KernelFailedError, log_lines, watch
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256, remove_leftovers
-from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import RECEIPT, RunFolder
+from pipeline.records.submission_record import read_submission_record
 
 
 def follow(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
@@ -54,10 +54,12 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
             atomic_write_json(folder.push, asdict(pushed))
         atomic_write_json(folder.receipt, receipt)  # last: it says that all is here
     print(f"fetched {len(expected)} files to {folder.path}", flush=True)
-    outcome = read_outcome(folder)
-    if outcome and outcome.is_partial:
-        told = f"{outcome.voters} of {outcome.members} members were finished in time, and voted."
-        print(f"{told} {rest_command(folder.read_config(), folder)}", flush=True)
+    record = read_submission_record(folder)
+    if record and record.incomplete:
+        print(
+            f"{record.incomplete}: the others were not finished in time. {rest_command(folder.read_config(), folder)}",
+            flush=True,
+        )
 
 
 def is_fetched(folder: RunFolder) -> bool:

@@ -3,9 +3,8 @@
 from pipeline.config.errors import UserError
 from pipeline.config.schema import RunConfig
 from pipeline.records.atomic import file_sha256
-from pipeline.records.blend_record import read_blend
-from pipeline.records.outcome import read_outcome
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import read_submission_record
 
 
 def config_of(folder: RunFolder, sha256: str) -> RunConfig | None:
@@ -16,44 +15,23 @@ def config_of(folder: RunFolder, sha256: str) -> RunConfig | None:
         sha256: Of its submission.
 
     Raises:
-        UserError: the submission is not what the run or the blend recorded.
+        UserError: the submission or the config is not what the run or the blend recorded.
     """
-    if folder.blend.exists():
-        _check_blend(folder, sha256)
-    return _run_config(folder, sha256) if folder.config.exists() else None
-
-
-def _run_config(folder: RunFolder, sha256: str) -> RunConfig:
-    """The config of a run, if it is the one that its submission was written under.
-
-    Raises:
-        UserError: the submission or the config was changed since.
-    """
-    outcome = read_outcome(folder)
-    if outcome and outcome.submission_sha256 != sha256:
+    record, is_run = read_submission_record(folder), folder.config.exists()
+    if record is None and not is_run:
+        return None
+    if record is None or record.sha256 != sha256:
         raise UserError(
-            f"{folder.submission} is not what the run wrote: it was changed since. Rerun the run's command, which "
-            "writes it anew and trains nothing that is finished. Or copy it elsewhere, and submit the copy."
+            f"{folder.submission} is not what {folder.submission_record} records: it was changed since, or the command "
+            "was cut off. Give the run's or the blend's command again, which writes it anew and trains nothing that is "
+            "finished. Or copy it elsewhere, and submit the copy."
         )
-    if outcome and outcome.config_sha256 != file_sha256(folder.config):
+    if is_run and record.config_sha256 != file_sha256(folder.config):
         raise UserError(
             f"{folder.config} was changed since {folder.submission} was written: the run that it names now is not "
             "finished, and the predictions are not its. Rerun the run's command to finish it. The earlier "
             "predictions are in submissions/, and can be submitted from there."
         )
-    if outcome and outcome.is_partial:
-        print(f"{folder.path} is not complete: {outcome.voters} of {outcome.members} members voted", flush=True)
-    return folder.read_config()
-
-
-def _check_blend(folder: RunFolder, sha256: str) -> None:
-    """Say what a blend lacks; raise a UserError if its submission is not the one that was recorded."""
-    blend = read_blend(folder)
-    if blend.submission_sha256 != sha256:
-        raise UserError(
-            f"{folder.submission} is not what {folder.blend} records: it was changed since, or the blend was cut off. "
-            "Blend the runs again. Or copy it elsewhere, and submit the copy."
-        )
-    if blend.missing:
-        have = blend.networks
-        print(f"{folder.path} is not complete: {have} of {have + blend.missing} networks voted", flush=True)
+    if record.incomplete:
+        print(f"{folder.path} is not complete: {record.incomplete}", flush=True)
+    return folder.read_config() if is_run else None

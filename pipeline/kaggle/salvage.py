@@ -1,22 +1,23 @@
 """What a kernel finished before it failed or ran out of time: its members, each checked by its own manifest."""
 
-import json
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pipeline.config.command import run_command
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import MemberSpec, RunConfig, digest, member_specs
-from pipeline.ensemble.submission import check_submission
+from pipeline.data.submission_file import check_submission
 from pipeline.kaggle.calls import OutputFile, download_outputs
 from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.push import Push
 from pipeline.kaggle.watch import log_lines
 from pipeline.records.atomic import file_sha256
-from pipeline.records.members import MANIFEST, invalid_reason
-from pipeline.records.outcome import read_outcome
+from pipeline.records.members import FILES, MANIFEST, read_member
+from pipeline.records.readers import DamagedError
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import read_submission_record
 
 
 def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, download: Path) -> str:
@@ -41,7 +42,11 @@ def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, 
     specs = member_specs(config)
     root, content = _run_files(files)
     there = RunFolder(download / root)
-    _download(content, [path.name for path in (there.config, there.data, there.submission, there.outcome)], there.path)
+    _download(
+        content,
+        [path.name for path in (there.config, there.data, there.submission, there.submission_record)],
+        there.path,
+    )
     if not there.data.exists():
         raise RunError("it had not finished a member.")
     data_digest = there.read_data_digest()
@@ -80,22 +85,23 @@ def _take_member(
     spec: MemberSpec, content: dict[str, OutputFile], there: RunFolder, folder: RunFolder, data_digest: str
 ) -> bool:
     """Fetch a member and move it to the run's folder here, if it is finished and whole; whether it is here then."""
-    if invalid_reason(folder.member(spec), spec, data_digest) is None:
+    if _is_whole(folder.member(spec), spec, data_digest):
         return True
-    place = f"members/{spec.id}"
-    _download(content, [f"{place}/{MANIFEST}"], there.path)
+    _download(content, [f"members/{spec.id}/{name}" for name in (MANIFEST, *FILES)], there.path)
     member = there.member(spec)
-    try:
-        names = list(json.loads((member / MANIFEST).read_bytes())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
-    _download(content, [f"{place}/{name}" for name in names], there.path)
-    if invalid_reason(member, spec, data_digest):
+    if not _is_whole(member, spec, data_digest):
         return False
     folder.members.mkdir(exist_ok=True)
     shutil.rmtree(folder.member(spec), ignore_errors=True)
     member.replace(folder.member(spec))
     return True
+
+
+def _is_whole(member: Path, spec: MemberSpec, data_digest: str) -> bool:
+    with suppress(DamagedError):
+        read_member(member, spec, data_digest)
+        return True
+    return False
 
 
 def _take_submission(there: RunFolder, folder: RunFolder) -> bool:
@@ -105,14 +111,14 @@ def _take_submission(there: RunFolder, folder: RunFolder) -> bool:
     """
     try:
         check_submission(there.submission, competition_ids())
-        outcome = read_outcome(there)
-        if outcome is None or outcome.submission_sha256 != file_sha256(there.submission):
+        record = read_submission_record(there)
+        if record is None or record.sha256 != file_sha256(there.submission):
             return False
         if digest(there.read_config()) != digest(folder.read_config()):
             return False
     except (UserError, OSError):
         return False
-    for path, target in ((there.config, folder.config), (there.outcome, folder.outcome)):
+    for path, target in ((there.config, folder.config), (there.submission_record, folder.submission_record)):
         path.replace(target)
     there.submission.replace(folder.submission)
     return True

@@ -1,12 +1,10 @@
-"""submissions/: a copy of each submission, and the log of what was sent to Kaggle and what it scored."""
+"""The log in submissions/: of what was sent to Kaggle and what it scored."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
@@ -54,14 +52,6 @@ class Entry:
         """Whether a description at Kaggle is this submission's."""
         mark = MARK.search(description or "")
         return mark is not None and mark[2] == self.id
-
-
-def keep_copy(content: bytes, name: str) -> Path:
-    """Write a submission's bytes to submissions/ as NAME-HASH.csv, and return the path."""
-    target = make_folder(submissions_folder()) / f"{name}-{hashlib.sha256(content).hexdigest()[:8]}.csv"
-    with atomic_replace(target) as temporary:
-        temporary.write_bytes(content)
-    return target
 
 
 @contextmanager

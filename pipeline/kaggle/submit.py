@@ -17,7 +17,8 @@ from pathlib import Path
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import RunConfig, digest
-from pipeline.ensemble.submission import check_submission
+from pipeline.data.submission_file import check_submission
+from pipeline.ensemble.submission import keep_copy
 from pipeline.kaggle.calls import (
     download_submission_of,
     submissions,
@@ -30,7 +31,7 @@ from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.origin import config_of
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.kaggle.score import find_submission, wait_for_score
-from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, keep_copy, one_at_a_time, read_log, record
+from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, one_at_a_time, read_log, record
 from pipeline.records.run_folder import SUBMISSION, RunFolder
 
 ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a submission that may have arrived

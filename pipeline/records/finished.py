@@ -1,26 +1,41 @@
-"""The finished members of a run."""
+"""The finished members of a run, each read once, however many stages of a command ask for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 
-from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
 from pipeline.records.members import Member, read_member
+from pipeline.records.readers import DamagedError
 from pipeline.records.run_folder import RunFolder
 
 
-def read_finished(folder: RunFolder, specs: Sequence[MemberSpec], absent: Mapping[str, str]) -> list[Member]:
-    """Read the finished members of a run, in the order of their specs.
+class FinishedMembers:
+    """The finished members in a run's folder; each is read, and checked, once.
 
     Args:
-        folder: The run's folder; it holds all members but the absent ones.
-        specs: The run's members.
-        absent: Ids of the members that failed or were left out, each with the reason.
-
-    Raises:
-        RunError: all of them are absent.
+        folder: The run's folder.
+        data_digest: `Digits.digest` of what they must have been trained on.
     """
-    finished = [read_member(folder.member(spec), spec) for spec in specs if spec.id not in absent]
-    if not finished:
-        reasons = "\n".join(f"  - {member}: {reason}" for member, reason in absent.items())
-        raise RunError(f"no member could be trained to its end, so there is no submission:\n{reasons}")
-    return finished
+
+    def __init__(self, folder: RunFolder, data_digest: str) -> None:
+        self._folder, self._data_digest = folder, data_digest
+        self._read: dict[MemberSpec, Member] = {}
+
+    def read(self, spec: MemberSpec) -> Member:
+        """A member.
+
+        Raises:
+            DamagedError: see `read_member`.
+        """
+        if spec not in self._read:
+            self._read[spec] = read_member(self._folder.member(spec), spec, self._data_digest)
+        return self._read[spec]
+
+    def among(self, specs: Iterable[MemberSpec]) -> tuple[list[Member], dict[MemberSpec, str]]:
+        """Those of the members that are finished, in this order, and why each of the others is not."""
+        finished, reasons = [], {}
+        for spec in specs:
+            try:
+                finished.append(self.read(spec))
+            except DamagedError as error:
+                reasons[spec] = str(error)
+        return finished, reasons

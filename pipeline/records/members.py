@@ -5,20 +5,28 @@ probabilities and the test probabilities as .npy, and model.keras.
 """
 
 import csv
+import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema import MemberSpec, digest
+from pipeline.data.digits import CLASSES
 from pipeline.network.curves import ActivationCurve
 from pipeline.records.atomic import atomic_replace, file_sha256
+from pipeline.records.readers import DamagedError, array_in, damage_named, read_bytes, read_sealed, sealed
 
 MANIFEST = "member.json"
+HISTORY, NETWORK = "history.csv", "model.keras"
 ARRAYS = ("validation_rows", "validation_probabilities", "test_probabilities")
+READ = (HISTORY, *(f"{name}.npy" for name in ARRAYS))
+FILES = (*READ, NETWORK)  # beside the manifest, which has their hashes
 History = list[dict[str, float]]  # one dict per finished epoch
 
 
@@ -74,10 +82,10 @@ def commit(folder: Path, member: Member, data_digest: str, save_model: Callable[
     """
     with atomic_replace(folder) as temporary:
         temporary.mkdir(parents=True)
-        _write_table(temporary / "history.csv", member.history)
+        _write_table(temporary / HISTORY, member.history)
         for name in ARRAYS:
             np.save(temporary / f"{name}.npy", getattr(member, name), allow_pickle=False)
-        save_model(temporary / "model.keras")
+        save_model(temporary / NETWORK)
         manifest = {
             "spec": asdict(member.spec),
             "spec_digest": digest(member.spec),
@@ -85,13 +93,9 @@ def commit(folder: Path, member: Member, data_digest: str, save_model: Callable[
             "environment": member.environment,
             "fingerprints": member.fingerprints,
             "activations": [asdict(curve) for curve in member.activations],
-            "sha256": {path.name: file_sha256(path) for path in sorted(temporary.iterdir())},
+            "sha256": {name: file_sha256(temporary / name) for name in FILES},
         }
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-
-
-class DamagedMemberError(Exception):
-    """The files of a member are not those that were committed."""
+        (temporary / MANIFEST).write_text(json.dumps(sealed(manifest), indent=2) + "\n")
 
 
 def commit_files(folder: Path, files: Mapping[str, bytes], spec: MemberSpec, data_digest: str) -> None:
@@ -104,43 +108,67 @@ def commit_files(folder: Path, files: Mapping[str, bytes], spec: MemberSpec, dat
         data_digest: `Digits.digest` of what it must have been trained on.
 
     Raises:
-        DamagedMemberError: it is another member, or not whole.
+        DamagedError: it is another member, or not whole.
     """
     with atomic_replace(folder) as temporary:
         temporary.mkdir(parents=True)
-        for name, content in files.items():
-            (temporary / name).write_bytes(content)
-        if reason := invalid_reason(temporary, spec, data_digest):
-            raise DamagedMemberError(reason)
+        for name in {MANIFEST, *FILES} & files.keys():
+            (temporary / name).write_bytes(files[name])
+        read_member(temporary, spec, data_digest)
 
 
-def invalid_reason(folder: Path, spec: MemberSpec, data_digest: str) -> str | None:
-    """Why a folder is not this member, finished and whole; None when it is."""
+def read_member(folder: Path, spec: MemberSpec, data_digest: str) -> Member:
+    """Read a finished member, and check all of it.
+
+    Args:
+        folder: members/<id> of the run.
+        spec: Which member it must be.
+        data_digest: `Digits.digest` of what it must have been trained on.
+
+    Raises:
+        DamagedError: it is not there, another one, or not what was committed; or its probabilities are none.
+    """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        if manifest["spec_digest"] != digest(spec) or manifest["data_digest"] != data_digest:
-            return f"{folder} was trained with another config or data"
-        for name, expected in manifest["sha256"].items():
-            if file_sha256(folder / name) != expected:
-                return f"{folder / name} is not what was committed (its hash differs)"
+        with damage_named(folder / MANIFEST):
+            manifest = read_sealed(folder / MANIFEST)
+            if manifest["spec_digest"] != digest(spec) or manifest["data_digest"] != data_digest:
+                raise DamagedError(f"{folder} was trained with another config or data")
+            hashes: dict[str, str] = manifest["sha256"]
+            if set(hashes) != {*FILES}:
+                raise ValueError(f"it names other files than {', '.join(FILES)}")
+            content = {name: read_bytes(folder / name) for name in READ}
+            found = {name: hashlib.sha256(content[name]).hexdigest() for name in READ}
+            with damage_named(folder / NETWORK):
+                found[NETWORK] = file_sha256(folder / NETWORK)
+            if differs := [name for name in FILES if hashes[name] != found[name]]:
+                raise DamagedError(f"{folder / differs[0]} is not what was committed (its hash differs)")
+            arrays: dict[str, Any] = {name: array_in(content[f"{name}.npy"]) for name in ARRAYS}
+            member = Member(
+                spec=spec,
+                history=_read_history(content[HISTORY].decode()),
+                environment=manifest["environment"],
+                fingerprints=manifest["fingerprints"],
+                activations=[ActivationCurve(**curve) for curve in manifest["activations"]],
+                **arrays,
+            )
     except FileNotFoundError as error:
-        return f"{error.filename} is missing"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"{folder / MANIFEST} is damaged ({error})"
+        raise DamagedError(f"{error.filename} is missing") from None
+    if fault := probability_fault(member):
+        raise DamagedError(f"{folder}: {fault}")
+    return member
+
+
+def probability_fault(member: Member) -> str | None:
+    """Why a member's probabilities cannot be judged or vote; None if they can."""
+    rows = member.validation_rows
+    if rows.ndim != 1 or member.validation_probabilities.shape != (len(rows), CLASSES):
+        return f"its validation probabilities have shape {member.validation_probabilities.shape}"
+    if member.test_probabilities.shape[1:] != (CLASSES,):
+        return f"its test probabilities have shape {member.test_probabilities.shape}"
+    for probabilities in (member.validation_probabilities, member.test_probabilities):
+        if not np.isfinite(probabilities).all():
+            return "some of its probabilities are no finite numbers"
     return None
-
-
-def read_member(folder: Path, spec: MemberSpec) -> Member:
-    """Read a member that `invalid_reason` found nothing wrong with."""
-    manifest = json.loads((folder / MANIFEST).read_text())
-    return Member(
-        spec=spec,
-        history=_read_history(folder / "history.csv"),
-        environment=manifest["environment"],
-        fingerprints=manifest["fingerprints"],
-        activations=[ActivationCurve(**curve) for curve in manifest["activations"]],
-        **{name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS},
-    )
 
 
 def write_metrics(path: Path, members: Sequence[Member]) -> None:
@@ -157,11 +185,10 @@ def write_metrics(path: Path, members: Sequence[Member]) -> None:
 
 def _write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys())
+        writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")  # as git keeps it on every machine
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _read_history(path: Path) -> History:
-    with path.open(newline="") as stream:
-        return [{name: float(text) for name, text in record.items()} for record in csv.DictReader(stream)]
+def _read_history(text: str) -> History:
+    return [{name: float(number) for name, number in record.items()} for record in csv.DictReader(io.StringIO(text))]

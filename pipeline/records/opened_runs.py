@@ -1,7 +1,6 @@
 """Runs on disk, finished or half-finished, opened again: to compare them or to let them vote together."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,9 +8,11 @@ from dataclasses import dataclass, replace
 from pipeline.config.errors import UserError
 from pipeline.config.schema import MemberSpec, RunConfig, member_specs
 from pipeline.data.digits import Digits, load
-from pipeline.records.blend_record import read_blend
-from pipeline.records.members import MANIFEST, Member, invalid_reason, read_member
+from pipeline.records.finished import FinishedMembers
+from pipeline.records.members import MANIFEST, Member
+from pipeline.records.readers import DamagedError, read_sealed
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import read_submission_record
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class OpenedRun:
     folder: RunFolder
     config: RunConfig
     data_sha256: str
+    members: FinishedMembers
     specs: list[MemberSpec]
     """Its members, finished or not, and those that earlier commands with other arms, seeds or folds have left."""
 
@@ -38,36 +40,30 @@ def open_run(folder: RunFolder) -> OpenedRun:
             raise UserError(
                 f"{folder.path} was pushed to Kaggle and is not fetched yet: python -m pipeline fetch {folder.path}"
             ) from None
-        if folder.blend.exists():
-            runs = " ".join(read_blend(folder).runs.values())
+        if folder.is_blend and (record := read_submission_record(folder)):
+            runs = " ".join(record.runs.values())
             raise UserError(f"{folder.path} is a blend, not a run. Name its runs: {runs}") from None
         raise UserError(f"{folder.path} is no run's folder: cannot read {error.filename} ({error.strerror}).") from None
-    wanted = member_specs(config)
-    return OpenedRun(folder, config, data_sha256, wanted + _left_by_others(folder, wanted, data_sha256))
+    wanted, members = member_specs(config), FinishedMembers(folder, data_sha256)
+    return OpenedRun(folder, config, data_sha256, members, wanted + _left_by_others(folder, wanted, members))
 
 
-def _left_by_others(folder: RunFolder, wanted: Sequence[MemberSpec], data_sha256: str) -> list[MemberSpec]:
+def _left_by_others(folder: RunFolder, wanted: Sequence[MemberSpec], members: FinishedMembers) -> list[MemberSpec]:
     """Finished members of the same recipe that the folder's config does not ask for."""
     found = []
     for path in sorted(folder.members.glob("*/" + MANIFEST)):
-        with suppress(ValueError, KeyError, TypeError):  # damaged: no finished member
-            own = json.loads(path.read_text())["spec"]
+        with suppress(DamagedError, KeyError, TypeError):  # no finished member
+            own = read_sealed(path)["spec"]
             spec = MemberSpec(wanted[0].recipe, own["activation"], own["seed"], own["fold"])
-            if spec not in wanted and not invalid_reason(folder.member(spec), spec, data_sha256):
+            if spec not in wanted and spec.id == path.parent.name and members.read(spec):
                 found.append(spec)
     return found
 
 
 def read_run(run: OpenedRun, label: Callable[[str], str]) -> tuple[list[Member], list[str]]:
     """The finished members of a run, each labelled by its activation, and why each of the others is missing."""
-    finished, missing = [], []
-    for spec in run.specs:
-        folder = run.folder.member(spec)
-        if reason := invalid_reason(folder, spec, run.data_sha256):
-            missing.append(reason)
-        else:
-            finished.append(replace(read_member(folder, spec), label=label(spec.activation)))
-    return finished, missing
+    finished, missing = run.members.among(run.specs)
+    return [replace(member, label=label(member.arm)) for member in finished], list(missing.values())
 
 
 def run_names(runs: Sequence[OpenedRun]) -> list[str]:

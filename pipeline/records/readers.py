@@ -1,9 +1,10 @@
 """Records read with suspicion: whatever is wrong with a file becomes one error with its reason, in bounded memory."""
 
+import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Record = TypeVar("Record")
+SEAL = "sha256_of_the_rest"
 LARGEST_JSON, LARGEST_ARRAYS = 16_000_000, 512_000_000  # bytes, unpacked; far above what is ever written
 
 
@@ -46,7 +48,7 @@ def read_json(path: Path) -> Any:
         DamagedError: it cannot be read, is larger than any record, or no JSON.
     """
     with damage_named(path):
-        return json.loads(_bounded(path, LARGEST_JSON))
+        return json.loads(read_bytes(path, LARGEST_JSON))
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:
@@ -60,21 +62,44 @@ def read_record(path: Path, kind: type[Record]) -> Record:
 
     with damage_named(path):
         try:
-            return TypeAdapter(kind).validate_json(_bounded(path, LARGEST_JSON), strict=True)
+            return TypeAdapter(kind).validate_json(read_bytes(path, LARGEST_JSON), strict=True)
         except ValidationError as error:
             first = error.errors()[0]
             raise ValueError(": ".join([*map(str, first["loc"]), first["msg"]])) from None
 
 
-def read_array(path: Path) -> NDArray[Any]:
-    """The array in an .npy file; never a pickle.
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record holds, with a hash of it that `read_sealed` checks."""
+    return {**content, SEAL: _seal(content)}
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """What `sealed` returned, from its JSON.
 
     Raises:
         FileNotFoundError: there is none.
-        DamagedError: it cannot be read, or holds no array of numbers or text.
+        DamagedError: it is not what was written.
     """
     with damage_named(path):
-        return _array(_bounded(path, LARGEST_ARRAYS))
+        content: dict[str, Any] = read_json(path)
+        if content.pop(SEAL, None) != _seal(content):
+            raise ValueError("it is not what was written: its own hash differs")
+        return content
+
+
+def read_bytes(path: Path, largest: int = LARGEST_ARRAYS) -> bytes:
+    """The content of a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DamagedError: it cannot be read, or is larger than that.
+    """
+    with damage_named(path):
+        with path.open("rb") as stream:
+            content = stream.read(largest + 1)
+        if len(content) > largest:
+            raise ValueError(f"it has more than {largest:,} bytes")
+        return content
 
 
 def read_arrays(path: Path, largest: int = LARGEST_ARRAYS) -> dict[str, NDArray[Any]]:
@@ -88,7 +113,16 @@ def read_arrays(path: Path, largest: int = LARGEST_ARRAYS) -> dict[str, NDArray[
         entries = archive.infolist()
         if sum(entry.file_size for entry in entries) > largest:
             raise ValueError(f"it would unpack to more than {largest:,} bytes")
-        return {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in entries}
+        return {entry.filename.removesuffix(".npy"): array_in(archive.read(entry)) for entry in entries}
+
+
+def array_in(content: bytes) -> NDArray[Any]:
+    """The array that the content of an .npy file holds; never a pickle. Raises whatever NumPy raises."""
+    stream = io.BytesIO(content)
+    array = np.lib.format.read_array(stream, allow_pickle=False)
+    if stream.read(1):
+        raise ValueError("there is more in it than its array")
+    return array
 
 
 def moment(text: str) -> datetime:
@@ -101,17 +135,5 @@ def moment(text: str) -> datetime:
     return min(time if time.tzinfo else time.replace(tzinfo=UTC), datetime.now(UTC))
 
 
-def _bounded(path: Path, largest: int) -> bytes:
-    with path.open("rb") as stream:
-        content = stream.read(largest + 1)
-    if len(content) > largest:
-        raise ValueError(f"it has more than {largest:,} bytes")
-    return content
-
-
-def _array(content: bytes) -> NDArray[Any]:
-    stream = io.BytesIO(content)
-    array = np.lib.format.read_array(stream, allow_pickle=False)
-    if stream.read(1):
-        raise ValueError("there is more in it than its array")
-    return array
+def _seal(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -75,14 +75,14 @@ class RunFolder:
         return self.path / SUBMISSION
 
     @property
-    def outcome(self) -> Path:
-        """When, and from which config, the submission was written."""
-        return self.path / "outcome.json"
+    def submission_record(self) -> Path:
+        """What the submission was made of, and when."""
+        return self.path / "submission.json"
 
     @property
-    def blend(self) -> Path:
-        """Which runs voted here, where a blend wrote the submission."""
-        return self.path / "blend.json"
+    def is_blend(self) -> bool:
+        """Whether a blend wrote the submission here."""
+        return self.submission_record.exists() and not self.config.exists()
 
     @property
     def push(self) -> Path:

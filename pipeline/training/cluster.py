@@ -19,7 +19,8 @@ from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
 from pipeline.device.settings import training_environment
-from pipeline.records.members import DamagedMemberError, commit_files
+from pipeline.records.members import commit_files
+from pipeline.records.readers import DamagedError
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.engine import Observer
 from pipeline.training.limits import Limits
@@ -176,7 +177,7 @@ class _Training:
                     self._observer.finished(spec)
                 case Diverged(reason):
                     self._give_up(spec, reason)
-        except DamagedMemberError as error:
+        except DamagedError as error:
             self._retry(task, str(error), error)
         except ray.exceptions.RayError as error:
             self._retry(

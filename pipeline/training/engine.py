@@ -9,7 +9,8 @@ from typing import Protocol
 from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
 from pipeline.device.host import installed_version
-from pipeline.records.members import Member, invalid_reason, read_member
+from pipeline.records.finished import FinishedMembers
+from pipeline.records.members import Member
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.limits import Limits
 from pipeline.training.messages import Progress
@@ -59,10 +60,11 @@ def train_members(
     specs: Sequence[MemberSpec],
     digits: Digits,
     folder: RunFolder,
+    members: FinishedMembers,
     observer: Observer,
     limits: Limits,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Train the members that the run's folder does not hold yet.
+    """Train the members that the run's folder does not hold yet; `members` are those that it holds.
 
     Returns:
         The ids of members that failed, and of those that the limits left out, each with the reason.
@@ -70,23 +72,16 @@ def train_members(
     Raises:
         RunError: nothing can be trained at all.
     """
-    data_digest = digits.digest()
-    reasons = {spec: invalid_reason(folder.member(spec), spec, data_digest) for spec in specs}
-    finished = [spec for spec, reason in reasons.items() if not reason]
-    missing = [spec for spec, reason in reasons.items() if reason]
-    observer.begin(finished, len(specs))
-    _take_in([read_member(folder.member(spec), spec) for spec in finished], folder, observer, limits)
-    for spec in missing:
+    finished, missing = members.among(specs)
+    observer.begin([member.spec for member in finished], len(specs))
+    _take_in(finished, folder, observer, limits)
+    for spec, reason in missing.items():
         if folder.member(spec).exists():
-            observer.warn(f"{reasons[spec]}; it is trained again")
+            observer.warn(f"{reason}; it is trained again")
     blind = replace(digits, held_back_labels=None)  # so that nothing could train on them
-    failed = engine.run(missing, blind, observer, limits)
-    left = {
-        spec.id: limits.reason or reason
-        for spec in missing
-        if spec.id not in failed and (reason := invalid_reason(folder.member(spec), spec, data_digest))
-    }
-    return failed, left
+    failed = engine.run(list(missing), blind, observer, limits)
+    _, absent = members.among(spec for spec in missing if spec.id not in failed)
+    return failed, {spec.id: limits.reason or reason for spec, reason in absent.items()}
 
 
 def _take_in(finished: Sequence[Member], folder: RunFolder, observer: Observer, limits: Limits) -> None:

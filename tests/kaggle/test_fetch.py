@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
+from factories import damage, votes
 from filelock import FileLock
 from kaggle_server import cut_short
 
@@ -21,9 +22,9 @@ from pipeline.kaggle.fetch import fetch, follow, is_fetched
 from pipeline.kaggle.metadata import METADATA
 from pipeline.kaggle.push import find_push, push
 from pipeline.records.atomic import file_sha256
-from pipeline.records.members import commit, invalid_reason
-from pipeline.records.outcome import read_outcome, write_outcome
+from pipeline.records.members import commit
 from pipeline.records.run_folder import RECEIPT, RunFolder
+from pipeline.records.submission_record import read_submission_record
 
 
 def test_fetch_brings_the_runs_folder(server, account, pushed):
@@ -162,7 +163,7 @@ def test_the_finished_members_of_a_kernel_that_was_stopped_are_taken(server, acc
     with pytest.raises(RunError, match="(?s)was cancelled.*1 of 2 members were finished") as caught:
         follow(account, before, folder)
     first, second = member_specs(tiny)
-    assert invalid_reason(folder.member(first), first, digits.digest()) is None
+    assert damage(folder.member(first), first, digits.digest()) is None
     assert not folder.member(second).exists()
     assert folder.read_data_digest() == digits.digest()
     assert folder.read_config() == tiny
@@ -181,15 +182,14 @@ def test_the_finished_members_of_a_kernel_that_was_stopped_are_taken(server, acc
 def test_a_provisional_submission_comes_along_with_its_config(server, account, pushed, broken_off, tiny, capsys):
     _, folder = pushed
     broken_off.write_config(replace(tiny, data="elsewhere"))  # no member depends on it
-    write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
-    write_outcome(broken_off, 1, 2)
+    write_submission(broken_off, np.arange(1, 28_001), np.arange(28_000) % 10, votes(1, missing=1))
     serve_folder(server, broken_off.path.parents[1])
     with pytest.raises(SystemExit, match="1"):
         main(["fetch", str(folder.path)])
     assert "So is a submission of what was finished" in capsys.readouterr().err
     assert folder.submission.read_bytes() == broken_off.submission.read_bytes()
-    assert read_outcome(folder).is_partial
-    assert read_outcome(folder).config_sha256 == file_sha256(folder.config)
+    assert read_submission_record(folder).incomplete
+    assert read_submission_record(folder).config_sha256 == file_sha256(folder.config)
     (copy,) = Path("submissions").glob("tiny-*.csv")  # training the rest here overwrites the other
     assert copy.read_bytes() == folder.submission.read_bytes()
 
@@ -199,8 +199,8 @@ def test_a_provisional_submission_comes_along_with_its_config(server, account, p
     [
         lambda there: there.submission.write_bytes(there.submission.read_bytes()[:-4]),
         lambda there: there.submission.write_bytes(there.submission.read_bytes().replace(b"\n1,0\n", b"\n1,1\n")),
-        lambda there: there.outcome.unlink(),
-        lambda there: there.outcome.write_text("{"),
+        lambda there: there.submission_record.unlink(),
+        lambda there: there.submission_record.write_text("{"),
         lambda there: there.config.write_text("{"),
         lambda there: there.write_config(replace(there.read_config(), seeds=7)),
     ],
@@ -208,8 +208,7 @@ def test_a_provisional_submission_comes_along_with_its_config(server, account, p
 def test_a_provisional_submission_that_cannot_be_verified_stays_there(harm, server, account, pushed, broken_off):
     before, folder = pushed
     config = folder.config.read_bytes()
-    write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
-    write_outcome(broken_off, 1, 2)
+    write_submission(broken_off, np.arange(1, 28_001), np.arange(28_000) % 10, votes(1, missing=1))
     harm(broken_off)
     serve_folder(server, broken_off.path.parents[1])
     with pytest.raises(RunError, match="1 of 2 members were finished") as caught:
@@ -223,9 +222,8 @@ def test_a_kernel_that_ran_out_of_its_hours_ends_well_and_says_what_is_missing(
     server, account, pushed, broken_off, tiny, capsys
 ):
     before, folder = pushed
-    write_submission(broken_off.submission, np.arange(1, 28_001), np.arange(28_000) % 10)
     broken_off.write_config(replace(tiny, hours=11.5, device="gpu"))
-    write_outcome(broken_off, 1, 2)
+    write_submission(broken_off, np.arange(1, 28_001), np.arange(28_000) % 10, votes(1, missing=1))
     serve_folder(server, broken_off.path.parents[1])
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in server.outputs.items()}
     receipt = {"run_id": before.run_id, "bundle_sha256": before.bundle_sha256, "folder": "runs/tiny-1234"}
@@ -234,7 +232,10 @@ def test_a_kernel_that_ran_out_of_its_hours_ends_well_and_says_what_is_missing(
     follow(account, before, folder)
     assert is_fetched(folder)
     printed = capsys.readouterr().out
-    assert "1 of 2 members were finished in time, and voted. To train the rest here: python -m pipeline run" in printed
+    assert (
+        "1 of 2 networks voted: the others were not finished in time. To train the rest here: python -m pipeline run"
+        in printed
+    )
     assert "--hours" not in printed
     assert "--device" not in printed
 

@@ -1,4 +1,3 @@
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.errors import UserError
-from pipeline.kaggle.submission_log import Entry, keep_copy, read_log, record
-from pipeline.records.atomic import file_sha256
+from pipeline.kaggle.submission_log import Entry, read_log, record
 
 ENTRY = Entry("1", "2026-11-23T10:00:00+00:00", "x.csv", "0" * 64, None, None, "a message")
 
@@ -52,14 +50,3 @@ def test_a_description_is_known_by_its_mark():
     assert not entry.is_described_by("a message [ffffffffffff-99999999]")
     assert not entry.is_described_by("a message 0123abcd")
     assert not entry.is_described_by(None)
-
-
-def test_copies_are_named_by_their_content(tmp_path):
-    path = tmp_path / "submission.csv"
-    path.write_bytes(b"ImageId,Label\n1,2\n")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert file_sha256(path) == digest
-    copy = keep_copy(path.read_bytes(), "original")
-    assert copy == Path("submissions") / f"original-{digest[:8]}.csv"
-    assert copy.read_bytes() == path.read_bytes()
-    assert keep_copy(path.read_bytes(), "original") == copy

@@ -10,18 +10,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from factories import record_votes
 from kaggle_server import KEY, After, refusal, reply
 
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import digest
+from pipeline.ensemble.submission import keep_copy
 from pipeline.kaggle import score
 from pipeline.kaggle.ids import competition_ids
-from pipeline.kaggle.submission_log import keep_copy, read_log
+from pipeline.kaggle.submission_log import read_log
 from pipeline.kaggle.submit import submit_file, submit_kernel
-from pipeline.records.blend_record import BlendRecord, write_blend
-from pipeline.records.outcome import write_outcome
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import SubmissionRecord, record_submission
 from pipeline.runs import list_runs
 
 CSV = Path("mine.csv")
@@ -76,6 +77,7 @@ def test_a_run_is_named_by_its_config(account, server, mine, tiny):
     Path("runs/x").mkdir(parents=True)
     shutil.copy(mine, "runs/x/submission.csv")
     Path("runs/x/config.json").write_text(to_json(tiny))
+    record_votes(RunFolder(Path("runs/x")), 2)
     entry = submit_file(account, Path("runs/x"))
     assert (entry.run, entry.config_digest) == ("runs/x", digest(tiny))
     assert server.submissions[0]["description"].startswith(f"tiny {digest(tiny)[:8]} [")
@@ -85,16 +87,15 @@ def test_a_blend_is_sent_only_as_it_was_recorded(account, server, mine, capsys):
     folder = RunFolder(Path("runs/blend-1"))
     folder.path.mkdir(parents=True)
     shutil.copy(mine, folder.submission)
-    sha256 = hashlib.sha256(mine.read_bytes()).hexdigest()
-    record = BlendRecord(sha256, {"a": "x", "b": "y"}, {"a": ["relu-s0"], "b": ["swish-s0"]}, 1, None)
-    write_blend(folder, replace(record, submission_sha256="of an earlier blend"))
-    with pytest.raises(UserError, match=r"submission.csv is not what .*blend.json records"):
+    blend = SubmissionRecord({"a": ["relu-s0"], "b": ["swish-s0"]}, 1, {"a": "x", "b": "y"})
+    record_submission(folder, Path(__file__), blend)  # as of an earlier blend
+    with pytest.raises(UserError, match=r"submission.csv is not what .*submission.json records"):
         submit_file(account, folder.path)
-    folder.blend.write_text("{")
-    with pytest.raises(UserError, match=r"blend.json is damaged. Blend the runs again"):
+    folder.submission_record.write_text("{")
+    with pytest.raises(UserError, match=r"submission.json is damaged .*command again"):
         submit_file(account, folder.path)
     assert sent(server) == 0
-    write_blend(folder, record)
+    record_submission(folder, folder.submission, blend)
     assert submit_file(account, folder.path).score == 0.9
     assert server.submissions[0]["description"].startswith("blend-1 [")
     assert "runs/blend-1 is not complete: 2 of 3 networks voted" in capsys.readouterr().out
@@ -236,7 +237,7 @@ def a_run(mine, tiny):
     folder.path.mkdir(parents=True)
     shutil.copy(mine, folder.submission)
     folder.write_config(tiny)
-    write_outcome(folder, 2, 2)
+    record_votes(folder, 2)
     return folder
 
 
@@ -247,16 +248,16 @@ def test_a_run_whose_config_was_changed_since_is_not_sent_under_the_new_name(acc
     a_run.write_config(tiny)
     changed = a_run.submission.read_bytes()
     a_run.submission.write_bytes(changed[:-2] + (b"0" if changed[-2:-1] != b"0" else b"1") + b"\n")
-    with pytest.raises(UserError, match="submission.csv is not what the run wrote: it was changed since"):
+    with pytest.raises(UserError, match="submission.csv is not what .*submission.json records: it was changed since"):
         submit_file(account, a_run.path)
     a_run.submission.write_bytes(changed)
-    a_run.outcome.write_text("[")
-    with pytest.raises(UserError, match="outcome.json is damaged"):
+    a_run.submission_record.write_text("[")
+    with pytest.raises(UserError, match="submission.json is damaged"):
         submit_file(account, a_run.path)
     assert server.calls == []
-    write_outcome(a_run, 1, 2)
+    record_votes(a_run, 1, missing=1)
     assert submit_file(account, a_run.path).run == "runs/x"
-    assert "runs/x is not complete: 1 of 2 members voted" in capsys.readouterr().out
+    assert "runs/x is not complete: 1 of 2 networks voted" in capsys.readouterr().out
 
 
 def test_after_a_lost_answer_it_looks_before_it_believes_in_failure(account, server, mine, capsys):

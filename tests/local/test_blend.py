@@ -14,12 +14,12 @@ from pipeline.blend import blend_runs
 from pipeline.cli import main
 from pipeline.config.errors import UserError
 from pipeline.config.schema import member_specs
-from pipeline.ensemble.submission import check_submission
+from pipeline.data.submission_file import check_submission
 from pipeline.evidence.contributions import judge_blend
 from pipeline.records.atomic import file_sha256
-from pipeline.records.blend_record import read_blend
 from pipeline.records.members import MANIFEST
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import read_submission_record
 
 
 def test_every_network_has_one_vote(make_run, tiny, digits, capsys):
@@ -31,7 +31,7 @@ def test_every_network_has_one_vote(make_run, tiny, digits, capsys):
     assert len(arrays) == 9
     votes = np.mean(np.float64(arrays), axis=0).argmax(axis=1)
     assert pd.read_csv(out.submission)["Label"].tolist() == votes.tolist()
-    record = json.loads(out.blend.read_text())
+    record = json.loads(out.submission_record.read_text())
     assert list(record["members"]) == ["tiny", "other"]
     assert [len(ids) for ids in record["members"].values()] == [8, 1]
     assert record["scores"]["networks"] == 9
@@ -72,8 +72,8 @@ def test_half_finished_runs_vote_with_what_they_have_and_it_is_said(make_run, ti
     assert f"tinyishalf-finished:2ofits4networksvote,as{missing}ismissing" in told
     assert "networks of tiny: 2" in printed
     assert "not judged: the runs share no validation rows" in printed
-    record = read_blend(out)
-    assert (record.scores, record.missing, record.networks) == (None, 2, 4)
+    record = read_submission_record(out)
+    assert (record.scores, record.missing, record.voters) == (None, 2, 4)
 
 
 def test_a_damaged_network_does_not_vote_and_the_reason_is_said(make_run, tiny, capsys):
@@ -88,13 +88,13 @@ def test_a_damaged_network_does_not_vote_and_the_reason_is_said(make_run, tiny, 
 def test_a_blend_that_is_cut_off_can_be_given_again(make_run, tiny, monkeypatch):
     runs = [make_run(tiny), make_run(changed(tiny, name="other", architecture="deotte"))]
     with monkeypatch.context() as broken:
-        broken.setattr("pipeline.blend.write_blend", interrupt)
+        broken.setattr("pipeline.ensemble.submission.record_submission", interrupt)
         with pytest.raises(KeyboardInterrupt):
             blend_runs(runs, out=Path("mine"))
     assert not list(Path("mine").iterdir())
     out = blend_runs(runs, out=Path("mine"))
     out.submission.unlink()  # as if it had been cut off between the two files
-    assert read_blend(blend_runs(runs, out=Path("mine"))).submission_sha256 == file_sha256(out.submission)
+    assert read_submission_record(blend_runs(runs, out=Path("mine"))).sha256 == file_sha256(out.submission)
 
 
 def interrupt(*_):
@@ -104,8 +104,8 @@ def interrupt(*_):
 def test_the_command_takes_folders_votes_and_a_place(make_run, tiny, capsys):
     runs = [make_run(tiny), make_run(changed(tiny, name="other", architecture="deotte"))]
     main(["blend", *map(str, runs), "--out", "mine", "--data", "anywhere"])
-    record = read_blend(RunFolder(Path("mine")))
-    assert record.submission_sha256 == file_sha256(Path("mine/submission.csv"))
+    record = read_submission_record(RunFolder(Path("mine")))
+    assert record.sha256 == file_sha256(Path("mine/submission.csv"))
     assert list(record.runs.values()) == [str(run) for run in runs]
     with pytest.raises(SystemExit, match="2"):
         main(["blend", str(runs[0])])
@@ -147,7 +147,7 @@ def test_a_network_of_two_runs_votes_once(make_run, tiny, capsys):
     """A kernel that trained the ReLU networks of a local run too."""
     local, kernel = make_run(tiny), make_run(replace(tiny, name="kernel", arms=("relu",), seeds=2))
     out = blend_runs([kernel, local])
-    assert json.loads(out.blend.read_text())["members"] == {
+    assert json.loads(out.submission_record.read_text())["members"] == {
         "kernel": ["relu-s0-f0", "relu-s1-f0"], "tiny": ["swish-s0-f0"],
     }  # fmt: skip
     told = "".join(capsys.readouterr().out.split())
@@ -168,7 +168,7 @@ def test_scores_are_of_all_networks_on_the_rows_that_all_predicted(make_run, tin
     whole = make_run(replace(tiny, folds_used=5))
     half = make_run(changed(tiny, name="half", architecture="deotte", seeds=2, folds_used=2), "relu-s1-f1")
     out = blend_runs([whole, half])
-    record = json.loads(out.blend.read_text())
+    record = json.loads(out.submission_record.read_text())
     assert record["scores"]["networks"] == 10 + 7
     assert record["scores"]["votes"] == (20 * 6 + 20 * 5) / 40  # both folds: 2 of whole; 4 and 3 of half
     printed = " ".join(capsys.readouterr().out.split())

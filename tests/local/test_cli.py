@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, TINY_FLAGS, copy_of
-from factories import changed, constants
+from factories import changed, constants, record_votes
 
 from pipeline.arguments import summary
 from pipeline.cli import main, read
@@ -26,7 +26,7 @@ from pipeline.kaggle.metadata import CODE_FILE, METADATA, PLACEHOLDER
 from pipeline.kaggle.push import find_push
 from pipeline.kernel import literal_config
 from pipeline.records import opened_runs
-from pipeline.records.outcome import write_outcome
+from pipeline.records.readers import read_sealed, sealed
 from pipeline.records.run_folder import RunFolder
 
 HEAVY = ("tensorflow", "keras", "pandas", "sklearn", "scipy", "matplotlib", "pydantic", "numpy")
@@ -205,11 +205,9 @@ def test_without_a_name_submit_takes_the_run_that_finished_last(server, mine, ti
         folder.path.mkdir(parents=True)
         shutil.copy(mine, folder.submission)
         folder.write_config(replace(tiny, name=name))
-        write_outcome(folder, 1, 1)
-    record = json.loads(Path("runs/earlier/outcome.json").read_text()) | {
-        "finished": "2026-01-01T00:00:00.000000+00:00"
-    }
-    Path("runs/earlier/outcome.json").write_text(json.dumps(record))
+        record_votes(folder, 1)
+    written = read_sealed(folder.submission_record) | {"written": "2026-01-01T00:00:00.000000+00:00"}
+    folder.submission_record.write_text(json.dumps(sealed(written)))
     main(["submit"])
     assert server.submissions[0]["description"].startswith("later ")
 

@@ -39,8 +39,8 @@ def test_a_blend_is_published_with_its_vote_alone(make_run, tiny, digits, tmp_pa
     runs = [make_run(tiny), make_run(changed(tiny, name="other", architecture="residual"))]
     blend, record = blend_runs(runs, out=tmp_path / "blend"), tmp_path / "record"
     Publish(blend.path, record).run()
-    assert files(record) == {"blend.json", "predicted.npz"}
-    assert (record / "blend.json").read_text() == blend.blend.read_text()
+    assert files(record) == {"submission.json", "predicted.npz"}
+    assert (record / "submission.json").read_text() == blend.submission_record.read_text()
     predicted = np.load(record / "predicted.npz")
     assert set(predicted) == {"vote"}
     assert predicted["vote"].tolist() == submitted(blend.path)
@@ -51,7 +51,7 @@ def test_only_what_was_recorded_is_published(make_run, tiny, tmp_path):
     blend, record = blend_runs(runs, out=tmp_path / "blend"), tmp_path / "record"
     text = blend.submission.read_text()
     blend.submission.write_text(text.replace("\n30,", "\n30,1"))
-    with pytest.raises(UserError, match="is not what .*blend.json records"):
+    with pytest.raises(UserError, match="is not what .*submission.json records"):
         Publish(blend.path, record).run()
     with pytest.raises(UserError, match="is not finished: .*submission.csv is missing"):
         Publish(runs[0], record).run()

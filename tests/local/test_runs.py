@@ -5,13 +5,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from factories import record_votes
 from rich.console import Console
 
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
 from pipeline.kaggle.submission_log import Entry, record
 from pipeline.records.atomic import file_sha256
-from pipeline.records.blend_record import BlendRecord, write_blend
 from pipeline.records.run_folder import RunFolder
 from pipeline.runs import latest_finished, list_runs, runs_table
 
@@ -36,7 +36,7 @@ def folder_of(name, config, when, **files):
 def runs(tmp_path, monkeypatch, tiny):
     monkeypatch.chdir(tmp_path)
     shutil.rmtree("runs", ignore_errors=True)
-    finished = folder_of("a", tiny, 1_800_000_000, comparison_json=COMPARISON, submission_csv="ImageId,Label\n1,2\n")
+    finished = folder_of("a", tiny, 1_780_000_000, comparison_json=COMPARISON, submission_csv="ImageId,Label\n1,2\n")
     folder_of("b", replace(tiny, arms=("relu",)), 1_700_000_000)
     Path("runs/b/members/relu-s0-f0").mkdir(parents=True)
     folder_of("c", tiny, 1_600_000_000, push_json="{}")
@@ -51,17 +51,16 @@ def test_blends_are_listed_with_their_scores(runs):
     folder.path.mkdir()
     folder.submission.write_text("ImageId,Label\n1,3\n")
     sha256 = file_sha256(folder.submission)
-    write_blend(folder, BlendRecord(sha256, {"a": "runs/a", "b": "runs/b"}, {"a": ["x"], "b": ["y", "z"]}, 1, None))
-    os.utime(folder.blend, (1_900_000_000, 1_900_000_000))
+    record_votes(folder, 2, missing=1, runs={"a": "runs/a", "b": "runs/b"})
     entry = Entry("1", "2026-01-01T00:00:00+00:00", str(folder.submission), sha256, None, None, "m")
     record(replace(entry, status="complete", score=0.9971))
     row, *others = list_runs()
     assert (row.name, row.config, row.state, row.score) == (
-        "blend-1", "votes of a, b", "3 networks voted", "0.99710",
+        "blend-1", "votes of a, b", "4 networks voted", "0.99710",
     )  # fmt: skip
     assert len(others) == 5
-    folder.blend.write_text("{")
-    assert "blend.json is damaged" in [row.state for row in list_runs()]
+    folder.submission_record.write_text("{")
+    assert "submission.json is damaged" in [row.state for row in list_runs()]
 
 
 def test_runs_and_submissions_newest_first(runs):

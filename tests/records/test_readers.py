@@ -8,7 +8,22 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from pipeline.records.readers import DamagedError, moment, read_array, read_arrays, read_json, read_record
+from pipeline.records.readers import (
+    DamagedError,
+    array_in,
+    damage_named,
+    moment,
+    read_arrays,
+    read_bytes,
+    read_json,
+    read_record,
+    read_sealed,
+)
+
+
+def read_array(path):
+    with damage_named(path):
+        return array_in(read_bytes(path))
 
 
 @dataclass(frozen=True)
@@ -21,7 +36,7 @@ class Note:
 def test_json_that_is_none(content, tmp_path):
     path = tmp_path / "note.json"
     path.write_bytes(content)
-    for read in (read_json, lambda path: read_record(path, Note)):
+    for read in (read_json, read_sealed, lambda path: read_record(path, Note)):
         with pytest.raises(DamagedError, match="note.json is damaged"):
             read(path)
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import environment, run
-from factories import changed
+from factories import changed, damage
 from trainers import deterministic
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import member_specs
-from pipeline.records.members import invalid_reason, read_member
+from pipeline.records.members import read_member
 from pipeline.records.run_folder import RunFolder
 from pipeline.training import engine, ray_connection
 from pipeline.training.cluster import Cluster
@@ -102,14 +102,14 @@ def test_a_lost_node_costs_only_what_was_in_flight_there_and_ctrl_c_cancels_the_
     assert re.match(rf"{first.id} was lost on \S+ \(.+\) and is tried once more", lost_once)
     assert re.match(rf"{second.id} failed and is left out: the loss .* Lower --train.learning-rate", diverged)
     for spec in (first, third):
-        assert invalid_reason(folder.member(spec), spec, digits.digest()) is None
+        assert damage(folder.member(spec), spec, digits.digest()) is None
     assert not folder.member(fourth).exists()
     end = time.monotonic() + 30
     while tasks_of(fourth.id) and time.monotonic() < end:
         time.sleep(0.05)
     assert not tasks_of(fourth.id)
 
-    member = read_member(folder.member(first), first)
+    member = read_member(folder.member(first), first, digits.digest())
     survivor = next(iter(nodes.worker_nodes)).node_id[:8]
     assert member.environment["node"].endswith(f"Ray node {survivor}")
     with deterministic():
@@ -176,7 +176,7 @@ def test_a_killed_process_is_replaced_and_when_the_head_is_lost_what_was_committ
         cluster.run([first, second, third], digits, observer, Limits())
     assert f"{first.id} was lost on " in observer.warnings[0]
     assert second.id in observer.ids
-    assert invalid_reason(folder.member(second), second, digits.digest()) is None
+    assert damage(folder.member(second), second, digits.digest()) is None
 
 
 def test_the_command_trains_on_a_ray_of_its_own_to_the_bits_of_the_worker_processes(finished, csv_source, tmp_path):

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import damage
 from stand_in_worker import TRAINED, plan_faults, stand_in
 from trainers import deterministic
 
 from pipeline.config.errors import RunError
 from pipeline.config.schema import member_specs
-from pipeline.records.members import invalid_reason, read_member
+from pipeline.records.members import read_member
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.limits import Limits
 from pipeline.training.workers import Workers
@@ -64,7 +65,7 @@ def train(specs, digits, tmp_path, monkeypatch):
         lines = [line.split() for line in (tmp_path / TRAINED).read_text().splitlines()]
         for spec in specs:
             if spec.id in observer.done:
-                assert invalid_reason(folder.member(spec), spec, digits.digest()) is None
+                assert damage(folder.member(spec), spec, digits.digest()) is None
         return failed, observer, lines
 
     return run
@@ -287,11 +288,11 @@ def test_workers_killed_in_training_resume_to_the_same_bits(tiny, digits, tmp_pa
     assert sorted(p.name for p in (tmp_path / "members").iterdir()) == sorted([first.id, third.id])
     assert not (tmp_path / "checkpoints" / first.id).exists()
     for spec in (first, third):
-        assert invalid_reason(folder.member(spec), spec, digits.digest()) is None
+        assert damage(folder.member(spec), spec, digits.digest()) is None
     with deterministic():
         expected, _ = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
     np.testing.assert_array_equal(
-        read_member(folder.member(first), first).test_probabilities, expected.test_probabilities
+        read_member(folder.member(first), first, digits.digest()).test_probabilities, expected.test_probabilities
     )
 
 
