@@ -8,14 +8,7 @@ from types import NoneType
 from typing import Annotated, Any, ClassVar, Protocol, get_args, get_type_hints
 
 import tyro
-from tyro.constructors import (
-    ConstructorRegistry,
-    PrimitiveConstructorSpec,
-    PrimitiveTypeInfo,
-    StructConstructorSpec,
-    StructFieldSpec,
-    StructTypeInfo,
-)
+from tyro import constructors as rules
 
 from pipeline.config.errors import UserError
 from pipeline.config.field_docs import field_docs
@@ -37,7 +30,7 @@ class Command(Protocol):
     usage: ClassVar[str]
     """The command as it is given."""
 
-    def carry_out(self) -> None:
+    def __call__(self) -> None:
         """Do what the flags ask for."""
 
 
@@ -78,12 +71,12 @@ def read_command(kind: Any, words: Sequence[str]) -> Command:
     return command
 
 
-def _registry(short: bool) -> ConstructorRegistry:
+def _registry(short: bool) -> rules.ConstructorRegistry:
     """How tyro reads our dataclasses: help in whole lines, a short one without the rare settings, no word None."""
-    registry = ConstructorRegistry()
+    registry = rules.ConstructorRegistry()
 
     @registry.struct_rule
-    def dataclass_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
+    def dataclass_rule(info: rules.StructTypeInfo) -> rules.StructConstructorSpec | None:
         if not is_dataclass(info.type):
             return None
         docs, types = field_docs(info.type), get_type_hints(info.type, include_extras=True)
@@ -96,15 +89,15 @@ def _registry(short: bool) -> ConstructorRegistry:
                 kind = Annotated[kind, tyro.conf.arg(name="")]
             elif rare and short:
                 kind = Annotated[kind, tyro.conf.Suppress]
-            specs.append(StructFieldSpec(field.name, kind, default, docs.get(field.name)))
-        return StructConstructorSpec(info.type, tuple(specs))
+            specs.append(rules.StructFieldSpec(field.name, kind, default, docs.get(field.name)))
+        return rules.StructConstructorSpec(info.type, tuple(specs))
 
     @registry.primitive_rule
-    def optional_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    def optional_rule(info: rules.PrimitiveTypeInfo) -> rules.PrimitiveConstructorSpec[Any] | None:
         kinds = [kind for kind in get_args(info.type) or (info.type,) if kind is not NoneType]
         if len(kinds) != 1 or kinds[0] not in EXPECTED:
             return None
-        return PrimitiveConstructorSpec(
+        return rules.PrimitiveConstructorSpec(
             nargs=1,
             metavar=kinds[0].__name__.upper(),
             instance_from_str=lambda words: _value(kinds[0], words[0]),

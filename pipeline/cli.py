@@ -15,15 +15,18 @@ from pipeline.streams import tolerant_output
 
 VERSION = "0.2.0"
 MEANT = {  # other words for a command
-    "run": ("train", "fit", "start", "resume", "predict"),
-    "compare": ("report", "stats", "diff"),
-    "blend": ("vote", "ensemble", "merge"),
-    "runs": ("list", "ls", "status", "history", "log"),
-    "download": ("get", "data"),
-    "bundle": ("build", "kernel"),
-    "push": ("upload", "kaggle"),
-    "fetch": ("pull", "watch", "output"),
-    "submit": ("send", "score"),
+    **dict.fromkeys(("train", "fit", "start", "resume", "predict"), "run"),
+    **dict.fromkeys(("list", "ls", "status", "history", "log"), "runs"),
+    **{"stats": "compare", "report": "compare", "diff": "compare", "vote": "blend", "ensemble": "blend"},
+    **{
+        "get": "download",
+        "data": "download",
+        "build": "bundle",
+        "kernel": "bundle",
+        "upload": "push",
+        "kaggle": "push",
+    },
+    **{"pull": "fetch", "watch": "fetch", "output": "fetch", "send": "submit", "score": "submit"},
 }
 
 FAILED = 1
@@ -81,7 +84,7 @@ def _dispatch(arguments: list[str]) -> None:
         case ["-h" | "--help" | "--help-all" | "help", name, *_]:
             read(name, ["--help"])
         case [name, *words]:
-            read(name, words).carry_out()
+            read(name, words)()
 
 
 def read(name: str, words: Sequence[str]) -> Command:
@@ -95,9 +98,7 @@ def read(name: str, words: Sequence[str]) -> Command:
         return read_command(COMMANDS[name], words)
     if name in PRESETS or name.startswith("-"):
         raise UserError(f"a command comes first, such as run: python -m pipeline run {shlex.join([name, *words])}")
-    if meant := next((command for command, others in MEANT.items() if name.lower() in others), None):
-        raise UserError(f"unknown command {name!r}; did you mean {meant!r}? Known: {', '.join(COMMANDS)}.")
-    raise UserError(f"unknown command {name!r}; {suggest(name, list(COMMANDS))}")
+    raise UserError(f"unknown command {name!r}; {suggest(MEANT.get(name.lower(), name), list(COMMANDS))}")
 
 
 def versions() -> str:

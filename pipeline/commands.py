@@ -33,8 +33,7 @@ class Run:
     """Digits of the test images, as a CSV like a submission. They only ever judge: pairs, ensembles, the
     submission. Nothing is trained or selected on them."""
 
-    def carry_out(self) -> None:
-        """Start the run, or resume it."""
+    def __call__(self) -> None:
         from pipeline.run import main as run
 
         ending = run(self.config, self.labels, start_engine=_engine_starter(self.config))
@@ -60,8 +59,7 @@ class Compare:
     labels: Path | None = None
     """Digits of the test images, as a CSV like a submission: networks are then compared on these images too."""
 
-    def carry_out(self) -> None:
-        """Compare."""
+    def __call__(self) -> None:
         if not self.runs:
             raise UserError("compare needs at least one run's folder, such as runs/study-1a2b3c4d.")
         from pipeline.compare import compare_runs
@@ -82,8 +80,7 @@ class Blend:
     data: str | None = None
     """Where the runs' data is. By default where the first run found it."""
 
-    def carry_out(self) -> None:
-        """Blend."""
+    def __call__(self) -> None:
         from pipeline.blend import blend_runs
 
         blend_runs(self.runs, self.out, self.data)
@@ -95,8 +92,7 @@ class Runs:
 
     usage: ClassVar = "runs"
 
-    def carry_out(self) -> None:
-        """List them."""
+    def __call__(self) -> None:
         from pipeline.report.terminal import new_console
         from pipeline.runs import list_runs, runs_table
 
@@ -112,8 +108,7 @@ class Download:
 
     usage: ClassVar = "download"
 
-    def carry_out(self) -> None:
-        """Download."""
+    def __call__(self) -> None:
         from pipeline.kaggle.download import download_data
 
         download_data()
@@ -128,8 +123,7 @@ class Bundle:
 
     config: RunConfig
 
-    def carry_out(self) -> None:
-        """Write the bundle, and its metadata with the owner."""
+    def __call__(self) -> None:
         from pipeline.kaggle.push import make_bundle
 
         make_bundle(self.config)
@@ -148,8 +142,7 @@ class Push:
     submit: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """After that, submit the predictions and wait for the score. Implies --watch."""
 
-    def carry_out(self) -> None:
-        """Push; follow and submit, if asked to."""
+    def __call__(self) -> None:
         from pipeline.ensemble.submission import make_room_for_copies
         from pipeline.kaggle.client import Kaggle
         from pipeline.kaggle.push import FETCH, push
@@ -175,8 +168,7 @@ class Fetch:
     run: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="RUN")]] = None
     """The run's folder under runs/. By default the one that was pushed last."""
 
-    def carry_out(self) -> None:
-        """Fetch what is not here yet."""
+    def __call__(self) -> None:
         from pipeline.ensemble.submission import make_room_for_copies
         from pipeline.kaggle.client import Kaggle
         from pipeline.kaggle.fetch import is_fetched
@@ -208,8 +200,7 @@ class Submit:
     again: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Submit although the same predictions were submitted before."""
 
-    def carry_out(self) -> None:
-        """Check, submit, wait, and log it in submissions/log.jsonl."""
+    def __call__(self) -> None:
         if (self.kernel is None) != (self.version is None) or (self.kernel and self.run):
             raise UserError("name either a run or CSV, or a kernel by both -k OWNER/SLUG and -v VERSION.")
         from pipeline.kaggle.client import Kaggle

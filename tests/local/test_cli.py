@@ -289,7 +289,7 @@ def test_an_error_of_the_operating_system_is_a_sentence_too(monkeypatch, capsys)
     def fail(_):
         raise PermissionError(13, "Permission denied", "runs")
 
-    monkeypatch.setattr(COMMANDS["runs"], "carry_out", fail)
+    monkeypatch.setattr(COMMANDS["runs"], "__call__", fail)
     assert exit_code("runs") == 1
     assert capsys.readouterr().err == "error: [Errno 13] Permission denied: 'runs'\n"
 
