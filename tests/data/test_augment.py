@@ -84,13 +84,13 @@ def test_an_elastic_node_moves_its_pixel_by_its_draw_and_no_other_node():
 
 
 class Fixed:
-    """A generator whose draws are given, in [-1, 1]: angle, zoom x, zoom y, shift x, shift y; shear; elastic."""
+    """A generator whose draws are given, in [-1, 1]: angle, both zooms, both shifts; shear; elastic; then 0."""
 
     def __init__(self, *affine, shear=0.0, elastic=0.0):
         self.draws = [np.array(affine, dtype=float)[:, None], np.full(1, shear), np.full((1, 32), elastic)]
 
     def uniform(self, *_):
-        return self.draws.pop(0)
+        return self.draws.pop(0) if self.draws else 0.0
 
 
 def at(t, x, y):

@@ -109,7 +109,7 @@ def test_layers_hold_the_very_object_and_not_kerass_swish():
         activation_layer("nope")
 
 
-@pytest.mark.parametrize("name", ["relu", "swish", "swish_beta", "gelu"])
+@pytest.mark.parametrize("name", [*OWN_ACTIVATIONS, "gelu"])
 def test_layers_compute_in_the_precision_that_they_are_given(name):
     y = activation_layer(name, "mixed_bfloat16")(ops.ones((2, 3)))
     assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
