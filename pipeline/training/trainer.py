@@ -133,6 +133,9 @@ class Trainer:
     def finalize(self, training_rows: NDArray[np.int64]) -> None:
         """Give the network the weights to be used: their moving average or fresh statistics, if the config asks."""
         self.optimizer.finalize_variable_values(self.network.trainable_variables)
+        for variable in self.network.trainable_variables:
+            # Under JAX it shares the array of the average, which Keras's prediction would delete with its own.
+            variable.assign(_copied(variable))
         if self._statistics:
             self._statistics.recompute(self._images[training_rows[:STATISTICS_IMAGES]])
 

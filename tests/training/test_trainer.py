@@ -95,7 +95,8 @@ def test_final_weights_are_the_moving_average_by_its_formula(digits):
     with t.final_weights(np.arange(100)):
         for a, b in zip(weights(t), average, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-    assert_same(before, state(t))
+        t.predict(digits.images)
+    assert_same(before, state(t))  # the averages as well
     t.finalize(np.arange(100))
     for a, b in zip(weights(t), average, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
