@@ -1,10 +1,13 @@
 """The stages of a run in order: load, train, vote, compare, report. The entry script."""
 
+import html
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import pandas as pd
 
 from pipeline.config.errors import RunError
 from pipeline.config.places import on_kaggle
@@ -40,11 +43,17 @@ from pipeline.training.workers import start_workers
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended."""
+    """How a run ended. As the last value of a notebook's cell, it shows the report."""
 
     folder: RunFolder
-    stopped: str
+    predictions: pd.DataFrame = field(repr=False)
+    """What the vote says, a row per image to predict: ImageId, Label, and certainty, the vote's probability of it."""
+    stopped: str = ""
     """What is missing because the run was asked to stop; empty if it was not, or had nothing left to train."""
+
+    def _repr_html_(self) -> str:
+        page = html.escape(self.folder.report.read_text(encoding="utf-8"))
+        return f'<iframe srcdoc="{page}" style="width: 100%; height: 50em; border: 0"></iframe>'
 
 
 EngineStarter = Callable[[RunFolder, Sequence[MemberSpec], RunConfig], AbstractContextManager[Engine]]
@@ -88,7 +97,8 @@ def main(
         members, _ = finished.among(spec for spec in specs if spec.id not in failed | left)
         if not members:
             raise RunError(_without_members(failed | left))
-        predictions = predicted_labels(soft_vote([member.test_probabilities for member in members]))
+        vote = soft_vote([member.test_probabilities for member in members])
+        predictions = predicted_labels(vote)
         voters = [member.spec.id for member in members]
         made_of = SubmissionRecord({config.name: voters}, missing=len(specs) - len(voters))
         write_submission(folder, digits.image_ids, predictions, made_of)
@@ -101,7 +111,8 @@ def main(
     if copy:
         console.print(f"copy of the submission: {copy}", markup=False)
     show_next(console, [config], comparison, folder, half_finished=bool(left))
-    return Ending(folder, note if limits.stopped else "")
+    table = pd.DataFrame({"ImageId": digits.image_ids, "Label": predictions, "certainty": vote.max(axis=1)})
+    return Ending(folder, table, note if limits.stopped else "")
 
 
 def _without_members(reasons: Mapping[str, str]) -> str:

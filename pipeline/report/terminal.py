@@ -24,8 +24,10 @@ LOG_WIDTH = 160  # columns, where there is no terminal to ask
 
 
 def new_console() -> Console:
-    """A console on stdout, as wide as the terminal."""
-    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
+    """A console on stdout, as wide as the terminal; in a notebook, one stream of lines and no block for each."""
+    return Console(
+        force_jupyter=False, highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH
+    )
 
 
 def show_run(console: Console, config: RunConfig, folder: RunFolder) -> None:
