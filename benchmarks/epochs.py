@@ -8,7 +8,6 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import tyro
-from matplotlib import rc_context
 from numpy.typing import NDArray
 
 from benchmarks.record import show
@@ -18,7 +17,7 @@ from pipeline.evidence.pairs import Pair
 from pipeline.evidence.verdict import Paired, compare_pairs
 from pipeline.records.atomic import atomic_replace
 from pipeline.report.difference_figures import epoch_differences
-from pipeline.report.plots import LOOK, Plot
+from pipeline.report.plots import Plot, own_look
 
 COLUMNS = ["difference", "epochs", "pairs", "mean", "95% interval, over pairs", "ahead"]
 
@@ -39,7 +38,7 @@ class Epochs:
         paired = pairs_only(self.folder / "metrics.csv", self.images)
         lines = [_cells(result, span) for result in paired for span in (result.by_epoch[-1], result.late) if span]
         show(str(self.folder), COLUMNS, lines)
-        with rc_context(LOOK):
+        with own_look():
             if plot := epoch_differences(paired):
                 _save(plot, self.out or self.folder)
 

@@ -1,5 +1,6 @@
 """The command line: overview, dispatch and exit codes."""
 
+import os
 import platform
 import shlex
 import sys
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Output that nobody takes does not count, unless the command does nothing but print.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's, inherited, may not be installed here; nothing is shown in windows
     with tolerant_output() as (stdout, _):
         code = _exit_code(arguments)
     failure = stdout.failure

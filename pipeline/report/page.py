@@ -5,7 +5,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from jinja2 import Environment
-from matplotlib import rc_context
 
 from pipeline.config.config_json import to_json
 from pipeline.config.schema import RunConfig
@@ -20,7 +19,7 @@ from pipeline.report.difference_figures import epoch_differences, paired_differe
 from pipeline.report.facts import environment, facts, machines
 from pipeline.report.galleries import disagreements, misread_by_all
 from pipeline.report.next_steps import next_steps
-from pipeline.report.plots import LOOK, Plot, arm_styles, csv_text, data_uri, svg_text
+from pipeline.report.plots import Plot, arm_styles, csv_text, data_uri, own_look, svg_text
 from pipeline.report.scored_images import ScoredImages, score_images
 from pipeline.report.sentences import (
     details,
@@ -75,7 +74,7 @@ def render_report(
     scored = score_images(members, digits)
     columns, rows = used_columns(comparison)
     submission = folder if folder and folder.submission.exists() else None
-    with rc_context(LOOK):  # figures are drawn when the template asks for their text
+    with own_look():  # figures are drawn when the template asks for their text
         return (
             Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
             .from_string(TEMPLATE)

@@ -2,11 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.figure import Figure
 
 WIDTH = 5.0  # inches of every figure; on a phone, 360 pixels wide, letters of 11 points are 11 pixels high
@@ -31,6 +33,15 @@ LOOK: Any = {
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
 }
 SCHEMES = f"<style>svg{{color:{INK}}}@media(prefers-color-scheme:dark){{svg{{color:{DARK_INK}}}}}</style>"
+
+
+@contextmanager
+def own_look() -> Iterator[None]:
+    """Within the block figures and pictures are ours, whatever matplotlibrc says of text, origin or format."""
+    with rc_context():
+        rcdefaults()
+        rcParams.update(LOOK)
+        yield
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import ROOT
 
 from pipeline.config.errors import UserError
 from pipeline.device.accelerator import found_device
@@ -98,3 +99,12 @@ def test_no_home_folder_and_none_in_the_passwd_file(monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", lambda _: {}["no such user"])
     assert training_environment()["KERAS_BACKEND"] == "tensorflow"
+
+
+def test_the_backend_of_a_notebooks_figures_is_not_ours(home, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "module://not_installed_here")
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "compare", "none"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")

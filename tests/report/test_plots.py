@@ -6,10 +6,12 @@ import re
 import xml.etree.ElementTree as ElementTree
 from urllib.parse import unquote
 
-from matplotlib import rc_context
+import numpy as np
+from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
+from matplotlib.image import imread, imsave
 
-from pipeline.report.plots import DARK_INK, INK, LOOK, PALETTE, arm_styles, csv_text, data_uri, svg_text
+from pipeline.report.plots import DARK_INK, INK, PALETTE, arm_styles, csv_text, data_uri, own_look, svg_text
 
 
 def luminance(color):
@@ -43,7 +45,7 @@ def test_lines_of_the_first_arms_stand_out_from_light_and_dark_pages():
 
 def test_svg_takes_its_ink_from_the_page_and_is_the_same_each_time():
     def draw():
-        with rc_context(LOOK):
+        with own_look():
             figure = Figure()
             figure.subplots().plot([0, 1], label="a < b & c")
             figure.axes[0].legend()
@@ -71,3 +73,15 @@ def test_addresses_hold_their_text():
 def test_csv_rounds_to_six_digits():
     text = csv_text(["a", "b"], [[1 / 3, None], [1234567, 2.0]])
     assert list(csv.reader(io.StringIO(text))) == [["a", "b"], ["0.333333", ""], ["1234567", "2"]]
+
+
+def test_matplotlibrc_decides_nothing():
+    """usetex would need LaTeX, and a browser shows neither PDFs nor pictures that stand on their head."""
+    picture, stream = np.arange(6, dtype=np.uint8).reshape(2, 3), io.BytesIO()
+    with rc_context({"text.usetex": True, "savefig.format": "pdf", "image.origin": "lower", "font.size": 99}):
+        with own_look():
+            imsave(stream, picture, cmap="gray", vmin=0, vmax=255)
+            assert not rcParams["text.usetex"]
+            assert rcParams["font.size"] == 11
+        assert rcParams["font.size"] == 99
+    assert (imread(io.BytesIO(stream.getvalue()))[..., 0] * 255).round().astype(int).tolist() == picture.tolist()
