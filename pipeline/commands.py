@@ -48,7 +48,7 @@ class Compare:
     usage: ClassVar = "compare RUN ..."
 
     runs: RunFolders
-    """The runs' folders; they may be half-finished. Or the folder of a record, as --out writes it."""
+    """The runs' folders; they may be half-finished. Or the folders of records, as --out writes them."""
     arms: tuple[str, ...] = ()
     """Activations to compare. By default all that the runs have."""
     out: Path | None = None

@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+
+import numpy as np
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
@@ -14,7 +16,7 @@ from pipeline.records.opened_runs import OpenedRun, arm_labels, check_unique, jo
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import Study, as_recorded, is_study, read_study, write_study
 from pipeline.report.page import write_report
-from pipeline.report.sentences import half_finished
+from pipeline.report.sentences import JOINT, half_finished, is_unfinished
 from pipeline.report.terminal import new_console, show_comparison, show_next
 
 
@@ -25,12 +27,13 @@ def compare_runs(
     arms: Sequence[str] = (),
     labels: Path | None = None,
 ) -> RunFolder:
-    """Compare the members of one or more runs, or of a study's record; print the outcome and write a record of it.
+    """Compare the members of one or more runs, or of studies' records; print the outcome and write a record of it.
 
     An arm is an activation; where the runs differ in more than arms, seeds and folds, an activation of one run.
 
     Args:
-        folders: The runs' folders; or that of a record, which needs neither members nor data.
+        folders: The runs' folders; or those of records, which need neither members nor data. Several records are read
+            as one study: they have one recipe, the same digits, and other seeds.
         out: Where to write the record: report, results, histories and probabilities; by default runs/compare-DIGEST.
         data: Where the data is; by default where the first run found it.
         arms: Activations to compare; all by default.
@@ -40,11 +43,11 @@ def compare_runs(
         The folder that was written to.
 
     Raises:
-        UserError: no run, no finished member, an arm that no run has, runs that differ in data or folds, or labels that
-            are not of the test images.
+        UserError: no run, no finished member, an arm that no run has, runs that differ in data or folds, records that
+            are not one study's, or labels that are not of the test images.
     """
     if any(is_study(RunFolder(folder)) for folder in folders):
-        study, name = _read_record(folders, data, arms, labels)
+        study, name = _read_records(folders, data, arms, labels)
     else:
         study, name = _read_runs(folders, data, arms, labels)
     comparison = compare(study.members, study.digits, {})
@@ -56,7 +59,7 @@ def compare_runs(
         console.print(f"WARNING: {study.note}", style="bold red", markup=False)
     show_comparison(console, comparison, study.digits)
     console.print(f"report: {target.report}", markup=False)
-    show_next(console, study.configs, comparison, None, half_finished=bool(study.note))
+    show_next(console, study.configs, comparison, None, half_finished=is_unfinished(study.note))
     return target
 
 
@@ -80,20 +83,42 @@ def _read_runs(
     return Study([run.config for run in runs], digits, finished, note), joint_name(runs)
 
 
-def _read_record(
+def _read_records(
     folders: Sequence[Path], data: str | None, arms: Sequence[str], labels: Path | None
 ) -> tuple[Study, str]:
-    """The same of the record of a study."""
-    if len(folders) > 1 or data or labels:
+    """The same of the records of studies, read as one."""
+    if data or labels or not all(is_study(RunFolder(folder)) for folder in folders):
         raise UserError(
-            f"one of {', '.join(map(str, folders))} is the record of a study. Compare it alone, without --data and "
-            "--labels: it holds the digits that it was judged by."
+            f"one of {', '.join(map(str, folders))} is the record of a study. Compare it alone or with other records, "
+            "without --data and --labels: it holds the digits that it was judged by."
         )
-    study = read_study(RunFolder(folders[0]))
-    _check_arms(arms, list(dict.fromkeys(member.spec.activation for member in study.members)))
-    members = [member for member in study.members if not arms or member.spec.activation in arms]
-    name = hashlib.sha256("\n".join([str(folders[0].resolve()), *arms]).encode()).hexdigest()[:8]
-    return replace(study, members=members), name
+    studies = [read_study(RunFolder(folder)) for folder in folders]
+    for folder, study in zip(folders[1:], studies[1:], strict=True):
+        _check_joint(folders[0], studies[0], folder, study)
+    everyone = [member for study in studies for member in study.members]
+    _check_arms(arms, list(dict.fromkeys(member.spec.activation for member in everyone)))
+    members = [member for member in everyone if not arms or member.spec.activation in arms]
+    check_unique(members)
+    notes = [*filter(None, (study.note for study in studies)), *([JOINT] if len(studies) > 1 else [])]
+    name = hashlib.sha256("\n".join([*(str(folder.resolve()) for folder in folders), *arms]).encode()).hexdigest()[:8]
+    return Study([c for study in studies for c in study.configs], studies[0].digits, members, " ".join(notes)), name
+
+
+def _check_joint(first: Path, ours: Study, other: Path, theirs: Study) -> None:
+    """Raise a UserError if two records are not of one study: of one recipe, judged by the same digits."""
+    recipes = [asdict(config.recipe) for study in (ours, theirs) for config in study.configs]
+    differ = [field for field in recipes[0] if any(recipe[field] != recipes[0][field] for recipe in recipes)]
+    ours_held_back, theirs_held_back = (
+        () if study.digits.held_back_labels is None else study.digits.held_back_labels for study in (ours, theirs)
+    )
+    if not np.array_equal(ours.digits.labels, theirs.digits.labels):
+        differ.append("the labelled digits")
+    if not np.array_equal(ours_held_back, theirs_held_back):
+        differ.append("the held-back digits")
+    if differ:
+        raise UserError(
+            f"{first} and {other} are not one study: they differ in {', '.join(differ)}. Compare each alone."
+        )
 
 
 def _with_arms(runs: Sequence[OpenedRun], arms: Sequence[str]) -> list[OpenedRun]:

@@ -26,6 +26,7 @@ from pipeline.report.sentences import (
     ensemble_lines,
     fairness_lines,
     headline,
+    is_unfinished,
     mcnemar_lines,
     submission_votes,
 )
@@ -86,7 +87,7 @@ def render_report(
                 failed=comparison.failed,
                 wanted=len(members) + len(comparison.failed),
                 answer=answer(comparison, images_to_predict(digits)),
-                steps=next_steps(configs, comparison, submission, bool(note)),
+                steps=next_steps(configs, comparison, submission, is_unfinished(note)),
                 submission=submission and submission.submission.as_posix(),
                 voters=submission_votes(comparison),
                 comparisons=comparison.paired,

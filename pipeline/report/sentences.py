@@ -19,6 +19,7 @@ SHARED = {
     Shared.DEVICE: "the kind of processor",
 }
 
+JOINT = "Several studies read as one: this was not planned before the first of them, so its intervals are a hint."
 MOST_NAMED = 6  # members that are left out
 
 
@@ -166,6 +167,11 @@ def partial_note(left: Mapping[str, str], total: int) -> str:
     return (
         f"Partial: {len(ids)} of {total} members are missing ({shown}): {reason}. Rerun the same command to continue."
     )
+
+
+def is_unfinished(note: str) -> bool:
+    """Whether a note says that networks are missing."""
+    return bool(note) and not note.startswith(JOINT)
 
 
 def half_finished(missing: int, total: int) -> str:

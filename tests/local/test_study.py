@@ -59,12 +59,40 @@ def test_arms_of_a_record_can_be_chosen(make_run, tiny, tmp_path, capsys):
         compare_runs([record], arms=["mish"])
 
 
-def test_a_record_is_compared_alone(make_run, tiny, labels, tmp_path):
+def test_two_records_of_one_study_are_read_as_one(make_run, tiny, tmp_path, capsys):
+    both = make_run(replace(tiny, seeds=3, folds_used=2))
+    parts = [replace(tiny, seeds=1, folds_used=2), replace(tiny, first_seed=1, seeds=2, folds_used=2)]
+    records = []
+    for part in parts:
+        run = make_run(part)
+        for member in (run / "members").iterdir():
+            shutil.copytree(both / "members" / member.name, member, dirs_exist_ok=True)
+        records.append(compare_runs([run], tmp_path / f"record-{part.seeds}").path)
+    capsys.readouterr()
+    (joint,) = results(compare_runs(records, tmp_path / "joint"))["paired"]
+    printed = capsys.readouterr().out
+    (whole,) = results(compare_runs([both], tmp_path / "whole"))["paired"]
+    assert joint == whole
+    assert len(joint["points"]) == 6
+    assert printed.startswith("WARNING: Several studies read as one: this was not planned")
+    assert "missing" not in printed
+    with pytest.raises(UserError, match="relu-s0-f0 is in two of the runs, trained alike"):
+        compare_runs([records[0], records[0]])
+    other = compare_runs([make_run(changed(tiny, epochs=9))], tmp_path / "other").path
+    with pytest.raises(UserError, match=r"record-1 and .*other are not one study: they differ in train\. Compare each"):
+        compare_runs([records[0], other])
+    half = compare_runs([make_run(replace(parts[1], first_seed=7), "relu-s8-f0")], tmp_path / "half").path
+    capsys.readouterr()
+    compare_runs([records[0], half], tmp_path / "again")
+    assert capsys.readouterr().out.startswith("WARNING: Half-finished: 1 of 8 members are missing. Several studies")
+
+
+def test_a_record_is_compared_with_nothing_else(make_run, tiny, labels, tmp_path):
     run = make_run(tiny)
     record = compare_runs([run], tmp_path / "record").path
     for arguments in ({"folders": [record, run]}, {"folders": [record], "labels": labels},
                       {"folders": [record], "data": "sample"}):  # fmt: skip
-        with pytest.raises(UserError, match="is the record of a study. Compare it alone"):
+        with pytest.raises(UserError, match="is the record of a study. Compare it alone or with other records"):
             compare_runs(**arguments)
 
 
