@@ -114,6 +114,11 @@ def serve(connection, number, folder, log):
     worker.serve(connection, number, folder, log)
 
 
+def describe_birth(connection, *_):
+    """In place of `worker.serve`: what the process has from its parent."""
+    connection.send((signal.pthread_sigmask(signal.SIG_BLOCK, []), os.environ.get("KERAS_HOME")))
+
+
 def pretend(connection, number, folder):
     plan = json.loads((folder.path / FAULTS).read_text())
     strike(plan, folder, "start", number, None)

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import Any, Final
 
 from pipeline.config.schema import MemberSpec
@@ -153,10 +154,11 @@ class WorkerProcess:
 @contextmanager
 def _born_into(environment: Mapping[str, str]) -> Iterator[None]:
     """A process that starts within the block has these variables, and is deaf to Ctrl-C and SIGTERM from its birth."""
-    before, signals = dict(os.environ), {signal.SIGINT, signal.SIGTERM}
+    before = dict(os.environ)
     os.environ.update(environment)
     if blocks := hasattr(signal, "pthread_sigmask"):  # not on Windows
-        held = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        resource_tracker.ensure_running()  # which would unblock them
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from factories import damage
-from stand_in_worker import TRAINED, plan_faults, stand_in
+from stand_in_worker import TRAINED, describe_birth, plan_faults, stand_in
 from trainers import deterministic
 
 from pipeline.config.errors import RunError
@@ -16,6 +16,7 @@ from pipeline.config.schema import member_specs
 from pipeline.records.members import read_member
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.limits import Limits
+from pipeline.training.process import WorkerProcess
 from pipeline.training.workers import Workers
 
 
@@ -294,6 +295,18 @@ def test_workers_killed_in_training_resume_to_the_same_bits(tiny, digits, tmp_pa
     np.testing.assert_array_equal(
         read_member(folder.member(first), first, digits.digest()).test_probabilities, expected.test_probabilities
     )
+
+
+def test_a_worker_is_born_deaf_to_signals_and_with_its_environment(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.training.process.serve", describe_birth)
+    before = dict(os.environ), signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    worker = WorkerProcess(0, RunFolder(tmp_path), {"KERAS_HOME": "nowhere"})
+    try:
+        assert worker.connection.poll(120)
+        assert worker.connection.recv() == ({signal.SIGINT, signal.SIGTERM}, "nowhere")
+    finally:
+        worker.stop()
+    assert (dict(os.environ), signal.pthread_sigmask(signal.SIG_BLOCK, [])) == before
 
 
 def test_a_worker_that_cannot_start_is_an_error_with_the_end_of_its_log(spec, digits, tmp_path, monkeypatch):
