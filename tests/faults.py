@@ -6,8 +6,11 @@ removed. The k-th one fails as on a full disk, or the process is gone before it,
 
 import errno
 import os
+import signal
 import sys
 import traceback
+
+import pytest
 
 OPERATIONS = {
     "os.rename": 1,
@@ -20,6 +23,8 @@ OPERATIONS = {
 }
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 FINISHED, FAILED, KILLED = 0, 1, 137
+MOST = 400  # operations of a command
+LONGEST = 120  # seconds of one
 
 
 class Disk:
@@ -63,11 +68,14 @@ def run_with_fault(command, folder, at, *, kills):
     child = os.fork()
     if child == 0:
         code = FINISHED
+        signal.alarm(LONGEST)
         try:
             with open(os.devnull, "w") as nowhere:  # noqa: PTH123
                 sys.stdout = sys.stderr = nowhere
                 DISK.count, DISK.at, DISK.kills, DISK.folder = 0, at, kills, str(folder)
                 command()
+        except SystemExit as end:
+            code = FAILED if end.code else FINISHED
         except Exception as error:
             code = FAILED
             if type(error).__name__ not in ("UserError", "RunError", "KernelFailedError") and not isinstance(
@@ -87,3 +95,25 @@ def run_with_fault(command, folder, at, *, kills):
     code = os.waitstatus_to_exitcode(status)
     assert not told.startswith(b"!"), told.decode()
     return code, code == KILLED or told == b"reached"
+
+
+def each_fault(prepare, command, check, kills, folder):
+    """Carry out a command again and again, each time with a fault at the next operation, until there is none left.
+
+    Args:
+        prepare: Called before each time.
+        command: What to carry out, in a forked process.
+        check: Called after each time with FINISHED, FAILED or KILLED.
+        kills: Whether the process is gone at the fault; else the operation fails.
+        folder: Operations below it count.
+    """
+    for at in range(1, MOST):
+        prepare()
+        code, reached = run_with_fault(command, folder, at, kills=kills)
+        if not reached:
+            assert code == FINISHED
+            assert at > 5
+            return
+        assert code in ((KILLED,) if kills else (FAILED, FINISHED)), at
+        check(code)
+    pytest.fail("there is no end to the operations")

@@ -58,6 +58,14 @@ def labels(folder):
     return pd.read_csv(folder.submission)["Label"].tolist()
 
 
+def main_is_killed(config):
+    if not (child := os.fork()):
+        signal.alarm(120)
+        main(config)
+        os._exit(0)  # not reached
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
 def goes_on_to_the_whole_vote(config, folder):
     plan_faults(folder.path, capacity=1)
     assert main(config).stopped == ""
@@ -99,10 +107,7 @@ def test_the_command_that_was_asked_to_stop_exits_with_143(config, folder, capsy
 
 def test_killed_it_leaves_the_vote_of_the_whole_pairs(config, folder):
     plan_faults(folder.path, {"how": "kill_the_run", "member": "swish-s1-f0"}, capacity=1)
-    if not (child := os.fork()):
-        main(config)
-        os._exit(0)  # not reached
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    main_is_killed(config)
     assert labels(folder) == vote_of(config, 2)  # the third member is finished, but its partner is not
     record = read_submission_record(folder)
     assert (record.voters, record.missing) == (2, 2)
@@ -132,6 +137,16 @@ def test_a_full_disk_ends_the_run_and_keeps_the_provisional_vote(config, folder)
     goes_on_to_the_whole_vote(config, folder)
 
 
+def test_a_worker_whose_replacement_dies_at_its_start_does_not_hide_the_vote(config, folder):
+    """As when the environment was changed meanwhile."""
+    faults = {"how": "crash", "member": FIRST_OF_SECOND_PAIR}, {"how": "error", "when": "start", "after": "fault-0-0"}
+    plan_faults(folder.path, *faults, capacity=1)
+    main(config)
+    assert labels(folder) == vote_of(config, 2)
+    assert "no worker is left" in folder.report.read_text()
+    goes_on_to_the_whole_vote(config, folder)
+
+
 def test_a_provisional_vote_does_not_replace_one_of_more_members(config, folder):
     """One member fails in a finished run; while it is tried again, the vote of the others stays."""
     plan_faults(folder.path, {"how": "crash", "member": "swish-s1-f0"}, capacity=1)
@@ -140,10 +155,7 @@ def test_a_provisional_vote_does_not_replace_one_of_more_members(config, folder)
     plan_faults(folder.path, {"how": "kill_the_run", "member": "swish-s1-f0"}, capacity=1)
     for mark in folder.path.glob("fault-*"):
         mark.unlink()
-    if not (child := os.fork()):
-        main(config)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    main_is_killed(config)
     assert labels(folder) == vote_of(config, 3)
 
 

@@ -1,17 +1,14 @@
 """A fault at every write of a run whose members are finished, and at every write of a member: old or new, never half.
 
-Each k-th file operation fails once as on a full disk, and once the process is killed right before it. An audit hook
-sees every opening for writing, renaming, making and removing, in a child that is forked for each of them.
+See `faults`: each operation fails once, and once the process is killed right before it.
 """
 
-import errno
-import os
 import shutil
-import sys
 from dataclasses import replace
 
 import pytest
 from factories import damage
+from faults import FINISHED, each_fault, run_with_fault
 from stand_in_worker import guess, plan_faults, stand_in
 
 from pipeline import run
@@ -25,50 +22,9 @@ from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import recorded_voters
 from pipeline.report import page
 
-NEED_ROOM, NEED_NONE = ("os.rename", "os.mkdir"), ("os.remove", "os.rmdir")
-KILLED = 137
 NOT_THE_RUNS = (".lock", ".owner.json")
 
-pytestmark = pytest.mark.slow
-
-
-def fails_at(count, kill):
-    """From now on, the count-th file operation of this process fails; 0: none does."""
-    seen = 0
-
-    def hook(event, arguments):
-        nonlocal seen
-        opened = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if not (opened or event in NEED_ROOM or (kill and event in NEED_NONE)) or str(arguments[0]) == os.devnull:
-            return
-        seen += 1
-        if seen == count:
-            if kill:
-                os._exit(KILLED)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0]))
-
-    sys.addaudithook(hook)
-    return lambda: seen
-
-
-def in_child(act, count=0, kill=False):
-    """Exit code of what is done in a forked child whose count-th file operation fails; and how many there were."""
-    read, write = os.pipe()
-    if not (child := os.fork()):
-        code = 99
-        try:
-            seen = fails_at(count, kill)
-            act()
-            os.write(write, str(seen()).encode())
-            code = 0
-        except SystemExit as end:
-            code = end.code
-        finally:
-            os._exit(code)
-    os.close(write)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    with os.fdopen(read) as stream:
-        return code, int(stream.read() or 0)
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("kills", [False, True])]
 
 
 def contents(folder):
@@ -114,23 +70,23 @@ def extended(tiny, csv_source, tmp_path, monkeypatch):
     return config
 
 
-def test_a_fault_at_every_write_of_a_run(extended, tmp_path, monkeypatch):
-    old = contents(tmp_path / "old")
-    shutil.copytree("old", "new")
+def test_a_fault_at_every_write_of_a_run(kills, extended, tmp_path, monkeypatch):
+    old, work = contents(tmp_path / "old"), tmp_path / "run"
     monkeypatch.setattr("pipeline.cli.read", lambda *_: Run(replace(extended, out="run")))
     for module, name in ((run, "load"), (run, "data_warnings"), (run, "compare"), (page, "render_report")):
         once(monkeypatch, module, name)  # none of them writes
 
+    def prepare():
+        shutil.rmtree("run", ignore_errors=True)
+        shutil.rmtree("submissions", ignore_errors=True)
+        shutil.copytree("old", "run")
+
     def again():
         cli(["run"])
 
-    shutil.copytree("old", "run")
+    prepare()
     again()
-    new = contents(tmp_path / "run")
-    shutil.rmtree("run")
-    shutil.copytree("old", "run")
-    assert in_child(again)[0] == 0
-    assert without_time(contents(tmp_path / "run")) == without_time(new)
+    new = contents(work)
     changed = {name for name in new if old.get(name) != new[name]}
     assert changed == {
         "config.json",
@@ -141,53 +97,40 @@ def test_a_fault_at_every_write_of_a_run(extended, tmp_path, monkeypatch):
         "submission.json",
     }
 
-    for kill in (False, True):
-        _, operations = in_child(again, kill=kill)
-        assert operations > 30
-        for count in range(1, operations + 1):
-            shutil.rmtree("run")
-            shutil.rmtree("submissions", ignore_errors=True)
-            shutil.copytree("old", "run")
-            code, _ = in_child(again, count, kill)
-            now = contents(tmp_path / "run")
-            where = f"operation {count}, {'killed' if kill else 'disk full'}"
-            if code == 0:  # making a folder that exists may fail
-                assert without_time(now) == without_time(new), where
-            else:
-                assert code == KILLED if kill else code in (1, 2), where
-            for name, content in now.items():
-                assert content in (old.get(name), new.get(name)) or name == "submission.json", f"{where}: {name}"
-            assert now.keys() >= old.keys(), where
-            if now["submission.csv"] != new["submission.csv"]:
-                assert recorded_voters(RunFolder(tmp_path / "run")) in (0, 2), where
-            code, _ = in_child(again)
-            assert code == 0, where
-            assert without_time(contents(tmp_path / "run")) == without_time(new), where
-            assert recorded_voters(RunFolder(tmp_path / "run")) == 4, where
-            assert not list(tmp_path.rglob("run/**/*.part")), where
+    def check(code):
+        now = contents(work)
+        if code == FINISHED:  # making a folder that exists may fail
+            assert without_time(now) == without_time(new)
+        for name, content in now.items():
+            assert content in (old.get(name), new.get(name)) or name == "submission.json", name
+        assert now.keys() >= old.keys()
+        if now["submission.csv"] != new["submission.csv"]:
+            assert recorded_voters(RunFolder(work)) in (0, 2)
+        assert run_with_fault(again, work, 0, kills=False)[0] == FINISHED
+        assert without_time(contents(work)) == without_time(new)
+        assert recorded_voters(RunFolder(work)) == 4
+        assert not list(work.rglob("*.part"))
+
+    each_fault(prepare, again, check, kills, work)
 
 
-@pytest.mark.parametrize("kill", [False, True])
-def test_a_fault_at_every_write_of_a_member(kill, spec, digits, tmp_path):
+def test_a_fault_at_every_write_of_a_member(kills, spec, digits, tmp_path):
     folder, member = RunFolder(tmp_path), guess(spec, digits)
 
     def write():
         commit(folder.member(spec), member, "data", lambda path: path.write_bytes(b"network"))
 
-    _, operations = in_child(write, kill=kill)
-    assert operations > 10
-    for count in range(1, operations + 1):
-        shutil.rmtree(folder.members)
-        code, _ = in_child(write, count, kill)
-        assert code != 0
-        assert damage(folder.member(spec), spec, "data") is None or not folder.member(spec).exists()
+    def check(code):
+        whole = damage(folder.member(spec), spec, "data") is None
+        assert whole or (code != FINISHED and not folder.member(spec).exists())
         write()
         assert damage(folder.member(spec), spec, "data") is None
 
+    each_fault(lambda: shutil.rmtree(folder.members, ignore_errors=True), write, check, kills, tmp_path)
 
-@pytest.mark.parametrize("kill", [False, True])
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_fault_while_something_is_replaced(kind, kill, tmp_path):
+def test_a_fault_while_something_is_replaced(kind, kills, tmp_path):
     target = tmp_path / "x"
 
     def put(text):
@@ -200,16 +143,17 @@ def test_a_fault_while_something_is_replaced(kind, kill, tmp_path):
     def read():
         return (target / "y" if kind == "folder" else target).read_text()
 
-    put("old")
-    _, operations = in_child(lambda: put("old"), kill=kill)
-    for count in range(1, operations + 1):
-        in_child(lambda: put("new"), count, kill)
+    def prepare():
+        for left in tmp_path.glob(".x.*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        put("old")
+
+    def check(code):
         # A folder cannot be replaced in one step: killed between two, it is aside, and nowhere half.
         if target.exists():
             assert read() in ("old", "new")
         else:
-            assert (kind, kill) == ("folder", True)
+            assert (kind, kills) == ("folder", True)
             assert any((aside / "y").read_text() == "old" for aside in tmp_path.glob("*.old.part"))
-        for left in tmp_path.glob(".x.*"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
-        put("old")
+
+    each_fault(prepare, lambda: put("new"), check, kills, tmp_path)

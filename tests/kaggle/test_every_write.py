@@ -3,8 +3,9 @@
 import shutil
 from pathlib import Path
 
+import faults
 import pytest
-from faults import FAILED, FINISHED, KILLED, run_with_fault
+from faults import FINISHED
 
 from pipeline.kaggle.download import FILES, download_data
 from pipeline.kaggle.fetch import fetch, is_fetched
@@ -13,8 +14,6 @@ from pipeline.kaggle.push import confirmed, find_push, push
 from pipeline.kaggle.submission_log import read_log
 from pipeline.kaggle.submit import submit_file
 
-MOST = 200  # operations of a command
-
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),  # the server's threads, at the fork
@@ -22,20 +21,15 @@ pytestmark = [
 
 
 def each_fault(prepare, command, check, kills):
-    """Carry out a command again and again, each time with a fault at the next operation, until there is none left."""
+    """As `faults.each_fault`, each time in an empty working directory."""
     work = Path.cwd()
-    for at in range(1, MOST):
+
+    def afresh():
         for path in work.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         prepare()
-        code, reached = run_with_fault(command, work, at, kills=kills)
-        if not reached:
-            assert code == FINISHED
-            assert at > 5
-            return
-        assert code in ((KILLED,) if kills else (FAILED, FINISHED)), at
-        check(code)
-    pytest.fail("there is no end to the operations")
+
+    faults.each_fault(afresh, command, check, kills, work)
 
 
 @pytest.mark.parametrize("kills", [False, True])
