@@ -12,6 +12,7 @@ from pipeline.arguments import Command, read_command, summary
 from pipeline.commands import AT_KAGGLE, COMMANDS, HERE
 from pipeline.config.errors import RunError, StoppedError, UserError, suggest
 from pipeline.config.presets import PRESETS
+from pipeline.config.text import printable
 from pipeline.streams import tolerant_output
 
 VERSION = "0.2.0"
@@ -63,13 +64,13 @@ def _exit_code(arguments: list[str]) -> int:
     try:
         _dispatch(arguments)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return USER_ERROR
     except StoppedError as error:
-        print(f"stopped: {error}", file=sys.stderr)
+        print(f"stopped: {printable(error)}", file=sys.stderr)
         return STOPPED
     except (RunError, OSError) as error:  # an OSError, such as a full disk, names its file
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("\ninterrupted; nothing that was finished is lost", file=sys.stderr)

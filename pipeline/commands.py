@@ -15,7 +15,7 @@ from pipeline.config.schema import RunConfig
 
 if TYPE_CHECKING:
     from pipeline.kaggle.client import Kaggle
-    from pipeline.kaggle.push import Push as Pushed
+    from pipeline.kaggle.pushes import Push as Pushed
     from pipeline.records.run_folder import RunFolder
     from pipeline.run import EngineStarter
 RunFolders = tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]")]]
@@ -145,7 +145,8 @@ class Push:
     def __call__(self) -> None:
         from pipeline.ensemble.submission import make_room_for_copies
         from pipeline.kaggle.client import Kaggle
-        from pipeline.kaggle.push import FETCH, push
+        from pipeline.kaggle.push import push
+        from pipeline.kaggle.pushes import FETCH
         from pipeline.kaggle.submit import submit_file
 
         make_room_for_copies()
@@ -163,23 +164,29 @@ class Push:
 class Fetch:
     """Follow the pushed kernel, and fetch its output."""
 
-    usage: ClassVar = "fetch [RUN]"
+    usage: ClassVar = "fetch [RUN or OWNER/SLUG]"
 
     run: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="RUN")]] = None
-    """The run's folder under runs/. By default the one that was pushed last."""
+    """The run's folder under runs/, or a kernel that was made from a bundle. By default what was pushed last."""
 
     def __call__(self) -> None:
         from pipeline.ensemble.submission import make_room_for_copies
         from pipeline.kaggle.client import Kaggle
         from pipeline.kaggle.fetch import is_fetched
-        from pipeline.kaggle.push import confirmed, find_push
+        from pipeline.kaggle.push import confirmed
+        from pipeline.kaggle.pushes import adopt, find_push, is_kernel
 
-        pushed, folder = find_push(self.run)
+        kaggle = None
+        if self.run and is_kernel(self.run):
+            kaggle = Kaggle()
+            pushed, folder = adopt(kaggle, self.run.as_posix())
+        else:
+            pushed, folder = find_push(self.run)
         if is_fetched(folder):
             print(f"{folder.path} has its output already")
             return
         make_room_for_copies()
-        kaggle = Kaggle()
+        kaggle = kaggle or Kaggle()
         _follow(kaggle, confirmed(kaggle, pushed, folder), folder)
 
 

@@ -3,7 +3,6 @@
 A bundle's loader starts it. Its working directory is all that survives of a kernel, and a kernel has no arguments.
 """
 
-import json
 import os
 import platform
 import shutil
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.config.config_json import from_json
+from pipeline.config.config_json import from_literal
 from pipeline.config.errors import RunError, StoppedError, UserError
 from pipeline.config.schema import RunConfig, digest
 from pipeline.device.accelerator import listed_gpus
@@ -47,7 +46,7 @@ def run_kernel(content: object, identity: Mapping[str, str]) -> None:
     voted for.
 
     Args:
-        content: The run's config, as `literal_config` takes it; without hours, it has what Kaggle gives a kernel.
+        content: The run's config, as `from_literal` takes it; without hours, it has what Kaggle gives a kernel.
         identity: Which bundle this is; goes into the receipt.
 
     Raises:
@@ -55,26 +54,13 @@ def run_kernel(content: object, identity: Mapping[str, str]) -> None:
         RunError: not one member could be trained, or the disk is full.
         StoppedError: SIGTERM ended the training; what was finished has voted.
     """
-    for line in [f"bundle: {identity}", *describe_machine()]:
+    for line in describe_machine():
         print(line, flush=True)
-    config = literal_config(content, "CONFIG, at the top of this kernel,")
+    config = from_literal(content, "CONFIG, at the top of this kernel,")
     ending = run(replace(config, hours=kernel_hours(config)), publish=_show_submission)
     _leave_receipt(ending.folder, config, identity)
     if ending.stopped:
         raise StoppedError(ending.stopped)
-
-
-def literal_config(content: object, where: str) -> RunConfig:
-    """The config that a bundle's CONFIG is: a dict, and what it holds.
-
-    Raises:
-        UserError: it is no config; `where` names it.
-    """
-    try:
-        text = json.dumps({**LEFT_OUT, **content} if isinstance(content, dict) else content, default=repr)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UserError(f"{where} is not a run's config: {error}.") from None
-    return from_json(text, where)
 
 
 def kernel_hours(config: RunConfig) -> float:

@@ -13,6 +13,7 @@ from pipeline.config.errors import UserError
 from pipeline.config.places import runs_folder
 from pipeline.config.schema import member_specs
 from pipeline.config.text import printable
+from pipeline.kaggle.pushes import state as pushed_state
 from pipeline.kaggle.submission_log import Entry, read_log
 from pipeline.records.atomic import file_sha256
 from pipeline.records.readers import DamagedError, damage_named, moment, read_json
@@ -82,7 +83,7 @@ def _run_row(folder: RunFolder, scores: str) -> Row:
                 state, validation = _finished(comparison)  # else it is from before the run was extended
     except FileNotFoundError:
         if folder.push.exists():
-            state = "at Kaggle"
+            state = pushed_state(folder)
     except DamagedError:
         state = f"{folder.comparison.name} is damaged"
     config_words = f"{config.recipe.architecture}, {len(specs)} × {config.recipe.train.epochs} epochs"

@@ -26,7 +26,7 @@ from kaggle_server import KaggleServer
 from pipeline.config.schema import MemberSpec, Recipe, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import PIXELS, Digits, embedded_sample
 from pipeline.evidence.comparison import compare
-from pipeline.kaggle import client, connection, push, score, submit, watch
+from pipeline.kaggle import client, connection, push, waiting
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import METADATA
 from pipeline.report.scored_images import ScoredImages
@@ -221,11 +221,10 @@ def account(server, tmp_path, monkeypatch):
     monkeypatch.setattr(connection, "RETRIES", 2)
     monkeypatch.setattr(connection, "BACKOFF", 0.01)
     monkeypatch.setattr(client, "DOWNLOAD_PAUSES", (0.1, 0.1))
-    monkeypatch.setattr(submit, "ARRIVAL_DELAYS", (0, 0.1))
-    monkeypatch.setattr(score, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(watch, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(watch, "LONGEST_PAUSE", 0.5)
-    monkeypatch.setattr(push, "ARRIVAL_DELAYS", (0, 1.5))
+    monkeypatch.setattr(waiting, "ARRIVAL_DELAYS", (0, 0.1, 1.5))
+    monkeypatch.setattr(waiting, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(waiting, "LONGEST_BUSY", 0.01)
+    monkeypatch.setattr(waiting, "LONGEST_PAUSE", 0.5)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return Kaggle()

@@ -49,7 +49,7 @@ class KaggleServer:
         self.version = 0
         self.process = None
         self.status = None  # overrides the process's
-        self.log = ""
+        self.head, self.log = "", ""  # what it printed: first which bundle it is, unless it really runs, then more
         self.outputs = {}
         self.uploads, self.submissions = {}, []
         self.left = 5
@@ -126,6 +126,8 @@ class KaggleServer:
         self.version += 1
         if self.runs_kernels:
             self.start()
+        elif identity := re.search("^IDENTITY = (.*)$", self.kernel["text"], re.MULTILINE):
+            self.head = f"bundle: {identity[1]}\n"
         reference = f"/code/{self.kernel['slug']}"
         return reply({"ref": reference, "url": reference, "versionNumber": self.version})
 
@@ -180,7 +182,7 @@ class KaggleServer:
             sent = 0
             while True:
                 ended = self.status in ("COMPLETE", "ERROR")
-                for line in self.log[sent:].splitlines(keepends=True):
+                for line in (self.head + self.log)[sent:].splitlines(keepends=True):
                     sent += len(line)
                     yield f"data: {json.dumps({'stream_name': 'stdout', 'data': line})}\n\n"
                 if ended:
@@ -196,7 +198,7 @@ class KaggleServer:
         page = names[start : start + 7]  # small pages, so that there are several
         more = {"nextPageToken": str(start + 7)} if start + 7 < len(names) else {}
         files = [{"fileName": n, "url": f"http://files.test/files/{n}?signature=s3cret"} for n in page]
-        return reply({"files": files, "log": json.dumps([{"data": self.log}])} | more)
+        return reply({"files": files, "log": json.dumps([{"data": self.head + self.log}])} | more)
 
     def GetKernel(self, _):  # noqa: N802
         return reply({"blob": {"source": self.kernel["text"]}, "metadata": {"currentVersionNumber": self.version}})

@@ -6,6 +6,9 @@ from dataclasses import asdict
 from pipeline.config.errors import UserError
 from pipeline.config.schema import RunConfig, settings
 
+# Fields that a bundle's CONFIG does not have: they name places and machines.
+NOT_IN_A_KERNEL = {"out": None, "engine": "local", "ray_address": None}
+
 
 def to_json(config: RunConfig) -> str:
     """A config as indented JSON, read back by `from_json`."""
@@ -51,3 +54,12 @@ def from_json(text: str, where: str) -> RunConfig:
             "new run."
         )
     return config
+
+
+def from_literal(content: object, where: str) -> RunConfig:
+    """The config that a bundle's CONFIG is, a dict in Python's words; errors as of `from_json`."""
+    try:
+        text = json.dumps(NOT_IN_A_KERNEL | content if isinstance(content, dict) else content, default=repr)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{where} is not a run's config: {error}.") from None
+    return from_json(text, where)

@@ -15,6 +15,7 @@ SUBMISSION_COLUMNS = ["ImageId", "Label"]
 SUBMISSION_HEADER = b"ImageId,Label"
 LARGEST_SUBMISSION = 10_000_000  # bytes; the competition's have 210 KB
 ROW = re.compile(rb"(0|[1-9][0-9]*),(0|[1-9][0-9]*)")
+ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zX", b"7z\xbc\xaf")  # how their files begin
 FEWEST_TO_VARY = 20  # images; as many that show one digit by chance are unheard of
 
 
@@ -55,6 +56,8 @@ def check_submission(path: Path, image_ids: Any) -> bytes:
             content = stream.read(LARGEST_SUBMISSION + 1)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    if content.startswith(ARCHIVES):
+        raise UserError(f"{path} is an archive. Unpack it, and name the CSV that is in it.")
     if fault := _fault(content, image_ids):
         raise UserError(f"{path}: {fault}")
     return content

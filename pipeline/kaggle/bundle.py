@@ -5,6 +5,7 @@ it to a temporary folder and runs the package from there, so nothing below it is
 worker process and a saved network are those of the package.
 """
 
+import ast
 import hashlib
 import json
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import STAGES
-from pipeline.config.config_json import to_json
+from pipeline.config.config_json import NOT_IN_A_KERNEL, from_literal, to_json
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.field_docs import field_docs
 from pipeline.config.places import make_folder
@@ -29,7 +30,6 @@ MODULES_ON_TOP = ("__init__.py", "run.py", "kernel.py")
 # The stage for this machine only, and what trains on several machines.
 LEFT_OUT = ("kaggle/", "training/cluster.py", "training/nodes.py", "training/ray_connection.py")
 CONFIG_TYPES = (RunConfig, Recipe, AugmentConfig, TrainConfig)
-FIELDS_LEFT_OUT = ("out", "engine", "ray_address")
 LARGEST = 900_000  # bytes; Kaggle takes 1 MB
 MOST_FILES = 450  # in a kernel's output; Kaggle keeps 500
 FILES_PER_MEMBER, OTHER_FILES = 6, 20
@@ -67,6 +67,7 @@ if "__file__" not in globals():
         "error: this program reads its own file, and a notebook's cell has none. Begin the cell with the line "
         "%%writefile kernel.py, run it, and start it in the next cell with: !python kernel.py"
     )
+print("bundle:", IDENTITY, flush=True)  # first: it tells this log from others
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
     parts = re.split(r"^# =+ (pipeline/\\S+) =+\\n", Path(__file__).read_text("utf-8"), flags=re.MULTILINE)
@@ -161,7 +162,7 @@ def modules() -> list[Path]:
 
 def config_literal(config: RunConfig) -> str:
     """A config as a dict in Python's own words, one field a line, each with what it means."""
-    content = {name: value for name, value in json.loads(to_json(config)).items() if name not in FIELDS_LEFT_OUT}
+    content = {name: value for name, value in json.loads(to_json(config)).items() if name not in NOT_IN_A_KERNEL}
     comments = {name: text for kind in CONFIG_TYPES for name, text in field_docs(kind).items()}
     return "\n".join(["{", *_field_lines(content, comments, " " * 4), "}"])
 
@@ -182,6 +183,25 @@ def _field_lines(content: Mapping[str, Any], comments: Mapping[str, str], indent
         else:
             yield from textwrap.wrap(comment, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
             yield line
+
+
+def read_bundle(source: str, where: str) -> tuple[RunConfig, dict[str, str]]:
+    """The config and the identity at the top of a bundle, as somebody may have edited it; nothing of it is executed.
+
+    Raises:
+        UserError: it is no bundle; `where` names it.
+    """
+    found = {}
+    try:
+        for node in ast.parse(source.partition("\n# ====")[0]).body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id="CONFIG" | "IDENTITY" as name)], value=value):
+                    found[name] = ast.literal_eval(value)
+        identity = {name: str(found["IDENTITY"][name]) for name in ("commit", "run_id", "bundle_sha256")}
+        content = found["CONFIG"]
+    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
+        raise UserError(f"{where} is not what `python -m pipeline bundle` or `push` makes.") from None
+    return from_literal(content, f"CONFIG in {where}"), identity
 
 
 def _section(path: Path) -> str:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pipeline.config.errors import UserError
 from pipeline.kaggle.connection import mount
-from pipeline.kaggle.credentials import REMEDY, check_credentials, legacy_config
+from pipeline.kaggle.credentials import REMEDY, check_credentials, ensure_home, legacy_config
 from pipeline.kaggle.refusals import NoAnswerError, explained
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ class Kaggle:
     """
 
     def __init__(self) -> None:
+        ensure_home()
         check_credentials()
         with explained("logging in", {}):
             self._api = _log_in()

@@ -3,11 +3,14 @@
 The client takes a file that it cannot read for no file, and puts what it cannot send into its exceptions.
 """
 
+import atexit
 import json
 import os
 import re
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,8 +23,18 @@ REMEDY = (
     "Make an API token at https://www.kaggle.com/settings/api and save it as ~/.kaggle/access_token (or set "
     "KAGGLE_API_TOKEN), or run `kaggle auth login`."
 )
+SIGNATURE = re.compile(r"(https?://[^\s?]+)\?[^\s\"'<>)]*")
 TOKEN = re.compile(r"[!-~]{1,255}")  # what an HTTP header can carry; the client takes longer ones for paths
 SHORTEST_SECRET = 6  # characters; shorter ones would be found in any text
+
+
+def ensure_home() -> None:
+    """Give the process an empty home folder if its user has none, as in some containers: the client looks for one."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = folder = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def check_credentials() -> None:
@@ -77,7 +90,8 @@ def legacy_config() -> dict[str, str]:
 
 
 def redacted(text: str) -> str:
-    """A text without any credential, in the forms in which one could be in it."""
+    """A text without any credential, in the forms in which one could be in it, nor what follows the ? of an address."""
+    text = SIGNATURE.sub(r"\1?***", text)
     pieces = {piece for secret in _secrets() for piece in (secret, *secret.split())}
     forms = {form for piece in pieces for form in (piece, repr(piece)[1:-1], ascii(piece)[1:-1])}
     for form in sorted(forms, key=len, reverse=True):

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,9 +14,9 @@ from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import make_folder
 from pipeline.kaggle.calls import OutputFile, download_outputs, kernel_output
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.push import FETCH, Push
+from pipeline.kaggle.pushes import FETCH, Push, write_push
 from pipeline.kaggle.salvage import rest_command, salvage
-from pipeline.kaggle.watch import KernelFailedError, log_lines, watch
+from pipeline.kaggle.watch import KernelFailedError, log_text, watch
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256, remove_leftovers
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.records.submission_record import read_submission_record
@@ -31,6 +31,7 @@ def follow(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
     try:
         watch(kaggle, pushed)
     except KernelFailedError as error:
+        write_push(replace(pushed, status=error.status), folder)
         raise RunError(f"{error}\n{_fetch_after_failure(kaggle, pushed, folder)}") from None
     fetch(kaggle, pushed, folder)
 
@@ -51,7 +52,6 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
             _check_whole(download, expected, files)
             _move_into(download / receipt["folder"], folder.path)
             _write_log(folder, log)
-            atomic_write_json(folder.push, asdict(pushed))
         atomic_write_json(folder.receipt, receipt)  # last: it says that all is here
     print(f"fetched {len(expected)} files to {folder.path}", flush=True)
     record = read_submission_record(folder)
@@ -131,7 +131,7 @@ def _move_into(source: Path, target: Path) -> None:
 
 def _write_log(folder: RunFolder, log: str) -> None:
     with atomic_replace(folder.kernel_log) as temporary:
-        temporary.write_text("".join(log_lines(log)), encoding="utf-8", errors="backslashreplace")
+        temporary.write_text(log_text(log), encoding="utf-8", errors="backslashreplace")
 
 
 def _checked_receipt(path: Path, pushed: Push) -> dict[str, Any]:

@@ -6,29 +6,23 @@ The record is written before the push: a kernel that runs at Kaggle is never unk
 import re
 import secrets
 import shutil
-import sys
 import tempfile
-import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.places import COMPETITION, make_folder, runs_folder
+from pipeline.config.places import COMPETITION, make_folder
 from pipeline.config.schema import RunConfig
 from pipeline.kaggle.bundle import check_config, write_bundle
 from pipeline.kaggle.calls import kernel_source
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import CODE_FILE, METADATA, PLACEHOLDER, owned, read_metadata
+from pipeline.kaggle.pushes import FETCH, Push, now, write_push
 from pipeline.kaggle.refusals import NoAnswerError
-from pipeline.records.atomic import atomic_write_json
+from pipeline.kaggle.waiting import arrived
 from pipeline.records.run_folder import RunFolder
 
-ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a push that may have arrived
-FETCH = "python -m pipeline fetch"  # what follows a push
 KERNEL_ADDRESS = re.compile(r"(?:https?://[^/]+)?/?(?:code/)?([\w-]+/[\w-]+)/?")
 
 # What Kaggle's refusals speak of -> what to do.
@@ -38,28 +32,6 @@ REFUSALS = {
     "title": "Change title and id in kernel-metadata.json.",
     "slug": "Change title and id in kernel-metadata.json.",
 }
-
-
-@dataclass(frozen=True)
-class Push:
-    """What was pushed; push.json in the run's folder."""
-
-    kernel: str
-    """owner/slug."""
-    version: int
-    """0 if Kaggle did not tell it."""
-    url: str
-    run_id: str
-    bundle_sha256: str
-    time: str
-    """ISO 8601, UTC."""
-    arrived: bool = True
-    """Whether Kaggle has confirmed it."""
-
-    @property
-    def mark(self) -> str:
-        """What tells its source and its log from all others."""
-        return f"'run_id': '{self.run_id}'"
 
 
 def make_bundle(config: RunConfig) -> None:
@@ -75,7 +47,10 @@ def make_bundle(config: RunConfig) -> None:
     except (UserError, RunError) as error:
         note = f"{folder / METADATA} still has {PLACEHOLDER} where your Kaggle user name belongs: {error}\n"
     write_bundle(folder, config, metadata)
-    print(f"{CODE_FILE}: {config.name}, {CODE_FILE.stat().st_size:,} bytes\n{note}now: kaggle kernels push -p {folder}")
+    print(
+        f"{CODE_FILE}: {config.name}, {CODE_FILE.stat().st_size:,} bytes\n{note}now:  kaggle kernels push -p {folder}"
+    )
+    print(f"then: {FETCH} {metadata.id}")
 
 
 def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
@@ -92,12 +67,11 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
     run_id = secrets.token_hex(4)
     with tempfile.TemporaryDirectory() as sent:  # of its own: two pushes at once do not share a bundle
         bundle_hash = write_bundle(Path(sent), config, metadata, run_id)
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        pushed = Push(metadata.id, 0, _address(metadata.id), run_id, bundle_hash, now, arrived=False)
+        pushed = Push(metadata.id, 0, run_id, bundle_hash, now(), arrived=False)
         usual = RunFolder.of(config).path
         folder = RunFolder(make_folder(usual.with_name(f"{usual.name}-{run_id}")))
         folder.write_config(replace(config, out=None))
-        _record(pushed, folder)
+        write_push(pushed, folder)
         try:
             pushed = _send(kaggle, pushed, Path(sent))
         except (UserError, RunError):
@@ -106,33 +80,10 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
     version = f"version {pushed.version} of " if pushed.version else ""
     print(f"pushed {version}{pushed.kernel}: {pushed.url}", flush=True)
     try:
-        _record(pushed, folder)
+        write_push(pushed, folder)
     except (OSError, RunError) as error:  # it is recorded as sent, and can be followed
         raise RunError(f"{error} The kernel runs: {pushed.url}. To follow it: {FETCH}") from None
     return pushed, folder
-
-
-def find_push(path: Path | None) -> tuple[Push, RunFolder]:
-    """The push that a run's folder records, or the latest one of all runs; and that folder.
-
-    Raises:
-        UserError: there is none, or its record is damaged.
-    """
-    if path is not None:
-        folder = RunFolder(path)
-        return _read(folder), folder
-    found = []
-    for folder in sorted((RunFolder(each) for each in runs_folder().glob("*/")), key=lambda each: each.path):
-        if folder.push.exists():
-            try:
-                found.append((_read(folder), folder))
-            except UserError as error:
-                print(f"WARNING: {error}", file=sys.stderr, flush=True)
-    if not found:
-        raise UserError(
-            f"nothing was pushed from here: no {RunFolder(runs_folder() / '*').push}. Use the command push."
-        )
-    return max(found, key=lambda each: each[0].time)
 
 
 def confirmed(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> Push:
@@ -150,7 +101,7 @@ def confirmed(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> Push:
             "since. Push again, and remove that folder."
         )
     pushed = replace(pushed, version=version, arrived=True)
-    _record(pushed, folder)
+    write_push(pushed, folder)
     return pushed
 
 
@@ -170,7 +121,7 @@ def _send(kaggle: Kaggle, pushed: Push, bundle: Path) -> Push:
         raise RunError(f"{error} {_remedy(str(error))}".rstrip()) from None
     named = KERNEL_ADDRESS.fullmatch(response.ref or "") or KERNEL_ADDRESS.fullmatch(response.url or "")
     kernel = named[1] if named else pushed.kernel
-    pushed = replace(pushed, kernel=kernel, url=_address(kernel), version=response.version_number or 0, arrived=True)
+    pushed = replace(pushed, kernel=kernel, version=response.version_number or 0, arrived=True)
     if not pushed.version:
         with suppress(UserError, RunError):  # the number is for people only
             source, version = kernel_source(kaggle, kernel)
@@ -179,32 +130,17 @@ def _send(kaggle: Kaggle, pushed: Push, bundle: Path) -> Push:
     return pushed
 
 
-def _record(pushed: Push, folder: RunFolder) -> None:
-    atomic_write_json(folder.push, asdict(pushed))
-
-
-def _read(folder: RunFolder) -> Push:
-    try:
-        return TypeAdapter(Push).validate_json(folder.push.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{folder.path} was not pushed: it has no {folder.push.name}.") from None
-    except ValidationError as error:
-        raise UserError(f"{folder.push} is damaged: {error.errors()[0]['msg']}") from None
-
-
-def _address(kernel: str) -> str:
-    return f"https://www.kaggle.com/code/{kernel}"
-
-
 def _arrived_version(kaggle: Kaggle, pushed: Push) -> int | None:
     """The version of a kernel that is this push; None if none turns up within some seconds."""
-    for seconds in ARRIVAL_DELAYS:
-        time.sleep(seconds)
+
+    def look() -> int | None:
         with suppress(UserError):  # Kaggle refuses a kernel that was never pushed before as if it were another's
             source, version = kernel_source(kaggle, pushed.kernel)
             if pushed.mark in source:
                 return version
-    return None
+        return None
+
+    return arrived(look)
 
 
 def _remedy(refusal: str) -> str:

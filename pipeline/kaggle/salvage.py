@@ -10,9 +10,9 @@ from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import MemberSpec, RunConfig, digest, member_specs
 from pipeline.data.submission_file import check_submission
 from pipeline.kaggle.calls import OutputFile, download_outputs
-from pipeline.kaggle.ids import competition_ids
-from pipeline.kaggle.push import Push
-from pipeline.kaggle.watch import log_lines
+from pipeline.kaggle.pushes import Push
+from pipeline.kaggle.submit import competition_ids
+from pipeline.kaggle.watch import log_text
 from pipeline.records.atomic import file_sha256
 from pipeline.records.members import FILES, MANIFEST, read_member
 from pipeline.records.readers import DamagedError
@@ -36,8 +36,8 @@ def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, 
     Raises:
         RunError: it is another push's kernel, or it finished no member.
     """
-    if pushed.mark not in "".join(log_lines(log)):
-        raise RunError(f"its log does not say that it ran the push {pushed.run_id}. See {pushed.url}")
+    if pushed.mark not in log_text(log):
+        raise RunError(f"its log does not say that it ran this push. See {pushed.url}")
     config = folder.read_config()
     specs = member_specs(config)
     root, content = _run_files(files)

@@ -10,8 +10,9 @@ from pipeline.kaggle.calls import rank, submissions
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.refusals import BusyError, NoAnswerError
 from pipeline.kaggle.submission_log import Entry, record
+from pipeline.kaggle.waiting import Pauses
 
-FIRST_PAUSE, LONGEST_PAUSE, PATIENCE = 1.0, 30.0, 1800.0  # seconds
+PATIENCE = 1800.0  # seconds
 
 
 def find_submission(kaggle: Kaggle, entry: Entry) -> Any:
@@ -32,30 +33,25 @@ def wait_for_score(kaggle: Kaggle, entry: Entry, command: str) -> Entry:
         KeyboardInterrupt: as always.
     """
     goes_on = f"{entry.source} is sent. To see its score, which costs nothing: {command}"
-    pause, end = FIRST_PAUSE, time.monotonic() + PATIENCE
+    pauses, end = Pauses(), time.monotonic() + PATIENCE
     try:
         while time.monotonic() < end:
-            if found := _look(kaggle, entry):
-                outcome = _outcome(entry, found)
-                if outcome.status != entry.status:
-                    return _told(kaggle, record(outcome), str(found.public_score))
-            time.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+            asked_for = None
+            try:
+                if found := find_submission(kaggle, entry):
+                    outcome = _outcome(entry, found)
+                    if outcome.status != entry.status:
+                        return _announced(kaggle, record(outcome), str(found.public_score))
+            except (NoAnswerError, BusyError) as error:
+                asked_for = getattr(error, "seconds", None)
+                print(error, flush=True)
+            pauses.wait(asked_for)
     except KeyboardInterrupt:
         print(f"\n{goes_on}", flush=True)
         raise
     except UserError as error:
         raise UserError(f"{error} {goes_on}") from None
     raise RunError(f"no score after {PATIENCE / 60:.0f} minutes. {goes_on}")
-
-
-def _look(kaggle: Kaggle, entry: Entry) -> Any:
-    """As `find_submission`; None also if Kaggle gives no answer, for it is asked again."""
-    try:
-        return find_submission(kaggle, entry)
-    except (NoAnswerError, BusyError) as error:
-        print(error, flush=True)
-        return None
 
 
 def _outcome(entry: Entry, found: Any) -> Entry:
@@ -71,7 +67,7 @@ def _outcome(entry: Entry, found: Any) -> Entry:
     return entry
 
 
-def _told(kaggle: Kaggle, entry: Entry, score: str) -> Entry:
+def _announced(kaggle: Kaggle, entry: Entry, score: str) -> Entry:
     """Print the outcome of a submission, or raise it if it is an error."""
     if entry.status == "error":
         raise RunError(f"Kaggle could not score {entry.source}: {entry.error}")

@@ -2,9 +2,10 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
@@ -12,10 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.config.errors import UserError
 from pipeline.config.places import make_folder, submissions_folder
 from pipeline.records.atomic import atomic_replace
+from pipeline.records.readers import DamagedError, moment
 
 LOG = "log.jsonl"
 # sending: nobody knows yet whether it arrived. pending: arrived, no score yet. lost: never arrived.
 OPEN, ENDED = ("sending", "pending"), ("complete", "error", "lost")
+LARGEST_LOG = 16_000_000  # bytes
 HASH_LENGTH = 12  # hexadecimal digits of the file's hash that a description carries
 MARK = re.compile(r"\[(?:([0-9a-f]{12})-)?([0-9a-f]{8})\]\s*$")  # the first versions marked with the id alone
 
@@ -68,30 +71,57 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def read_log() -> list[Entry]:
-    """All submissions, oldest first.
-
-    Raises:
-        UserError: a line of the log is damaged.
-    """
-    path = submissions_folder() / LOG
-    if not path.exists():
-        return []
+    """All submissions, oldest first; warns of lines that are damaged. Kaggle's own list knows what they were."""
     entries = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    for number, line in enumerate(_lines(), 1):
         try:
-            entries.append(TypeAdapter(Entry).validate_json(line))
-        except ValidationError as error:
-            raise UserError(
-                f"{path}, line {number} is not an entry ({error.errors()[0]['msg']}). Mend or remove that line."
-            ) from None
+            entries.append(_entry(line))
+        except DamagedError as error:
+            where = f"{submissions_folder() / LOG}, line {number}"
+            print(f"WARNING: {where} is not an entry ({error}), and is left alone", file=sys.stderr, flush=True)
     return entries
 
 
 def record(entry: Entry) -> Entry:
-    """Add an entry to the log, or replace the one with its id; returns it."""
+    """Add an entry to the log, or replace the one with its id; returns it. Damaged lines stay as they are."""
     folder = make_folder(submissions_folder())
     with FileLock(folder / ".log.lock"):
-        entries = {known.id: known for known in read_log()} | {entry.id: entry}
+        lines: dict[str | int, bytes] = {}
+        for number, line in enumerate(_lines()):
+            try:
+                lines[_entry(line).id] = line
+            except DamagedError:
+                lines[number] = line
+        lines[entry.id] = json.dumps(asdict(entry)).encode()
         with atomic_replace(folder / LOG) as temporary:
-            temporary.write_text("".join(json.dumps(asdict(e)) + "\n" for e in entries.values()), encoding="utf-8")
+            temporary.write_bytes(b"".join(line + b"\n" for line in lines.values()))
     return entry
+
+
+def _lines() -> list[bytes]:
+    path = submissions_folder() / LOG
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_LOG + 1)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error}). Move it away.") from None
+    if len(content) > LARGEST_LOG:
+        raise UserError(f"{path} has more than {LARGEST_LOG:,} bytes: it is no log of submissions. Move it away.")
+    return content.splitlines()
+
+
+def _entry(line: bytes) -> Entry:
+    """The entry in a line, with a time that has a zone.
+
+    Raises:
+        DamagedError: there is none.
+    """
+    try:
+        entry = TypeAdapter(Entry).validate_json(line, strict=True)
+        return replace(entry, time=moment(entry.time).isoformat(timespec="seconds"))
+    except ValidationError as error:
+        raise DamagedError(error.errors()[0]["msg"]) from None
+    except (ValueError, OverflowError):
+        raise DamagedError("its time is none") from None

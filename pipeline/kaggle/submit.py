@@ -8,15 +8,20 @@ import hashlib
 import secrets
 import shlex
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.config.errors import RunError, UserError
+from pipeline.config.places import data_candidates
 from pipeline.config.schema import RunConfig, digest
+from pipeline.config.text import printable
+from pipeline.data.digits import TEST_IMAGES, read_image_count
 from pipeline.data.submission_file import check_submission
 from pipeline.ensemble.submission import keep_copy
 from pipeline.kaggle.calls import (
@@ -27,14 +32,12 @@ from pipeline.kaggle.calls import (
     submit_upload,
 )
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.origin import config_of
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.kaggle.score import find_submission, wait_for_score
 from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, one_at_a_time, read_log, record
+from pipeline.kaggle.waiting import arrived
 from pipeline.records.run_folder import SUBMISSION, RunFolder
-
-ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for a submission that may have arrived
 
 
 def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again: bool = False) -> Entry:
@@ -60,18 +63,18 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
     entry = Entry(
         id=secrets.token_hex(4),
         time=_now(),
-        source=str(submission),
+        source=printable(submission),
         sha256=sha256,
-        run=str(folder.path) if config else None,
+        run=printable(folder.path) if config else None,
         config_digest=digest(config) if config else None,
-        message=message or _usual_message(submission, config),
+        message=printable(message or _usual_message(submission, config)),
     )
     name = _name(submission, config).removesuffix(f"-{sha256[:8]}")  # a copy in submissions/ has it already
     return _submit(
         kaggle,
         entry,
         partial(keep_copy, content, name),
-        lambda: submit_upload(kaggle, submission.name, content, entry.description),
+        lambda: submit_upload(kaggle, printable(submission.name), content, entry.description),
         _command([str(path)], message, again),
         again,
     )
@@ -99,7 +102,7 @@ def submit_kernel(
         download_submission_of(kaggle, kernel, version, output)
         content = check_submission(output, competition_ids())
     sha256 = hashlib.sha256(content).hexdigest()
-    entry = Entry(secrets.token_hex(4), _now(), source, sha256, None, None, message or source)
+    entry = Entry(secrets.token_hex(4), _now(), source, sha256, None, None, printable(message or source))
     return _submit(
         kaggle,
         entry,
@@ -108,6 +111,12 @@ def submit_kernel(
         _command(["-k", kernel, "-v", str(version)], message, again),
         again,
     )
+
+
+def competition_ids() -> NDArray[np.int64]:
+    """1 to the number of images that the local sample_submission.csv has, or to 28,000; shape (m,)."""
+    counts = (read_image_count(folder) for folder in data_candidates() if folder.is_dir())
+    return np.arange(1, next((count for count in counts if count is not None), TEST_IMAGES) + 1)
 
 
 def _usual_message(submission: Path, config: RunConfig | None) -> str:
@@ -148,7 +157,7 @@ def _send(kaggle: Kaggle, entry: Entry, send: Callable[[], None]) -> None:
         send()
     except NoAnswerError as error:
         print(f"{error}\nlooking whether it arrived all the same", flush=True)
-        if not _arrived(kaggle, entry):
+        if not arrived(lambda: find_submission(kaggle, entry)):
             raise RunError(
                 f"{error} The submission is not in Kaggle's list. Rerun the same command: it looks once more "
                 "before it sends anything."
@@ -168,7 +177,7 @@ def _sent_before(kaggle: Kaggle, entry: Entry) -> Entry | None:
         if earlier.sha256 != entry.sha256 or earlier.status == "lost":
             continue
         _refuse_if_ended(earlier)
-        if earlier.status == "pending" or _arrived(kaggle, earlier):
+        if earlier.status == "pending" or arrived(partial(find_submission, kaggle, earlier)):
             return earlier
         record(replace(earlier, status="lost"))
     for found in submissions(kaggle):  # the log may be another machine's, or gone
@@ -199,15 +208,6 @@ def _check_limit(kaggle: Kaggle, command: str) -> None:
             f"midnight UTC, in {(midnight - now).total_seconds() / 3600:.1f} hours: {command}"
         )
     print(f"submissions left today: {left}", flush=True)
-
-
-def _arrived(kaggle: Kaggle, entry: Entry) -> bool:
-    """Whether a submission turns up in Kaggle's list within some seconds."""
-    for seconds in ARRIVAL_DELAYS:
-        time.sleep(seconds)
-        if find_submission(kaggle, entry):
-            return True
-    return False
 
 
 def _command(what: list[str], message: str | None, again: bool) -> str:

@@ -3,26 +3,30 @@
 import json
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from pipeline.config.errors import RunError, UserError
+from pipeline.config.text import last_lines, printable
 from pipeline.kaggle.calls import kernel_output, kernel_status
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.push import FETCH, Push
+from pipeline.kaggle.pushes import FETCH, Push
 from pipeline.kaggle.refusals import BusyError, NoAnswerError, RefusedError
+from pipeline.kaggle.waiting import Pauses
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two looks at the status
-LONGEST_BUSY = 600.0  # seconds; if Kaggle asks for more, it is asked after these
 MOST_FAILURES = 20  # looks in a row without an answer, before we give up: some ten minutes
-START = 90.0  # seconds after a push in which Kaggle may not know the kernel yet
+START = 180.0  # seconds after a push in which Kaggle may not know the kernel, or speak of the version before
 LOG_TAIL = 30  # lines of a failed kernel's log that are shown
 
 KNOWN = ("QUEUED", "RUNNING", "COMPLETE", "ERROR", "CANCEL_REQUESTED", "CANCEL_ACKNOWLEDGED", "NEW_SCRIPT")
 FAILED = ("ERROR", "CANCEL_ACKNOWLEDGED")
+NOT_YET, NOT_OURS = "not known to Kaggle yet", "not started; Kaggle still speaks of the version before"
 
 
 class KernelFailedError(RunError):
     """The kernel has ended, but not well."""
+
+    def __init__(self, message: str, status: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def watch(kaggle: Kaggle, pushed: Push) -> None:
@@ -51,40 +55,45 @@ def watch(kaggle: Kaggle, pushed: Push) -> None:
 
 
 def _follow(kaggle: Kaggle, pushed: Push) -> None:
-    shown, failures, last, pause = 0, 0, "", FIRST_PAUSE
+    shown, failures, last, pauses = 0, 0, "", Pauses()
+    settled = time.monotonic() + START - min(pushed.age, START)
     while True:
-        status, reason, wait = last, "", 0.0
+        status, reason, asked_for = last, "", None
         try:
-            status, reason = kernel_status(kaggle, pushed.kernel)
+            status, reason = _status(kaggle, pushed, early=time.monotonic() < settled)
             failures = 0
         except (NoAnswerError, BusyError) as error:
             failures += 1
             if failures == MOST_FAILURES:
                 raise
-            wait = min(getattr(error, "seconds", None) or 0.0, LONGEST_BUSY)
+            asked_for = getattr(error, "seconds", None)
             print(error, flush=True)
-        except RefusedError as error:
-            if error.status not in (403, 404) or _age(pushed) > START:
-                raise
-            status = "not known to Kaggle yet"
         if status != last:
-            new = "" if status in KNOWN or status.startswith("not") else ", which is new to this program; following on"
-            print(f"{pushed.kernel}: {status}{new}", flush=True)
-            last, pause = status, FIRST_PAUSE
+            new = "" if status in (*KNOWN, NOT_YET, NOT_OURS) else ", which is new to this program; following on"
+            print(printable(f"{pushed.kernel}: {status}{new}"), flush=True)
+            last = status
+            pauses.restart()
+        if status in ("RUNNING", "COMPLETE"):
+            shown = _show_log(kaggle, pushed.kernel, shown)
         if status == "COMPLETE":
-            _show_log(kaggle, pushed.kernel, shown)
             return
         if status in FAILED:
             raise _failure(kaggle, pushed, status, reason)
-        if status == "RUNNING":
-            shown = _show_log(kaggle, pushed.kernel, shown)
-        time.sleep(max(pause, wait))
-        pause = min(pause * 1.5, LONGEST_PAUSE)
+        pauses.wait(asked_for)
 
 
-def _age(pushed: Push) -> float:
-    """Seconds since a push."""
-    return (datetime.now(UTC) - datetime.fromisoformat(pushed.time)).total_seconds()
+def _status(kaggle: Kaggle, pushed: Push, *, early: bool) -> tuple[str, str]:
+    """As `kernel_status`, but `early`, soon after a push, not that of the version before."""
+    try:
+        status, reason = kernel_status(kaggle, pushed.kernel)
+        if early and status in ("COMPLETE", *FAILED):
+            log = log_text(kernel_output(kaggle, pushed.kernel)[1])
+            return (status, reason) if pushed.mark in log else (NOT_OURS, "")
+    except RefusedError as error:
+        if early and error.status in (403, 404):
+            return NOT_YET, ""
+        raise
+    return status, reason
 
 
 def _show_log(kaggle: Kaggle, kernel: str, shown: int) -> int:
@@ -93,25 +102,26 @@ def _show_log(kaggle: Kaggle, kernel: str, shown: int) -> int:
     with suppress(UserError, RunError):  # the status says how the kernel does, and the stream is tried again
         for count, text in enumerate(kaggle.log_events(kernel), 1):  # each stream begins at the log's beginning
             if count > shown:
-                print(text, end="" if text.endswith("\n") else "\n", flush=True)
+                print(printable(text), end="" if text.endswith("\n") else "\n", flush=True)
     return max(shown, count)
 
 
 def _failure(kaggle: Kaggle, pushed: Push, status: str, reason: str) -> KernelFailedError:
     """A kernel's end as an error that ends with the end of its log."""
     try:
-        tail = "".join(log_lines(kernel_output(kaggle, pushed.kernel)[1])[-LOG_TAIL:])
+        tail = last_lines(log_text(kernel_output(kaggle, pushed.kernel)[1]), LOG_TAIL)
     except (UserError, RunError) as error:
         tail = f"(the log could not be read: {error})"
     what = "failed" if status == "ERROR" else "was cancelled: by hand, or at Kaggle's time limit"
     return KernelFailedError(
         f"the kernel {pushed.kernel} {what}{f' ({reason})' if reason else ''}. What it wrote until then is at "
-        f"{pushed.url}. The end of its log:\n{tail}"
+        f"{pushed.url}. The end of its log:\n{tail}",
+        status,
     )
 
 
-def log_lines(log: str) -> list[str]:
-    """The lines of a stored log, which is a JSON list of events, or text."""
-    with suppress(ValueError, TypeError, AttributeError):
-        log = "".join(str(event.get("data", "")) for event in json.loads(log))
-    return log.splitlines(keepends=True)
+def log_text(log: str) -> str:
+    """The text of a stored log, which is a JSON list of events, or text."""
+    with suppress(ValueError, TypeError, AttributeError, RecursionError):
+        return "".join(str(event.get("data", "")) for event in json.loads(log))
+    return log

@@ -9,12 +9,12 @@ import pytest
 from conftest import ROOT
 from factories import constants
 
+from pipeline.config.config_json import NOT_IN_A_KERNEL, from_literal
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import AugmentConfig, Recipe, RunConfig, TrainConfig
 from pipeline.kaggle import bundle as module
-from pipeline.kaggle.bundle import FIELDS_LEFT_OUT, HASH_PLACEHOLDER, LARGEST, bundle, check_config, config_literal
-from pipeline.kernel import literal_config
+from pipeline.kaggle.bundle import HASH_PLACEHOLDER, LARGEST, bundle, check_config, config_literal
 
 PACKAGE = ROOT / "pipeline"
 
@@ -60,11 +60,11 @@ def test_a_bundle_that_is_too_large_is_not_made(tiny, monkeypatch):
 def test_the_config_at_its_top_is_the_runs_with_a_comment_for_every_field(name):
     config = replace(preset(name), out="/home/ada/x", hours=2.5)
     text = config_literal(config)
-    assert literal_config(eval(text), "CONFIG") == replace(config, out=None)
+    assert from_literal(eval(text), "CONFIG") == replace(config, out=None)
     lines = text.splitlines()
     assert max(map(len, lines)) <= 120
     names = {field.name for kind in (RunConfig, Recipe, AugmentConfig, TrainConfig) for field in fields(kind)}
-    for field in names - {*FIELDS_LEFT_OUT, "recipe", "augment", "train"}:
+    for field in names - {*NOT_IN_A_KERNEL, "recipe", "augment", "train"}:
         (at,) = [i for i, line in enumerate(lines) if line.strip().startswith(f'"{field}":')]
         assert "# " in lines[at] + lines[at - 1], field
 
@@ -77,7 +77,7 @@ def test_a_kernel_as_people_edit_it(tiny, tmp_path):
     edited = text.replace(config, '"arms": ["relu", "gelu",],  # and no more').replace("no competition", "no bananas")
     done = started(edited, tmp_path)
     assert (done.returncode, done.stderr[:24]) == (1, "error: no bananas data f")
-    assert literal_config(constants(edited)["CONFIG"], "CONFIG").arms == ("relu", "gelu")
+    assert from_literal(constants(edited)["CONFIG"], "CONFIG").arms == ("relu", "gelu")
     assert "Traceback" not in done.stderr
     for mistake, words in (
         ('"arms": ("relu"),', "arms: Input should be a valid array. Received: 'relu'"),
@@ -86,7 +86,7 @@ def test_a_kernel_as_people_edit_it(tiny, tmp_path):
         ('"arms": ["relu"], (1, 2): 3,', "keys must be str"),
     ):
         with pytest.raises(UserError, match="CONFIG, at the top, is not a run's config") as caught:
-            literal_config(constants(text.replace(config, mistake))["CONFIG"], "CONFIG, at the top,")
+            from_literal(constants(text.replace(config, mistake))["CONFIG"], "CONFIG, at the top,")
         assert words in str(caught.value)
 
 

@@ -1,10 +1,13 @@
 """Credentials as people have them: found, refused by name, and never shown."""
 
 import json
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from kaggle_server import KEY, TOKEN, USER
 
 from pipeline.cli import main
@@ -141,3 +144,25 @@ def test_no_form_of_a_secret_passes(home, monkeypatch):
     for part in ("first-half", "second-h", SECRET):
         assert part not in redacted(text)
     assert redacted("nothing of it") == "nothing of it"
+
+
+def test_a_user_without_a_home_needs_only_name_and_key(server, tmp_path):
+    """As in a container whose user has no entry in /etc/passwd and no HOME."""
+    code = (
+        "import pwd\ndef none(_): raise KeyError('no entry')\npwd.getpwuid = none\n"
+        "from pipeline.kaggle.client import Kaggle\nfrom pipeline.kaggle.calls import submissions_left\n"
+        "print(submissions_left(Kaggle()))"
+    )
+    cleared = ("HOME", "KAGGLE_CONFIG_DIR", "XDG_CONFIG_HOME")
+    environment = {name: value for name, value in server.environment(tmp_path).items() if name not in cleared}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.stdout == "(5, 0)\n", done.stderr
+    assert list(tmp_path.iterdir()) == []  # no folder named ~

@@ -10,7 +10,8 @@ from faults import FINISHED
 from pipeline.kaggle.download import FILES, download_data
 from pipeline.kaggle.fetch import fetch, is_fetched
 from pipeline.kaggle.metadata import METADATA, read_metadata
-from pipeline.kaggle.push import confirmed, find_push, push
+from pipeline.kaggle.push import confirmed, push
+from pipeline.kaggle.pushes import find_push
 from pipeline.kaggle.submission_log import read_log
 from pipeline.kaggle.submit import submit_file
 

@@ -12,19 +12,23 @@ import pytest
 from conftest import ROOT
 from factories import damage, votes
 from filelock import FileLock
-from kaggle_server import cut_short
+from kaggle_server import KERNEL, cut_short
 
 from pipeline.cli import main, read
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import member_specs
 from pipeline.ensemble.submission import write_submission
+from pipeline.kaggle import watch as watch_module
+from pipeline.kaggle.bundle import bundle, write_bundle
 from pipeline.kaggle.fetch import fetch, follow, is_fetched
-from pipeline.kaggle.metadata import METADATA
-from pipeline.kaggle.push import find_push, push
+from pipeline.kaggle.metadata import METADATA, read_metadata
+from pipeline.kaggle.push import push
+from pipeline.kaggle.pushes import adopt, find_push
 from pipeline.records.atomic import file_sha256
 from pipeline.records.members import commit
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.records.submission_record import read_submission_record
+from pipeline.runs import list_runs
 
 
 def test_fetch_brings_the_runs_folder(server, account, pushed):
@@ -33,7 +37,7 @@ def test_fetch_brings_the_runs_folder(server, account, pushed):
     server.faults["File"] = [503]  # asked again
     fetch(account, before, folder)
     assert (folder.path / "k").read_bytes() == server.outputs["runs/tiny/k"]
-    assert folder.kernel_log.read_text() == server.log
+    assert folder.kernel_log.read_text() == server.head + server.log
     assert is_fetched(folder)
     assert find_push(None) == find_push(folder.path) == (before, folder)
     assert sorted(p.name for p in Path("runs").iterdir()) == [folder.path.name]  # nothing left behind
@@ -146,8 +150,7 @@ def broken_off(server, pushed, outcome, digits, tiny, tmp_path):
     (there.member(specs[1]) / "model.keras").write_bytes(b"half a netw")
     (there.path / "checkpoints").mkdir()
     (there.path / "checkpoints" / "epoch-0001.npz").write_bytes(b"x")
-    before, _ = pushed
-    server.status, server.log = "CANCEL_ACKNOWLEDGED", f"bundle: {{'commit': 'abc', {before.mark}}}\nepoch 1\n"
+    server.status, server.log = "CANCEL_ACKNOWLEDGED", "epoch 1\n"
     return there
 
 
@@ -264,9 +267,9 @@ def test_members_that_cannot_be_verified_are_left(harm, message, server, account
 def test_another_pushs_members_are_left(server, account, pushed, broken_off):
     before, folder = pushed
     serve_folder(server, broken_off.path.parents[1])
-    server.log = server.log.replace(before.run_id, "0" * 8)
-    with pytest.raises(RunError, match=f"its log does not say that it ran the push {before.run_id}"):
-        follow(account, before, folder)
+    server.head = server.head.replace(before.bundle_sha256, "0" * 64)
+    with pytest.raises(RunError, match="its log does not say that it ran this push"):
+        follow(account, replace(before, time="2026-01-01T00:00:00+00:00"), folder)
 
 
 def test_a_kernel_that_fails_after_its_receipt_is_fetched_whole(server, account, pushed):
@@ -276,3 +279,79 @@ def test_a_kernel_that_fails_after_its_receipt_is_fetched_whole(server, account,
     with pytest.raises(RunError, match=f"(?s)failed.*All that it wrote is in {folder.path}"):
         follow(account, before, folder)
     assert is_fetched(folder)
+
+
+def test_a_kernel_that_others_pushed_is_fetched_by_its_name(server, account, tiny, capsys, monkeypatch):
+    """As `kaggle kernels push` sends it, or as somebody changed it in Kaggle's editor."""
+    server.runs_kernels = False
+    shutil.copy(ROOT / METADATA, METADATA)
+    metadata = replace(read_metadata(), id=KERNEL)
+    write_bundle(Path("build"), tiny, metadata)
+    text = Path("build/kernel.py").read_text().replace('"seeds": 1,', '"seeds": 2,  # more')
+    account.save_kernel(Path("build"))
+    server.kernel["text"] = text
+    pushed, folder = adopt(account, KERNEL)
+    assert (pushed.version, pushed.run_id, folder.read_config()) == (1, "", replace(tiny, seeds=2, device="gpu"))
+    assert adopt(account, KERNEL) == (pushed, folder)
+    server.status, server.log = "ERROR", "Traceback\n"
+    with pytest.raises(SystemExit):
+        main(["fetch", KERNEL])
+    (row,) = list_runs()
+    assert (row.name, row.state) == (folder.path.name, "at Kaggle: ERROR")
+    server.leave_output(pushed)
+    main(["fetch", KERNEL])
+    assert is_fetched(folder)
+    assert find_push(None)[1] == folder
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("print('hello')", "is not what `python -m pipeline bundle`"),
+        ("IDENTITY = open('/etc/passwd')\nCONFIG = {}", "is not what"),
+        ("(" * 10_000, "is not what"),
+        ("IDENTITY = {'commit': '', 'run_id': '', 'bundle_sha256': ''}\nCONFIG = {'name': 1}", "is not a run's config"),
+    ],
+)
+def test_a_kernel_that_is_no_bundle_is_not_taken(source, message, server, account):
+    server.kernel = {"text": source}
+    with pytest.raises(UserError, match=message):
+        adopt(account, KERNEL)
+    assert not Path("runs").exists()
+
+
+def test_a_kernels_config_cannot_write_outside_of_the_runs_folder(server, account, tiny):
+    text = bundle(tiny)[0]
+    server.kernel = {"text": text.replace('"name": "tiny",', '"name": "../../x",')}
+    with pytest.raises(UserError, match="name must be made of letters"):
+        adopt(account, KERNEL)
+    server.kernel = {"text": text.replace('"name": "tiny",', '"name": "tiny",\n    "out": "/tmp/elsewhere",')}
+    assert adopt(account, KERNEL)[1].path.parent == Path("runs")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kernel": "../x"},
+        {"run_id": "../x"},
+        {"bundle_sha256": "7"},
+        {"time": "soon"},
+        {"time": None},
+        {"version": "x"},
+    ],
+)
+def test_a_push_record_that_no_push_wrote_is_damaged(change, server, account, pushed):
+    _, folder = pushed
+    folder.push.write_text(json.dumps(json.loads(folder.push.read_text()) | change))
+    with pytest.raises(UserError, match=r"push\.json is damaged"):
+        find_push(folder.path)
+    assert list_runs()[0].state == "push.json is damaged"
+
+
+@pytest.mark.parametrize("time", ["2026-11-23", "2026-11-23T10:00:00", "2999-01-01T00:00:00+00:00"])
+def test_whatever_a_push_records_time_says_the_following_ends(time, server, account, pushed, monkeypatch):
+    before, folder = pushed
+    monkeypatch.setattr(watch_module, "START", 0.5)
+    server.faults["GetKernelSessionStatus"] = [404] * 100
+    with pytest.raises(UserError, match="Is that the kernel's owner/slug"):
+        follow(account, replace(before, time=time), folder)

@@ -15,7 +15,8 @@ from kaggle_server import KERNEL, After, refusal, reply
 from pipeline.config.errors import RunError, UserError
 from pipeline.kaggle import push as module
 from pipeline.kaggle.metadata import CODE_FILE, METADATA
-from pipeline.kaggle.push import confirmed, find_push, push
+from pipeline.kaggle.push import confirmed, push
+from pipeline.kaggle.pushes import find_push
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_a_push_that_kaggle_refuses(fault, kind, message, server, account, pushe
 def test_a_first_push_that_never_arrived(server, account, tiny):
     shutil.copy(ROOT / METADATA, METADATA)
     server.faults["SaveKernel"] = [503]
-    server.faults["GetKernel"] = [403, 403]
+    server.faults["GetKernel"] = [403] * 3
     with pytest.raises(RunError, match="does not have this version; push again"):
         push(account, tiny)
 

@@ -1,12 +1,14 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pipeline.config.errors import UserError
 from pipeline.kaggle.submission_log import Entry, read_log, record
 
+LOG = Path("submissions/log.jsonl")
 ENTRY = Entry("1", "2026-11-23T10:00:00+00:00", "x.csv", "0" * 64, None, None, "a message")
 
 
@@ -24,16 +26,26 @@ def test_an_entry_is_replaced_not_repeated():
     assert len(Path("submissions/log.jsonl").read_text().splitlines()) == 2
 
 
-def test_a_damaged_line_is_named():
-    record(ENTRY)
-    for line in (b"{}", b"\xff\xfe", b'{"id": 1}', b""):
-        log = Path("submissions/log.jsonl")
-        whole = log.read_bytes()
-        log.write_bytes(whole + line + b"\n")
-        with pytest.raises(UserError, match=r"log.jsonl, line 2 is not an entry"):
-            read_log()
-        log.write_bytes(whole)
+def test_damaged_lines_are_named_left_alone_and_passed_over(capsys):
+    first = json.dumps(asdict(ENTRY)).encode()
+    damaged = [
+        *(b"{}", b"\xff\xfe", b'{"id": 1}', b"", b"[" * 100_000),
+        *(first.replace(b"2026-11-23T10:00:00+00:00", time) for time in (b"yesterday", b"", b"9999-99-99")),
+    ]
+    LOG.parent.mkdir()
+    LOG.write_bytes(b"".join(line + b"\n" for line in [*damaged, first]))
     assert read_log() == [ENTRY]
+    warnings = capsys.readouterr().err
+    assert [f"log.jsonl, line {i} is not an entry" in warnings for i in range(1, 10)] == [True] * 8 + [False]
+    other = record(replace(ENTRY, id="2"))
+    assert LOG.read_bytes().splitlines() == [*damaged, first, json.dumps(asdict(other)).encode()]
+
+
+@pytest.mark.parametrize("time", ["2026-11-23T10:00:00", "2026-11-23", "2999-01-01T00:00:00+00:00", "20261123T10Z"])
+def test_a_time_without_a_zone_without_a_time_or_in_the_future_becomes_one_that_can_be_compared(time):
+    record(replace(ENTRY, time=time))
+    (entry,) = read_log()
+    assert datetime.fromisoformat(entry.time) <= datetime.now(UTC)
 
 
 def test_entries_recorded_at_the_same_time_are_all_kept():

@@ -1,8 +1,12 @@
 """Submissions against the loopback server: checked, counted, sent once, scored, logged."""
 
+import gzip
 import hashlib
 import json
+import os
 import shutil
+import traceback
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from factories import record_votes
-from kaggle_server import KEY, After, refusal, reply
+from kaggle_server import KEY, After, redirect, refusal, reply
 
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import digest
 from pipeline.ensemble.submission import keep_copy
 from pipeline.kaggle import score
-from pipeline.kaggle.ids import competition_ids
 from pipeline.kaggle.submission_log import read_log
-from pipeline.kaggle.submit import submit_file, submit_kernel
+from pipeline.kaggle.submit import competition_ids, submit_file, submit_kernel
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import SubmissionRecord, record_submission
 from pipeline.runs import list_runs
@@ -362,3 +365,69 @@ def test_a_kernels_version_is_checked_and_submitted(account, server, mine):
     with pytest.raises(UserError, match="expected 30 rows"):
         submit_kernel(account, "ada/my-kernel", 3)
     assert len(server.submissions) == 1
+
+
+def test_a_redirect_to_another_host_is_no_answer(account, server, mine):
+    """It was sent to Kaggle, who may or may not have taken it; what the other host says does not count."""
+    server.faults["CreateSubmission"] = [redirect("http://elsewhere.test/CreateSubmission")]
+    with pytest.raises(RunError, match="not in Kaggle's list. Rerun the same command"):
+        submit_file(account, mine)
+    assert [entry.status for entry in read_log()] == ["sending"]
+    server.faults["CreateSubmission"] = [lambda _: redirect("http://elsewhere.test/CreateSubmission")]  # it took it
+    assert submit_file(account, mine).score == 0.9
+    assert len(server.submissions) == 1
+
+
+@pytest.mark.parametrize("fault", [404, "address"])
+def test_a_refused_upload_shows_neither_key_nor_signed_address(fault, account, server, mine):
+    if fault == "address":  # of a host that cannot be reached
+        answer = reply({"token": "t", "createUrl": "https://blobs.test/upload/t?signature=s3cret"})
+        server.faults["StartSubmissionUpload"] = [answer]
+    else:
+        words = f"no {KEY} at http://blobs.test/upload/t?signature=s3cret&x=1"
+        server.faults["Upload"] = [refusal(fault, words)]
+    with pytest.raises((UserError, RunError), match="uploading the submission: ") as caught:
+        submit_file(account, mine)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert KEY not in shown
+    assert "s3cret" not in shown
+    assert sent(server) == 0
+
+
+def test_the_command_that_shows_the_score_does_not_send_again(account, server, mine, monkeypatch):
+    submit_file(account, mine)
+    monkeypatch.setattr(score, "PATIENCE", 0.1)
+    server.faults["ListSubmissions"] = [reply({})] * 100
+    with pytest.raises(RunError, match=r"costs nothing: python -m pipeline submit mine.csv$"):
+        submit_file(account, mine, again=True)
+
+
+@pytest.mark.parametrize("name", ["mine.zip", "mine.csv.gz"])
+def test_an_archive_is_named(name, account, server, mine):
+    with zipfile.ZipFile(name, "w") if name.endswith("zip") else gzip.open(name, "w") as archive:
+        getattr(archive, "writestr", lambda _, content: archive.write(content))("mine.csv", mine.read_bytes())
+    with pytest.raises(UserError, match=rf"{name} is an archive. Unpack it, and name the CSV"):
+        submit_file(account, Path(name))
+    assert server.calls == []
+
+
+def test_one_digit_for_all_images_is_not_sent(account, server, mine):
+    mine.write_text("ImageId,Label\n" + "".join(f"{i},7\n" for i in range(1, 31)))
+    with pytest.raises(UserError, match="every image is given the digit 7"):
+        submit_file(account, mine, again=True)
+    server.version, server.outputs = 3, {"submission.csv": mine.read_bytes()}
+    with pytest.raises(UserError, match="every image is given the digit 7"):
+        submit_kernel(account, "ada/my-kernel", 3)
+    assert sent(server) == 0
+    mine.write_text(mine.read_text().replace("\n30,7", "\n30,1"))
+    assert submit_file(account, mine).status == "complete"
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.csv"), "esc\x1b[2J.csv"])
+def test_any_name_can_be_sent_logged_and_listed(name, account, server, mine, capsys):
+    odd = Path(shutil.copy(mine, name))
+    assert submit_file(account, odd).score == 0.9
+    with pytest.raises(UserError, match="and scored 0.9"):
+        submit_file(account, odd)
+    assert list_runs()[0].score == "0.90000"
+    assert "\x1b" not in capsys.readouterr().out + read_log()[0].source

@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kaggle_server import cut_short, refusal, reply
 
+from pipeline.cli import main
 from pipeline.config.errors import RunError, UserError
+from pipeline.kaggle import connection, waiting
 from pipeline.kaggle import watch as module
-from pipeline.kaggle.watch import KernelFailedError, log_lines, watch
+from pipeline.kaggle.watch import KernelFailedError, log_text, watch
 from pipeline.streams import tolerant_output
 
 GOES_ON = "The kernel goes on: .*python -m pipeline fetch"
@@ -62,9 +64,8 @@ def test_failures_count_in_a_row_only(server, account, pushed, monkeypatch):
     assert server.calls.count("GetKernelSessionStatus") == 12
 
 
-def test_too_many_requests_are_waited_for(server, account, pushed, monkeypatch, capsys):
+def test_too_many_requests_are_waited_for(server, account, pushed, capsys):
     """Four times, in each of which the retries give up at once: longer than they may wait."""
-    monkeypatch.setattr(module, "LONGEST_BUSY", 0.01)
     server.faults["GetKernelSessionStatus"] = [refusal(429, **{"Retry-After": "4000"})] * 4
     server.status = "COMPLETE"
     watch(account, pushed[0])
@@ -77,7 +78,7 @@ def test_a_kernel_that_kaggle_does_not_know_in_its_first_minute(status, server, 
     server.status = "COMPLETE"
     watch(account, pushed[0])
     assert "not known to Kaggle yet" in capsys.readouterr().out
-    old = replace(pushed[0], time=(datetime.now(UTC) - timedelta(minutes=3)).isoformat())
+    old = replace(pushed[0], time=(datetime.now(UTC) - timedelta(minutes=4)).isoformat())
     server.faults["GetKernelSessionStatus"] = [status]
     with pytest.raises(UserError, match=rf"Is that the kernel's owner/slug.*{GOES_ON}"):
         watch(account, old)
@@ -101,7 +102,7 @@ def test_an_interruption_names_how_to_go_on(server, account, pushed, monkeypatch
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.time, "sleep", interrupted)
+    monkeypatch.setattr(waiting.time, "sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
         watch(account, pushed[0])
     assert "To follow it again: python -m pipeline fetch" in capsys.readouterr().out
@@ -135,6 +136,51 @@ def test_a_cancelled_kernel(server, account, pushed):
 
 
 def test_stored_logs_are_events_or_text():
-    assert log_lines('[{"data": "a\\nb"}, {"data": "c\\n"}]') == ["a\n", "bc\n"]
-    assert log_lines("[1]") == ["[1]"]
-    assert log_lines("plain\ntext") == ["plain\n", "text"]
+    assert log_text('[{"data": "a\\nb"}, {"data": "c\\n"}]') == "a\nbc\n"
+    assert log_text("[1]") == "[1]"
+    assert log_text("plain\ntext") == "plain\ntext"
+
+
+@pytest.mark.parametrize("before", ["COMPLETE", "ERROR"])
+def test_the_status_of_the_version_before_is_not_ours(before, server, account, pushed, capsys):
+    """Right after a push Kaggle still says how the version before ended; its log is the earlier one, too."""
+    ours, server.head = server.head, "bundle: {'bundle_sha256': 'another'}\n"
+    server.status = before
+
+    def start(response):
+        server.head, server.status = ours, "RUNNING"
+        server.faults["Logs"] = [404]
+        server.faults["GetKernelSessionStatus"] = [reply({"status": "RUNNING"}), reply({"status": "COMPLETE"})]
+        return response
+
+    server.faults["ListKernelSessionOutput"] = [lambda response: response, start]
+    watch(account, pushed[0])
+    told = capsys.readouterr().out
+    assert [told.count(words) for words in ("version before", "RUNNING", "COMPLETE")] == [1, 1, 1]
+
+
+def test_a_kernel_that_was_pushed_again_since_is_told_when_that_is_sure(server, account, pushed):
+    server.head, server.status = "bundle: another", "COMPLETE"
+    old = replace(pushed[0], time=(datetime.now(UTC) - timedelta(minutes=5)).isoformat())
+    watch(account, old)  # fetch then says that the output is another run's
+
+
+@pytest.mark.parametrize(("asked_for", "waited"), [("7", 7), ("4000", 600), ("0", 0.05)])
+def test_what_kaggle_asks_for_is_waited_for(asked_for, waited, server, account, pushed, monkeypatch):
+    monkeypatch.setattr(connection, "RETRIES", 0)
+    monkeypatch.setattr(waiting, "LONGEST_BUSY", 600.0)
+    sleeps = []
+    monkeypatch.setattr(waiting.time, "sleep", lambda seconds: sleeps.append(seconds))
+    server.faults["GetKernelSessionStatus"] = [refusal(429, **{"Retry-After": asked_for})]
+    server.status = "COMPLETE"
+    watch(account, pushed[0])
+    assert max(sleeps) == waited
+
+
+def test_a_log_cannot_steer_the_terminal(server, account, pushed, capsys):
+    server.status, server.log = "ERROR", "\x1b]0;owned\x07\x1b[2J and more\n"
+    with pytest.raises(SystemExit):
+        main(["fetch", str(pushed[1].path)])
+    captured = capsys.readouterr()
+    assert "and more" in captured.err
+    assert "\x1b" not in captured.out + captured.err

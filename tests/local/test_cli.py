@@ -18,13 +18,13 @@ from pipeline.arguments import summary
 from pipeline.cli import main, read
 from pipeline.commands import COMMANDS
 from pipeline.config.command import run_command
+from pipeline.config.config_json import from_literal
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.schema import TrainConfig
 from pipeline.data.digits import load
 from pipeline.kaggle import watch
 from pipeline.kaggle.metadata import CODE_FILE, METADATA, PLACEHOLDER
-from pipeline.kaggle.push import find_push
-from pipeline.kernel import literal_config
+from pipeline.kaggle.pushes import find_push
 from pipeline.records import opened_runs
 from pipeline.records.readers import read_sealed, sealed
 from pipeline.records.run_folder import RunFolder
@@ -82,7 +82,7 @@ def test_without_a_preset_kaggle_gets_the_strongest(tmp_path, monkeypatch, capsy
     shutil.copy(Path(__file__).parents[2] / METADATA, METADATA)
     METADATA.write_text(METADATA.read_text().replace(PLACEHOLDER, "ada"))
     main(["bundle", "--train.epochs", "3"])
-    bundled = literal_config(constants(CODE_FILE.read_text())["CONFIG"], "bundle")
+    bundled = from_literal(constants(CODE_FILE.read_text())["CONFIG"], "bundle")
     expected = read("run", ["leaderboard", "--train.epochs", "3"]).config
     assert bundled == replace(expected, device="gpu")  # as kernel-metadata.json says
     assert "now: kaggle kernels push -p build" in capsys.readouterr().out

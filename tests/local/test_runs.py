@@ -1,6 +1,7 @@
+import json
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
+from pipeline.kaggle.pushes import Push
 from pipeline.kaggle.submission_log import Entry, record
 from pipeline.records.atomic import file_sha256
 from pipeline.records.run_folder import RunFolder
@@ -39,7 +41,8 @@ def runs(tmp_path, monkeypatch, tiny):
     finished = folder_of("a", tiny, 1_780_000_000, comparison_json=COMPARISON, submission_csv="ImageId,Label\n1,2\n")
     folder_of("b", replace(tiny, arms=("relu",)), 1_700_000_000)
     Path("runs/b/members/relu-s0-f0").mkdir(parents=True)
-    folder_of("c", tiny, 1_600_000_000, push_json="{}")
+    pushed = Push("ada/kernel", 1, "1a", "0" * 64, "2020-01-01T00:00:00+00:00", status="ERROR")
+    folder_of("c", tiny, 1_600_000_000, push_json=json.dumps(asdict(pushed)))
     folder_of("d", tiny, 1_500_000_000, comparison_json="[]")
     (folder_of("e", tiny, 1_400_000_000) / "config.json").write_text("{")
     os.utime("runs/e/config.json", (1_400_000_000, 1_400_000_000))
@@ -72,7 +75,7 @@ def test_runs_and_submissions_newest_first(runs):
         ("a", "finished", "0.99750", "0.99660"),
         ("elsewhere.csv", "submitted", "", "pending"),
         ("b", "1 of 1 members", "", ""),
-        ("c", "at Kaggle", "", ""),
+        ("c", "at Kaggle: ERROR", "", ""),
         ("d", "comparison.json is damaged", "", ""),
         ("e", "config.json is damaged", "", ""),
     ]
