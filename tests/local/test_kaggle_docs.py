@@ -8,6 +8,7 @@ from conftest import ROOT
 from benchmarks.gpu import estimated_minutes
 from pipeline.config.presets import preset
 from pipeline.config.schema import member_specs
+from pipeline.kaggle.bundle import MINUTES
 
 KINDS = {"run on CPU", "simulated", "asked of TensorFlow", "compiled for the card", "estimated", "not known"}
 
@@ -42,3 +43,4 @@ def test_the_estimate_is_the_records():
         f"{residual.recipe.train.epochs} epochs each, {in_words(estimated_minutes(residual, other)['minutes'])}.",
     ):
         assert words in text
+    assert f"train for {in_words(row['training_minutes'])} minutes on two T4s" in MINUTES
