@@ -14,7 +14,7 @@ from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, joint_name, load_data, open_run, read_run, run_names
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import SubmissionRecord
-from pipeline.report.terminal import new_console, show_blend
+from pipeline.report.terminal import blend_screen, new_console, show
 
 
 def blend_runs(folders: Sequence[Path], out: Path | None = None, data: str | None = None) -> RunFolder:
@@ -51,11 +51,8 @@ def blend_runs(folders: Sequence[Path], out: Path | None = None, data: str | Non
     write_submission(target, digits.image_ids, predictions, made_of)
     copy = keep_copy_of(target, target.path.absolute().name)
     console = new_console()
-    for note in notes:
-        console.print(f"WARNING: {note}", style="bold red", markup=False)
-    show_blend(console, groups, blend)
-    console.print(f"submission: {target.submission}, {made_of.voters} networks with equal votes", markup=False)
-    console.print(f"copy of the submission: {copy}", markup=False)
+    is_sample = any(run.config.data == "sample" for run in runs)
+    show(console, blend_screen(blend, made_of, notes, (target, copy), is_sample, console.width))
     return target
 
 

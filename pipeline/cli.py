@@ -73,7 +73,7 @@ def _exit_code(arguments: list[str]) -> int:
         print(f"error: {printable(error)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("\ninterrupted; nothing that was finished is lost", file=sys.stderr)
+        print("\ninterrupted; nothing that was finished is lost: rerun the same command to resume", file=sys.stderr)
         return INTERRUPTED
     return 0
 

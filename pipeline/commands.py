@@ -93,11 +93,12 @@ class Runs:
     usage: ClassVar = "runs"
 
     def __call__(self) -> None:
-        from pipeline.report.terminal import new_console
-        from pipeline.runs import list_runs, runs_table
+        from pipeline.report.terminal import new_console, show
+        from pipeline.runs import list_runs, runs_screen
 
         if rows := list_runs():
-            new_console().print(runs_table(rows))
+            console = new_console()
+            show(console, runs_screen(rows, console.width))
         else:
             print("no runs yet: python -m pipeline run")
 

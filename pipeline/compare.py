@@ -15,9 +15,10 @@ from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, arm_labels, check_unique, joint_name, load_data, open_run, read_run
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import Study, as_recorded, is_study, read_study, write_study
+from pipeline.report.findings import Findings
 from pipeline.report.page import write_report
 from pipeline.report.sentences import JOINT, half_finished, is_unfinished
-from pipeline.report.terminal import new_console, show_comparison, show_next
+from pipeline.report.terminal import comparison_screen, new_console, show
 
 
 def compare_runs(
@@ -51,15 +52,13 @@ def compare_runs(
     else:
         study, name = _read_runs(folders, data, arms, labels)
     comparison = compare(study.members, study.digits, {})
+    missing = int(is_unfinished(study.note))
+    findings = Findings(study.configs, study.digits, study.members, comparison, study.note, missing)
     target = RunFolder(make_folder(out or runs_folder() / f"compare-{name}", CHOOSE_ANOTHER))
-    write_report(target, study.configs, study.digits, study.members, comparison, study.note)
+    write_report(target, findings)
     write_study(target, study)
     console = new_console()
-    if study.note:
-        console.print(f"WARNING: {study.note}", style="bold red", markup=False)
-    show_comparison(console, comparison, study.digits)
-    console.print(f"report: {target.report}", markup=False)
-    show_next(console, study.configs, comparison, None, half_finished=is_unfinished(study.note))
+    show(console, comparison_screen(findings, target, console.width))
     return target
 
 

@@ -18,24 +18,17 @@ from pipeline.data.digits import load
 from pipeline.data.folds import check_rows
 from pipeline.data.submission_file import with_labels
 from pipeline.ensemble.provisional import ProvisionalVote
-from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.ensemble.submission import keep_copy_of, make_room_for_copies, write_submission
 from pipeline.evidence.comparison import compare
 from pipeline.records.finished import FinishedMembers
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import SubmissionRecord
+from pipeline.report.findings import Findings
 from pipeline.report.page import write_report
 from pipeline.report.progress_view import ProgressView
 from pipeline.report.sentences import partial_note
-from pipeline.report.terminal import (
-    new_console,
-    show_data,
-    show_next,
-    show_outcome,
-    show_run,
-    show_score,
-    show_shares,
-)
+from pipeline.report.summary import summarize
+from pipeline.report.terminal import new_console, run_screen, show, starting_lines
 from pipeline.training.engine import Engine, train_members
 from pipeline.training.limits import Limits, stopped_by_sigterm
 from pipeline.training.workers import start_workers
@@ -83,10 +76,9 @@ def main(
     if not on_kaggle():
         make_room_for_copies()
     with stopped_by_sigterm(limits), folder.opened(config):
-        show_run(console, config, folder)
         with start_engine(folder, specs, config) as engine, ProgressView(console) as view:
             digits = with_labels(load(config.data), labels)
-            show_data(console, digits)
+            show(console, starting_lines(config, folder, digits, console.width))
             check_rows(config, digits)
             for warning in data_warnings(digits):
                 view.warn(warning)
@@ -97,22 +89,28 @@ def main(
         members, _ = finished.among(spec for spec in specs if spec.id not in failed | left)
         if not members:
             raise RunError(_without_members(failed | left))
-        vote = soft_vote([member.test_probabilities for member in members])
-        predictions = predicted_labels(vote)
+        findings = Findings(
+            configs=[config],
+            digits=digits,
+            members=members,
+            comparison=compare(members, digits, failed),
+            note=partial_note(left, len(specs)),
+            missing=len(specs) - len(members),
+            folder=folder,
+            seconds=time.perf_counter() - started,
+            trained=view.trained,
+            rate=view.images_per_second,
+        )
         voters = [member.spec.id for member in members]
-        made_of = SubmissionRecord({config.name: voters}, missing=len(specs) - len(voters))
-        write_submission(folder, digits.image_ids, predictions, made_of)
-        comparison, note = compare(members, digits, failed), partial_note(left, len(specs))
-        write_report(folder, [config], digits, members, comparison, note)
+        made_of = SubmissionRecord({config.name: voters}, findings.missing)
+        write_submission(folder, digits.image_ids, findings.predicted, made_of)
+        write_report(folder, findings)
         copy = None if on_kaggle() else keep_copy_of(folder, config.name)
-    show_outcome(console, folder, digits, comparison, note, time.perf_counter() - started)
-    show_shares(console, predictions, digits)
-    show_score(console, predictions, digits)
-    if copy:
-        console.print(f"copy of the submission: {copy}", markup=False)
-    show_next(console, [config], comparison, folder, half_finished=bool(left))
-    table = pd.DataFrame({"ImageId": digits.image_ids, "Label": predictions, "certainty": vote.max(axis=1)})
-    return Ending(folder, table, note if limits.stopped else "")
+    show(console, run_screen(summarize(findings), folder, console.width, copy))
+    table = pd.DataFrame(
+        {"ImageId": digits.image_ids, "Label": findings.predicted, "certainty": findings.vote.max(axis=1)}
+    )
+    return Ending(folder, table, findings.note if limits.stopped else "")
 
 
 def _without_members(reasons: Mapping[str, str]) -> str:

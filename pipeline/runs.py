@@ -1,24 +1,22 @@
 """The table of the runs and submissions that are on this machine, newest first."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from pipeline.config.errors import UserError
 from pipeline.config.places import runs_folder
 from pipeline.config.schema import member_specs
-from pipeline.config.text import printable
 from pipeline.kaggle.pushes import state as pushed_state
 from pipeline.kaggle.submission_log import Entry, read_log
 from pipeline.records.atomic import file_sha256
 from pipeline.records.readers import DamagedError, damage_named, moment, read_json
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import read_submission_record
+from pipeline.report.words import count, text_table
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,11 @@ class Row:
 
     time: datetime
     name: str
-    config: str
-    arms: str
     state: str
-    validation: str
-    score: str
+    score: str = ""
+    """The best that is known: Kaggle's, else on held-back images, else on validation rows."""
+    config: str = ""
+    arms: str = ""
 
 
 def list_runs() -> list[Row]:
@@ -47,71 +45,75 @@ def list_runs() -> list[Row]:
         if folder.config.exists() or folder.is_blend:
             sha256 = file_sha256(folder.submission) if folder.submission.is_file() else ""
             claimed.add(sha256)
-            scores = ", ".join(_outcome(entry) for entry in log if entry.sha256 == sha256)
-            rows.append(_run_row(folder, scores) if folder.config.exists() else _blend_row(folder, scores))
+            sent = _at_kaggle([entry for entry in log if entry.sha256 == sha256])
+            rows.append(_run_row(folder, sent) if folder.config.exists() else _blend_row(folder, sent))
     rows += [
-        Row(_time_of(e.time), e.source, e.message, "", "submitted", "", _outcome(e))
-        for e in log
-        if e.sha256 not in claimed
+        Row(_time_of(e.time), e.source, "submitted", _at_kaggle([e]), e.message) for e in log if e.sha256 not in claimed
     ]
     return sorted(rows, key=lambda row: row.time, reverse=True)
 
 
-def runs_table(rows: list[Row]) -> Table:
-    """The rows, for the terminal."""
-    table = Table("when", "run", "config", "arms", "state", "validation accuracy", "score")
-    for row in rows:
-        when = row.time.astimezone().strftime("%Y-%m-%d %H:%M")
-        texts = (row.name, row.config, row.arms, row.state, row.validation, row.score)
-        table.add_row(when, *(Text(printable(text)) for text in texts))
-    return table
+def runs_screen(rows: Sequence[Row], width: int) -> list[str]:
+    """The rows as lines of a table."""
+    return text_table(
+        ("run", "state", "score", "when", "config", "arms"),
+        [(r.name, r.state, r.score, f"{r.time.astimezone():%Y-%m-%d %H:%M}", r.config, r.arms) for r in rows],
+        width,
+    )
 
 
-def _run_row(folder: RunFolder, scores: str) -> Row:
+def _run_row(folder: RunFolder, sent: str) -> Row:
     when = max(_changed(path) for path in (folder.config, folder.comparison) if path.exists())
     try:
         config = folder.read_config()
     except UserError:
-        return Row(when, folder.path.name, "", "", f"{folder.config.name} is damaged", "", scores)
+        return Row(when, folder.path.name, f"{folder.config.name} is damaged", sent)
     specs = member_specs(config)
     done = sum(folder.member(spec).is_dir() for spec in specs)
-    state, validation = f"{done} of {len(specs)} members", ""
+    state, score = f"{done} of {len(specs)} networks", ""
     try:
         with damage_named(folder.comparison):
             comparison = read_json(folder.comparison)
             if comparison["ensembles"][-1]["members"] + len(comparison["failed"]) == len(specs):
-                state, validation = _finished(comparison)  # else it is from before the run was extended
+                state, score = _finished(comparison)  # else it is from before the run was extended
     except FileNotFoundError:
         if folder.push.exists():
             state = pushed_state(folder)
     except DamagedError:
         state = f"{folder.comparison.name} is damaged"
-    config_words = f"{config.recipe.architecture}, {len(specs)} × {config.recipe.train.epochs} epochs"
-    return Row(when, folder.path.name, config_words, " ".join(config.arms), state, validation, scores)
+    recipe = f"{config.recipe.architecture}, {len(specs)} × {count(config.recipe.train.epochs, 'epoch')}"
+    return Row(when, folder.path.name, state, sent or score, recipe, " ".join(config.arms))
 
 
-def _blend_row(folder: RunFolder, scores: str) -> Row:
+def _blend_row(folder: RunFolder, sent: str) -> Row:
     when = _changed(folder.submission_record)
     try:
         record = read_submission_record(folder)
     except UserError:
         record = None
     if record is None:
-        return Row(when, folder.path.name, "", "", f"{folder.submission_record.name} is damaged", "", scores)
-    votes = f"votes of {', '.join(record.runs)}"
-    return Row(when, folder.path.name, votes, "", f"{record.voters} networks voted", "", scores)
+        return Row(when, folder.path.name, f"{folder.submission_record.name} is damaged", sent)
+    score = _accuracy(record.scores["whole"], record.scores["where"]) if record.scores else ""
+    state = f"{count(record.voters, 'network')} voted"
+    return Row(when, folder.path.name, state, sent or score, f"votes of {', '.join(record.runs)}")
 
 
 def _finished(comparison: dict[str, Any]) -> tuple[str, str]:
-    """State and validation accuracy of a finished run."""
+    """State of a finished run, and the score of its vote, if one is known."""
     vote = comparison["ensembles"][-1]
     state = f"finished, {len(comparison['failed'])} failed" if comparison["failed"] else "finished"
-    score = vote["validation"]
-    return state, f"{1 - score['errors'] / score['images']:.5f}" if score else "none"
+    known = [_accuracy(vote[kind], kind.replace("_", "-")) for kind in ("held_back", "validation") if vote[kind]]
+    return state, known[0] if known else ""
 
 
-def _outcome(entry: Entry) -> str:
-    return f"{entry.score:.5f}" if entry.score is not None else entry.status
+def _accuracy(score: dict[str, int], where: str) -> str:
+    return f"{1 - score['errors'] / score['images']:.5f} {where}"
+
+
+def _at_kaggle(sent: Sequence[Entry]) -> str:
+    """The best score at Kaggle; of submissions without one, what became of the last; empty if there is none."""
+    scores = [entry.score for entry in sent if entry.score is not None]
+    return f"{max(scores):.5f} Kaggle" if scores else sent[-1].status if sent else ""
 
 
 def latest_finished() -> Path:

@@ -29,7 +29,7 @@ from pipeline.evidence.comparison import compare
 from pipeline.kaggle import client, connection, push, waiting
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import METADATA
-from pipeline.report.scored_images import ScoredImages
+from pipeline.report.readings import Readings
 
 TINY = RunConfig(
     name="tiny",
@@ -191,16 +191,7 @@ def known():
     votes = {arm: np.eye(10)[guesses] * 0.9 + 0.01 for arm, guesses in readings.items()}
     vote = (votes["relu"] + 2 * votes["swish"]) / 3
     images = np.zeros((4, 28, 28), np.uint8)
-    return ScoredImages(
-        "held-back",
-        np.arange(1, 5),
-        images,
-        np.arange(4, dtype=np.uint8),
-        votes,
-        vote,
-        np.full(4, 2),
-        np.array([2, 1, 0, 0]),
-    )
+    return Readings("held-back", "ImageId", np.arange(1, 5), images, np.arange(4, dtype=np.uint8), votes, vote)
 
 
 @pytest.fixture

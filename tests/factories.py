@@ -54,15 +54,15 @@ def make_member(
     )
 
 
-def votes(voters, missing=0, runs=None):
+def votes(voters, missing=0, runs=None, scores=None):
     """The record of a submission for which so many networks of one run, or of each of a blend's, voted."""
     ids = [f"swish-s{seed}-f0" for seed in range(voters)]
-    return SubmissionRecord(dict.fromkeys(runs or ("x",), ids), missing, runs or {})
+    return SubmissionRecord(dict.fromkeys(runs or ("x",), ids), missing, runs or {}, scores)
 
 
-def record_votes(folder, voters, missing=0, runs=None):
+def record_votes(folder, voters, missing=0, runs=None, scores=None):
     """Record the submission that a folder holds."""
-    record_submission(folder, folder.submission, votes(voters, missing, runs))
+    record_submission(folder, folder.submission, votes(voters, missing, runs, scores))
 
 
 def damage(folder, spec, data_digest):

@@ -11,16 +11,18 @@ from pipeline.evidence.comparison import Arm, Comparison, Ensemble, compare
 from pipeline.evidence.fairness import Fairness
 from pipeline.network.curves import ActivationCurve
 from pipeline.records.scores import Score
+from pipeline.report.findings import Findings
 
 X = np.linspace(-5, 5, 21)
 LAYERS = 4
 
 
-def study(digits, config, failed=()):
-    """Configs, digits, members and comparison of a config's members; those of the ids in `failed` are missing."""
+def findings_of(digits, config, failed=(), sharpness=1.0, **more):
+    """What a config's members came to; those of the ids in `failed` are missing. Sharper ones guess better."""
     specs = member_specs(config)
-    members = [_guess(spec, digits, number) for number, spec in enumerate(specs) if spec.id not in failed]
-    return [config], digits, members, compare(members, digits, dict.fromkeys(failed, "<worker> died"))
+    members = [_guess(spec, digits, number, sharpness) for number, spec in enumerate(specs) if spec.id not in failed]
+    comparison = compare(members, digits, dict.fromkeys(failed, "<worker> died"))
+    return Findings([config], digits, members, comparison, missing=len(failed), **more)
 
 
 def compared_arms(arms, *paired, fairness=None, score=None):
@@ -39,7 +41,7 @@ def compared_arms(arms, *paired, fairness=None, score=None):
 SCORE = Score(100, 3)
 
 
-def _guess(spec, digits, number):
+def _guess(spec, digits, number, sharpness):
     generator = np.random.default_rng(number)
     _, rows = split_rows(spec, digits)
     epochs = [
@@ -54,8 +56,8 @@ def _guess(spec, digits, number):
         spec.seed,
         spec.fold,
         rows=rows,
-        validation=_probabilities(generator, digits.labels[rows]),
-        test=_probabilities(generator, np.resize(digits.labels, len(digits.image_ids))),
+        validation=_probabilities(generator, digits.labels[rows], sharpness),
+        test=_probabilities(generator, np.resize(digits.labels, len(digits.image_ids)), sharpness),
         history=epochs,
         fingerprints=dict.fromkeys(("rows", "draws", "initial_weights", "dropout"), f"{spec.seed} {spec.fold}"),
         activations=_curves(spec.activation, generator),
@@ -63,10 +65,10 @@ def _guess(spec, digits, number):
     )
 
 
-def _probabilities(generator, truth):
-    """Surer of the right digit than of others, but wrong about as often as right."""
+def _probabilities(generator, truth, sharpness):
+    """Surer of the right digit than of others, but, if no sharper than 1, wrong about as often as right."""
     logits = 2 * generator.normal(size=(len(truth), 10))
-    logits[np.arange(len(truth)), truth] += 1
+    logits[np.arange(len(truth)), truth] += sharpness
     probabilities = np.exp(logits)
     return probabilities / probabilities.sum(axis=1, keepdims=True)
 

@@ -32,7 +32,7 @@ FIRST_OF_SECOND_PAIR = "relu-s1-f0"
 def config(tiny, csv_source, tmp_path, monkeypatch):
     """Two pairs: relu-s0-f0, swish-s0-f0, relu-s1-f0, swish-s1-f0."""
     stand_in(monkeypatch)
-    monkeypatch.setattr(page, "_plots", lambda *_: {})  # seconds each, and of no interest here
+    monkeypatch.setattr(page, "_pictures", lambda *_: {})  # seconds each, and of no interest here
     monkeypatch.chdir(tmp_path)
     return replace(tiny, seeds=2, data=str(csv_source), out=str(tmp_path / "run"))
 
@@ -78,12 +78,12 @@ def test_asked_to_stop_it_votes_with_what_is_finished_and_the_same_command_goes_
     plan_faults(folder.path, {"how": "ask_the_run_to_stop", "member": "swish-s1-f0"}, capacity=1)
     before = signal.getsignal(signal.SIGTERM)
     ending = main(config)
-    assert ending.stopped.startswith("Partial: 1 of 4 members are missing (swish-s1-f0): the run was asked to stop")
+    assert ending.stopped.startswith("Partial: 1 of 4 networks are missing (swish-s1-f0): the run was asked to stop")
     assert signal.getsignal(signal.SIGTERM) == before
     assert labels(folder) == vote_of(config, 3)
     record = read_submission_record(folder)
     assert (record.voters, record.missing, record.incomplete) == (3, 1, "3 of 4 networks voted")
-    assert "Partial: 1 of 4 members" in folder.report.read_text()
+    assert "Partial: 1 of 4 networks" in folder.report.read_text()
     assert "WARNING: Partial: 1 of 4" in capsys.readouterr().out
     goes_on_to_the_whole_vote(config, folder)
 
@@ -102,7 +102,7 @@ def test_the_command_that_was_asked_to_stop_exits_with_143(config, folder, capsy
     with pytest.raises(SystemExit) as caught:
         cli(["run"])
     assert caught.value.code == 143
-    assert "stopped: Partial: 2 of 4 members are missing" in capsys.readouterr().err
+    assert "stopped: Partial: 2 of 4 networks are missing" in capsys.readouterr().err
 
 
 def test_killed_it_leaves_the_vote_of_the_whole_pairs(config, folder):
@@ -121,10 +121,10 @@ def test_hours_leave_out_what_would_not_end_in_time(config, folder, capsys):
     plan_faults(folder.path, capacity=1, seconds=500.0)  # a member of 3 epochs takes 25 minutes
     assert main(replace(config, hours=0.4)).stopped == ""
     assert labels(folder) == vote_of(config, 1)
-    told = capsys.readouterr().out
-    assert "Partial: 3 of 4 members are missing (swish-s0-f0, relu-s1-f0, swish-s1-f0)" in told
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Partial: 3 of 4 networks are missing (swish-s0-f0, relu-s1-f0, swish-s1-f0)" in told
     assert "within the run's 0.4 hours. Rerun the same command to continue." in told
-    assert "next: Train the missing networks (finished ones are kept):\n  python -m pipeline run " in told
+    assert "Next, train what is missing (finished networks are kept): python -m pipeline run " in told
     assert read_submission_record(folder).missing
     goes_on_to_the_whole_vote(config, folder)
 

@@ -56,7 +56,7 @@ def extended(tiny, csv_source, tmp_path, monkeypatch):
     """A run that was finished with one seed, and whose members of a second seed are trained too; its config."""
     stand_in(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(page, "_plots", lambda *_: {})
+    monkeypatch.setattr(page, "_pictures", lambda *_: {})
     config = replace(tiny, data=str(csv_source), out="old")
     folder = RunFolder.of(config)
     folder.path.mkdir()

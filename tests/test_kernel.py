@@ -77,7 +77,7 @@ def test_the_whole_way_from_code_to_score(server, push, finished, csv_source, tm
     for text in (
         f"pushed version 1 of {KERNEL}: https://www.kaggle.com/code/{KERNEL}",
         f"{KERNEL}: RUNNING",
-        "swish-s0-f0 epoch 6/6",
+        "swish-s0-f0  epoch 6/6",
         f"{KERNEL}: COMPLETE",
         "submissions left today: 5",
         f"score: {score:.5f}; your best is at rank 12 of 1,500",
@@ -127,7 +127,7 @@ IDENTITY = {"commit": "abc", "run_id": "1", "bundle_sha256": "2"}
 def kernel(tiny, csv_source, tmp_path, monkeypatch):
     """The config and folder of a kernel of two pairs, whose members are guessed."""
     stand_in(monkeypatch)
-    monkeypatch.setattr(page, "_plots", lambda *_: {})
+    monkeypatch.setattr(page, "_pictures", lambda *_: {})
     monkeypatch.chdir(tmp_path)
     shutil.copytree(csv_source, "data")
     config = replace(tiny, seeds=2)
@@ -159,7 +159,7 @@ def test_a_kernel_keeps_within_kaggles_hours_and_shows_each_provisional_submissi
 def test_a_kernel_that_is_asked_to_stop_leaves_its_receipt(kernel):
     config, folder = kernel
     plan_faults(folder.path, {"how": "ask_the_run_to_stop", "member": "swish-s1-f0"}, capacity=1)
-    with pytest.raises(StoppedError, match="1 of 4 members are missing"):
+    with pytest.raises(StoppedError, match="1 of 4 networks are missing"):
         run_kernel(asdict(replace(config, hours=2.0)), IDENTITY)
     assert folder.read_config().hours == 2.0
     receipt = json.loads(Path(RECEIPT).read_text())

@@ -59,8 +59,8 @@ def test_one_command_leaves_all_that_a_run_is(finished, runs_folder):
     assert json.loads((folder / "environment.json").read_text())["device"]
 
     lines = printed.splitlines()
-    assert any("relu-s0-f0 epoch 6/6 loss" in line for line in lines)
-    assert "swish, ensemble" in printed
+    assert any("relu-s0-f0  epoch 6/6  loss" in line for line in lines)
+    assert "one swish" in printed
     assert "\x1b" not in printed
     assert (folder / "logs" / "worker-0.log").exists()
 
@@ -70,7 +70,7 @@ def test_the_same_command_again_trains_nothing(finished, csv_source, runs_folder
     before = {p: p.stat().st_mtime_ns for p in (folder / "members").rglob("*")}
     again = run(runs_folder, csv_source, "again")
     assert again.returncode == 0
-    assert "2 of 2 members are finished already" in again.stdout
+    assert "2 of 2 networks are finished already" in again.stdout
     assert before == {p: p.stat().st_mtime_ns for p in (folder / "members").rglob("*")}
 
 
@@ -96,7 +96,7 @@ def test_killed_mid_training_it_resumes_to_the_same_bits(finished, csv_source, r
 
     resumed = run(runs_folder, csv_source, folder)
     assert resumed.returncode == 0, resumed.stderr
-    assert "swish-s0-f0 epoch 1/6" not in resumed.stdout
+    assert "swish-s0-f0  epoch 1/6" not in resumed.stdout
     for name in ("relu-s0-f0", "swish-s0-f0"):
         for array in ("test_probabilities.npy", "validation_probabilities.npy"):
             ours, theirs = (f / "members" / name / array for f in (folder, finished[0]))
@@ -126,7 +126,7 @@ def test_other_members_of_the_same_recipe_join_those_that_are_there(finished, cs
     before = contents(folder / "members")
     other = run(runs_folder, csv_source, folder, "--arms", "swish", "--seeds", "2")
     assert other.returncode == 0, other.stderr
-    assert "1 of 2 members are finished already" in other.stdout
+    assert "1 of 2 networks are finished already" in other.stdout
     assert before.items() < contents(folder / "members").items()
     voters = [np.load(folder / "members" / f"swish-s{seed}-f0" / "test_probabilities.npy") for seed in (0, 1)]
     labels = np.mean(voters, axis=0, dtype=np.float64).argmax(axis=1)

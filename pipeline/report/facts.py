@@ -2,48 +2,37 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from statistics import median
 from typing import Any
 
-from pipeline.config.schema import Recipe, RunConfig
+from pipeline.config.schema import RunConfig
 from pipeline.data.digits import Digits
-from pipeline.evidence.comparison import Comparison
 from pipeline.records.members import Member, group_by_arm
+from pipeline.report.findings import Findings
+from pipeline.report.words import count, duration
 
 
-def facts(
-    configs: Sequence[RunConfig],
-    digits: Digits,
-    members: Sequence[Member],
-    comparison: Comparison,
-    written: datetime,
-) -> dict[str, str]:
+def facts(findings: Findings, written: datetime) -> dict[str, str]:
     """Names and values, in the order of their interest; values of several runs are joined where they differ."""
-    pairs = {len(result.points) for result in comparison.paired}
-    seeds = {member.spec.seed for member in members}
+    configs, digits, members = findings.configs, findings.digits, findings.members
+    pairs = {len(result.points) for result in findings.comparison.paired}
+    used = environment(members)
+    networks = ", ".join(f"{len(group)} {arm}" for arm, group in group_by_arm(members).items())
+    training = duration(sum(record["seconds"] for member in members for record in member.history))
+    trained = f"{count(findings.trained, 'network')} in {duration(findings.seconds)}, with start and vote"
     return {
         "Written": f"{written:%Y-%m-%d %H:%M} UTC",
         "Data": f"{digits.source}: {len(digits.labels):,} images labelled{_unlabelled(digits)}",
-        "Network": _joined_values(_network_words(config.recipe) for config in configs),
-        "Networks trained": ", ".join(f"{len(group)} {arm}" for arm, group in group_by_arm(members).items()),
+        "Recipe": _joined_values(map(_recipe_words, configs)),
+        "Networks": networks,
         "Pairs": " or ".join(map(str, sorted(pairs))) if pairs else "none",
-        "Seeds": _numbers(seeds),
-        "Folds": _joined_values(_folds(config) for config in configs),
-        "Training time": f"{_duration(sum(r['seconds'] for m in members for r in m.history))}, all networks together",
-        "Precision": environment(members).get("precision", "not recorded"),
-        "Device": environment(members).get("device", "not recorded"),
-        "Speed": f"{_images_per_second(digits, members):,.0f} images per second and network",
+        "Seeds": _numbers({member.spec.seed for member in members}),
+        "Folds": _joined_values(map(_folds, configs)),
+        **({"Trained by this command": trained} if findings.trained else {}),
+        "Training, summed over the networks": training,
+        "Speed of one network": f"{findings.rate_of_one:,.0f} images per second",
+        "Precision": used.get("precision", "not recorded"),
+        "Device": used.get("device", "not recorded"),
     }
-
-
-def _images_per_second(digits: Digits, members: Sequence[Member]) -> float:
-    """Training images per second of a network, the median over all epochs but the first ones."""
-    rates = []
-    for member in members:
-        batch = member.spec.recipe.train.batch_size
-        images = (len(digits.labels) - len(member.validation_rows)) // batch * batch
-        rates += [images / seconds for seconds in member.seconds_per_epoch]
-    return median(rates)
 
 
 def environment(members: Sequence[Member]) -> dict[str, str]:
@@ -63,23 +52,22 @@ def _joined_values(values: Iterable[str]) -> str:
 
 
 def _unlabelled(digits: Digits) -> str:
-    count = len(digits.image_ids)
-    return f", {count:,} to predict" if count else ""
+    images = len(digits.image_ids)
+    return f", {images:,} to predict" if images else ""
 
 
-def _network_words(recipe: Recipe) -> str:
-    width, train = f", width {recipe.width}" if recipe.width != 1 else "", recipe.train
-    epochs = f"{train.epochs} epoch{'s' if train.epochs != 1 else ''}"
-    return f"{recipe.architecture}{width}, {epochs} of {train.optimizer} ({train.schedule})"
+def _recipe_words(config: RunConfig) -> str:
+    recipe, train = config.recipe, config.recipe.train
+    width = f", width {recipe.width}" if recipe.width != 1 else ""
+    return f"{recipe.architecture}{width}, {count(train.epochs, 'epoch')} of {train.optimizer} ({train.schedule})"
 
 
 def _folds(config: RunConfig) -> str:
-    folds = config.recipe.folds
-    if not folds:
+    if not config.recipe.folds:
         return "none: trained on all labelled images"
-    if config.folds_used == folds:
-        return f"{folds}, each validated on once"
-    return f"{config.folds_used} of {folds} validated on"
+    if config.folds_used == config.recipe.folds:
+        return f"{config.recipe.folds}, each validated on once"
+    return f"{config.folds_used} of {config.recipe.folds} validated on"
 
 
 def _numbers(numbers: Iterable[int]) -> str:
@@ -88,11 +76,3 @@ def _numbers(numbers: Iterable[int]) -> str:
     if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
         return f"{ordered[0]} to {ordered[-1]}"
     return ", ".join(map(str, ordered))
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if not minutes:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

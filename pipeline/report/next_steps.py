@@ -1,4 +1,4 @@
-"""What to do next, as commands to copy."""
+"""What to do next, as commands to copy, each with the time that it takes here."""
 
 import shlex
 from collections.abc import Sequence
@@ -6,65 +6,121 @@ from dataclasses import dataclass, replace
 
 from pipeline.config.command import run_command
 from pipeline.config.places import on_kaggle
-from pipeline.config.schema import RunConfig
-from pipeline.evidence.comparison import Comparison
-from pipeline.evidence.intervals import FEWEST_PAIRS
-from pipeline.evidence.verdict import Verdict
+from pipeline.config.presets import preset
+from pipeline.config.schema import Recipe, RunConfig, member_specs
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.answer import choose
+from pipeline.report.words import duration
 
 COMMAND = "python -m pipeline"
+TOKEN = "needs a Kaggle token, docs/kaggle.md"
+STRONGEST = "leaderboard"
+TRAINING_IMAGES = 42_000  # of the competition
+START = 15  # seconds until the first step, and for vote and report
+# Time per image in multiples of deotte's, width 1: from the minutes in docs/score.md.
+WORK = {"ghouzam": 1.0, "deotte": 1.0, "residual": 3.6}
+# Of the vote of one ReLU and one Swish network, out of fold on all 42,000 digits: docs/score.md, README.
+OUT_OF_FOLD = {"original": 0.9953, "quick": 0.9951, "leaderboard": 0.9961}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a machine trains."""
+
+    images_per_second: float
+    """With all networks that train at a time."""
+    recipe: Recipe
+    """Of the networks that it was measured with."""
+    is_lowest: bool = False
+    """Whether the machine may be faster: it was measured with a single network."""
+
+    def time_of(self, config: RunConfig, images: int, networks: int | None = None) -> str:
+        """About how long it takes to train a run's networks, on so many labelled images."""
+        recipe = config.recipe
+        per_epoch = images * (1 - 1 / recipe.folds if recipe.folds else 1)
+        epochs = recipe.train.epochs * (len(member_specs(config)) if networks is None else networks)
+        seconds = epochs * per_epoch * _work(recipe) / (_work(self.recipe) * self.images_per_second)
+        return f"{'at most' if self.is_lowest else 'about'} {duration(seconds + START)} here"
+
+
+def _work(recipe: Recipe) -> float:
+    return WORK[recipe.architecture] * recipe.width**2
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step and its commands, in their order."""
+    """A step and its commands, in their order, each with a remark or none."""
 
     why: str
-    commands: list[str]
+    commands: list[tuple[str, str]]
+
+
+def out_of_fold_accuracy(recipe: Recipe) -> float | None:
+    """What the vote of two networks of that recipe reached out of fold; None where nobody measured it."""
+
+    def plain(recipe: Recipe) -> Recipe:
+        return replace(recipe, folds=0, split_seed=0)
+
+    found = [OUT_OF_FOLD[name] for name in OUT_OF_FOLD if plain(preset(name).recipe) == plain(recipe)]
+    return found[0] if found else None
 
 
 def next_steps(
-    configs: Sequence[RunConfig], comparison: Comparison, folder: RunFolder | None, half_finished: bool
+    configs: Sequence[RunConfig],
+    folder: RunFolder | None,
+    *,
+    images: int = TRAINING_IMAGES,
+    pace: Pace | None = None,
+    missing: int = 0,
+    is_doubtful: bool = False,
 ) -> list[Step]:
     """What to do after a run or a comparison of runs, the most urgent first.
 
+    Nothing is proposed to decide between activations: to add pairs until something shows would find what is not there.
+
     Args:
         configs: The runs' configs.
-        comparison: What came out.
         folder: The folder with the submission; None if there is none.
-        half_finished: Whether members are still to be trained.
+        images: How many are labelled.
+        pace: How fast this machine trains, if it is known.
+        missing: Networks that are still to be trained.
+        is_doubtful: Whether the predictions are such that nobody should send them.
     """
-    steps = []
-    if half_finished or comparison.failed:
-        commands = [run_command(config) for config in configs]
-        steps.append(Step("Train the missing networks (finished ones are kept)", commands))
-    elif pairs := _pairs_missing(comparison):
-        more = [replace(config, seeds=-(-pairs // max(config.folds_used, 1))) for config in configs]
-        commands = [run_command(new) for new, old in zip(more, configs, strict=True) if new.seeds > old.seeds]
-        if commands:
-            steps.append(Step(f"To decide, train at least {pairs} pairs (finished networks are kept)", commands))
-    if folder:
-        steps.append(_submit(configs[0], folder))
-    elif not half_finished:
-        steps.append(Step("Train a submission with the strongest recipe", [f"{COMMAND} run leaderboard"]))
+    steps, config = [], configs[0]
+    if missing:
+        remark = pace.time_of(config, images, missing) if pace and len(configs) == 1 else ""
+        steps.append(
+            Step("train what is missing (finished networks are kept)", [(run_command(c), remark) for c in configs])
+        )
+    if not folder:
+        return steps
+    if config.data == "sample":
+        commands = [(f"{COMMAND} download", ""), _training(preset("quick"), "quick", pace), (f"{COMMAND} submit", "")]
+        return [*steps, Step(f"to compete ({TOKEN})", commands)]
+    if not is_doubtful:
+        send = [f"{COMMAND} fetch", f"{COMMAND} submit"] if on_kaggle() else [_submit(folder)]
+        steps.append(Step(f"to learn its score ({TOKEN})", [(command, "") for command in send]))
+    if not missing and not on_kaggle() and out_of_fold_accuracy(config.recipe) != OUT_OF_FOLD[STRONGEST]:
+        better = replace(preset(STRONGEST), seeds=1, data=config.data)
+        steps.append(Step("for a better one", [_training(better, STRONGEST, pace, images)]))
     return steps
 
 
-def _pairs_missing(comparison: Comparison) -> int:
-    """How many pairs it takes before anything can be decided; 0 if there are so many.
-
-    No more are asked for than these: to add pairs until something shows would find differences where there are none.
-    """
-    _, others = choose(comparison)
-    return FEWEST_PAIRS if any(s.verdict is Verdict.TOO_FEW_PAIRS for s in others) else 0
+def _training(config: RunConfig, name: str, pace: Pace | None, images: int = TRAINING_IMAGES) -> tuple[str, str]:
+    """The command that trains a preset, or a part of it, with its time here and what it reached."""
+    time = f"{pace.time_of(config, images)}; " if pace else ""
+    return run_command(config), f"{time}accuracy about {OUT_OF_FOLD[name]:.3f}"
 
 
-def _submit(config: RunConfig, folder: RunFolder) -> Step:
-    if config.data == "sample":
-        commands = [f"{COMMAND} download", f"{COMMAND} run leaderboard"]
-        why = "To compete, get the competition's data (this is a sample of 5,000 digits) and train on it"
-        return Step(why, commands)
-    if on_kaggle():
-        return Step("Fetch this from Kaggle and submit it", [f"{COMMAND} fetch", f"{COMMAND} submit"])
-    return Step("Submit the predictions", [f"{COMMAND} submit {shlex.quote(folder.path.as_posix())}"])
+def _submit(folder: RunFolder) -> str:
+    return f"{COMMAND} submit {shlex.quote(folder.path.as_posix())}"
+
+
+def blend_steps(folder: RunFolder, is_sample: bool, better: Sequence[str]) -> list[Step]:
+    """What to do after a blend; `better` are the folders of the runs without those that make it worse, if there are."""
+    if is_sample:
+        return [Step(f"to compete ({TOKEN})", [(f"{COMMAND} download", ""), (f"{COMMAND} run quick", "")])]
+    steps = []
+    if better:
+        command = "blend" if len(better) > 1 else "submit"
+        steps.append(Step("without what makes it worse", [(f"{COMMAND} {command} {shlex.join(better)}", "")]))
+    return [*steps, Step(f"to learn its score ({TOKEN})", [(_submit(folder), "")])]

@@ -23,6 +23,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 
 LOOK: Any = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    "text.parse_math": False,  # a $ in a name is a $
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -82,7 +83,7 @@ def arm_styles(arms: Iterable[str]) -> dict[str, ArmStyle]:
 
 
 def svg_text(figure: Figure) -> str:
-    """A figure drawn with LOOK as SVG without background, its ink dark on light pages and light on dark ones."""
+    """A figure drawn in our look as SVG without background, its ink dark on light pages and light on dark ones."""
     stream = io.StringIO()
     figure.savefig(
         stream, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))

@@ -1,17 +1,27 @@
-"""The members of a run as they train: bars on a terminal, plain lines in a log."""
+"""The networks of a run as they train: a table and a bar of the whole on a terminal, a line per epoch in a log."""
 
 import math
+import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
 
 from pipeline.config.schema import MemberSpec
 from pipeline.device.accelerator import Device
 from pipeline.report.speed import Speed
+from pipeline.report.words import duration, text_table
 from pipeline.training.messages import Progress
+
+HEADS = ("network", "epoch", "loss", "accuracy", "validation", "s/epoch")
+REDRAWN = 4  # times a second
+BAR = 24  # columns
+LOADING = "loading libraries and data; the first epoch compiles"
 
 
 class ProgressView:
@@ -19,40 +29,42 @@ class ProgressView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._done = self._total = 0
-        self._tasks: dict[str, TaskID] = {}
-        self._seconds: dict[str, float] = {}
+        self._done = self._total = self.trained = 0
+        self._started = time.monotonic()
+        self._training: dict[MemberSpec, Progress] = {}
+        self._seconds: dict[MemberSpec, float] = {}
         self._devices: set[Device] = set()
         self._speed: Speed | None = None
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[text]}"),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
+        self._spinner = Spinner("dots", LOADING)
+        self._live = Live(console=console, refresh_per_second=REDRAWN, transient=True, get_renderable=self._drawn)
 
     def __enter__(self) -> "ProgressView":
-        self._bars.start()
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        self._live.stop()
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Training images per second of all networks together; None where nothing was measured."""
+        return self._speed.images_per_second if self._speed else None
 
     def begin(self, finished: Sequence[MemberSpec], total: int) -> None:
         """Say how many of the run's members were finished before."""
         self._done, self._total = len(finished), total
         if finished:
-            self._line(f"{len(finished)} of {total} members are finished already")
+            self._line(f"{len(finished)} of {total} networks are finished already")
 
     def finished(self, spec: MemberSpec) -> None:
-        """Say that a member is finished, where no bar shows it."""
-        if not self._console.is_terminal:
-            self._line(f"  {spec.id} is finished")
+        """Take a member off the table."""
+        self._done += 1
+        self.trained += 1
+        self._training.pop(spec, None)
 
     def warn(self, text: str) -> None:
-        """Show a line that must not be overlooked, above the bars."""
+        """Show a line that must not be overlooked."""
         self._console.print(f"WARNING: {text}", style="bold red", markup=False, highlight=False, soft_wrap=True)
 
     def watch(self, spec: MemberSpec, progress: Progress) -> None:
@@ -63,43 +75,53 @@ class ProgressView:
         if progress.device:
             self._show_device(progress.device, spec.recipe.train.precision)
             return
-        epochs, record = spec.recipe.train.epochs, progress.record
-        if spec.id not in self._tasks:
-            self._done += 1
-            label = f"[{self._done}/{self._total}] {spec.id}".replace("[", r"\[")
-            self._tasks[spec.id] = self._bars.add_task(label, total=float(epochs), text="")
+        if self._speed is None:
+            self._speed = Speed(self._total - self._done, spec.recipe.train.epochs)
+        self._speed.take_in(spec.id, progress, spec.recipe.train.batch_size)
+        self._training[spec] = progress
+        if progress.record:
+            self._seconds[spec] = progress.record["seconds"]
             if not self._console.is_terminal:
-                self._line(f"[{self._done}/{self._total}] {spec.id}: {spec.recipe.architecture}, {epochs} epochs")
-        text = f"epoch {progress.epoch}/{epochs} loss {progress.loss:.4f} accuracy {progress.accuracy:.4f}"
-        if record:
-            self._seconds[spec.id] = record["seconds"]
-            validation = record.get("validation_accuracy", math.nan)
-            text += "" if math.isnan(validation) else f" validation {validation:.4f}"
-        if seconds := self._seconds.get(spec.id):
-            text += f" {seconds:.1f} s/epoch"
-        completed = progress.epoch - 1 + progress.step / progress.steps
-        self._bars.update(self._tasks[spec.id], completed=completed, text=text)
-        if record and not self._console.is_terminal:
-            self._line(f"  {spec.id} {text}")
-        self._show_speed(spec, progress)
+                pairs = zip(HEADS, self._cells(spec, progress), strict=True)
+                text = "  ".join(cell if head == HEADS[0] else f"{head} {cell}" for head, cell in pairs if cell)
+                self._line(f"{datetime.now():%H:%M:%S}  {text}  {self._left()}".rstrip())
+
+    def _cells(self, spec: MemberSpec, progress: Progress) -> list[str]:
+        """Of a member, under HEADS."""
+        validation = (progress.record or {}).get("validation_accuracy", math.nan)
+        return [
+            spec.id,
+            f"{progress.epoch}/{spec.recipe.train.epochs}",
+            f"{progress.loss:.4f}",
+            f"{progress.accuracy:.4f}",
+            "" if math.isnan(validation) else f"{validation:.4f}",
+            f"{self._seconds[spec]:.1f}" if spec in self._seconds else "",
+        ]
+
+    def _left(self) -> str:
+        """Such as "3 min left"; empty before that can be known."""
+        left = self._speed.seconds_left if self._speed else None
+        return "" if left is None else f"{duration(left)} left"
+
+    def _drawn(self) -> RenderableType:
+        """The whole, then the networks in training; what does not fit is cut off below."""
+        training = list(self._training.items())  # this is another thread's
+        if not training:
+            return self._spinner
+        epochs = training[0][0].recipe.train.epochs
+        done = self._done * epochs + sum(each.epoch - 1 + each.step / each.steps for _, each in training)
+        whole = Table.grid(padding=(0, 2))
+        rate = f"{rate:,.0f} images/s" if (rate := self.images_per_second) else ""
+        bar = ProgressBar(self._total * epochs, done, width=BAR)
+        whole.add_row("  all", bar, f"{done:.0f} of {self._total * epochs} epochs", rate, self._left())
+        lines = text_table(HEADS, [self._cells(*each) for each in training], self._console.width)
+        return Group(whole, Text("\n".join(lines), no_wrap=True))
 
     def _show_device(self, device: Device, precision: str) -> None:
         """Say what computes, once for each kind of device."""
         if device not in self._devices:
             self._devices.add(device)
             self._line(f"device: {device}, {device.precision if precision == 'auto' else precision}")
-
-    def _show_speed(self, spec: MemberSpec, progress: Progress) -> None:
-        """Say how fast the training is and when it should end: once it can be known, and after each member."""
-        epochs = spec.recipe.train.epochs
-        if self._speed is None:
-            self._speed = Speed(self._total - self._done + len(self._tasks), epochs)
-        known = self._speed.seconds_left is not None
-        self._speed.take_in(spec.id, progress, spec.recipe.train.batch_size)
-        rate, left = self._speed.images_per_second, self._speed.seconds_left
-        if rate and left and (not known or (progress.record and progress.epoch == epochs)):
-            end = datetime.now().astimezone() + timedelta(seconds=left)
-            self._line(f"  {rate:,.0f} images/s; the training should end in {left / 60:.0f} min, at {end:%H:%M %Z}")
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -149,15 +149,6 @@ def _fewer(gain: float) -> str:
     return f"{abs(gain):.1f} {'more' if gain < 0 else 'fewer'}"
 
 
-def submission_votes(comparison: Comparison) -> str:
-    """Who votes on a submission, and how often they are wrong where that is known."""
-    everyone = comparison.ensembles[-1]
-    text = f"{_count(everyone.members, 'network')} with equal votes"
-    scores = ((everyone.held_back, "held-back"), (everyone.validation, "validation"))
-    known = [f", {s.errors:,} errors of {s.images:,} {where} images" for s, where in scores if s]
-    return text + (known[0] if known else "")
-
-
 def partial_note(left: Mapping[str, str], total: int) -> str:
     """What nobody should overlook about a run that left members out, given with the reason by id; empty if none."""
     if not left:
@@ -165,7 +156,7 @@ def partial_note(left: Mapping[str, str], total: int) -> str:
     ids, (reason, *_) = list(left), left.values()
     shown = ", ".join(ids[:MOST_NAMED]) + (f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else "")
     return (
-        f"Partial: {len(ids)} of {total} members are missing ({shown}): {reason}. Rerun the same command to continue."
+        f"Partial: {len(ids)} of {total} networks are missing ({shown}): {reason}. Rerun the same command to continue."
     )
 
 
@@ -176,7 +167,7 @@ def is_unfinished(note: str) -> bool:
 
 def half_finished(missing: int, total: int) -> str:
     """What nobody should overlook about a comparison of runs that are not finished."""
-    return f"Half-finished: {missing} of {total} members are missing."
+    return f"Half-finished: {missing} of {total} networks are missing."
 
 
 def _p_values(test: str, raw: float, adjusted: float) -> str:

@@ -11,7 +11,7 @@ STYLE = """\
     --page: #14171a; --text: #e6e6e6; --muted: #adb1b6; --line: #44494f; --panel: #20252a; --link: #8ec1ff;
     --alert: #ff9d73; --shadow: #fff6;
   }
-  .tile img { filter: invert(1); }
+  .tile img, .pixels { filter: invert(1); }
 }
 * { box-sizing: border-box; }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
@@ -36,12 +36,14 @@ pre { margin: .2rem 0 .6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; padding: 0; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); gap: .6rem 1.5rem; }
 dt { font-size: .85rem; } dd { margin: 0; overflow-wrap: anywhere; }
+.plots > * { min-width: 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 0 2rem; }
 figure { margin: 1rem 0; max-width: 36rem; min-width: 0; }
 figure > img { width: 100%; height: auto; display: block; }
 figcaption { font-size: .9rem; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: .8rem; margin: .6rem 0; }
 .tile img { width: 5.25rem; height: 5.25rem; image-rendering: pixelated; display: block; }
+.pixels { image-rendering: pixelated; }
 .tile { font-size: .85rem; line-height: 1.35; }
 .scroll {
   overflow-x: auto; max-width: 100%; margin: .6rem 0;
@@ -55,9 +57,15 @@ figcaption { font-size: .9rem; }
 .hint { display: none; }
 @media (max-width: 60rem) { .hint { display: block; } }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 details { border-bottom: 1px solid var(--line); padding: .3rem 0; }
 summary { cursor: pointer; padding: .2rem 0; font-weight: 600; }
-figure details, .alert details { border: 0; }
+@media print {
+  body { max-width: none; padding: 0; font-size: 11px; }
+  .hint, nav { display: none; }
+  .scroll { overflow: visible; background: none; }
+  details::details-content { content-visibility: visible; block-size: auto; opacity: 1; }
+  figure, .tile, tr, .next { break-inside: avoid; }
+}
 """

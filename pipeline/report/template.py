@@ -1,4 +1,4 @@
-"""The report's page as a Jinja template: the answer, what it rests on, and folded below all the rest."""
+"""The report's page as a Jinja template: the entry, how good it is, what it misreads, then which activation."""
 
 TEMPLATE = """\
 <!doctype html>
@@ -22,79 +22,13 @@ TEMPLATE = """\
 {% macro tiles(digits) %}
 <div class="tiles">
 {% for tile in digits %}
-<div class="tile"><img alt="{{ tile.alt }}" src="{{ tile.png }}"><b>is {{ tile.digit }}</b>
-{% for reading in tile.readings %}<br>{{ reading }}{% endfor %}</div>
+<div class="tile"><img alt="{{ tile.alt }}" src="{{ tile.png }}"><b>{{ tile.head }}</b>
+{% for line in tile.lines %}<br>{{ line }}{% endfor %}</div>
 {% endfor %}
 </div>
 {% endmacro %}
 
-{% macro lines(texts) %}{% for text in texts %}<p>{{ text }}</p>{% endfor %}{% endmacro %}
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ answer.headline }} ({{ title }})</title>
-<style>{{ style | safe }}</style>
-</head>
-<body>
-<header>
-<p class="muted">{{ title }}: {{ arms | join(" against ") }} on handwritten digits</p>
-{% if note %}<p class="alert"><b>{{ note }}</b></p>{% endif %}
-{% if failed %}
-<div class="alert"><b>{{ failed | length }} of {{ wanted }} networks failed and are left out.</b>
-<details><summary>Why</summary>
-{% for id, reason in failed.items() %}<p><b>{{ id }}</b>: {{ reason }}</p>{% endfor %}
-</details></div>
-{% endif %}
-<h1>{{ answer.headline }}.</h1>
-{% if answer.remarks %}<ul>{% for remark in answer.remarks %}<li>{{ remark }}</li>{% endfor %}</ul>{% endif %}
-{% if steps or submission %}
-<div class="next" id="next"><h2>Next</h2>
-{% for step in steps %}
-<p>{{ step.why }}:</p>
-<pre>{{ step.commands | join("\n") }}</pre>
-{% endfor %}
-{% if submission %}<p>Submission: <code>{{ submission }}</code>, {{ voters }}.</p>{% endif %}
-</div>
-{% endif %}
-<nav aria-label="Contents"><ul>
-{% if arms | length > 1 %}<li><a href="#difference">Difference</a></li>{% endif %}
-
-<li><a href="#scores">Scores</a></li>
-{% if galleries %}<li><a href="#mistakes">Mistakes</a></li>{% endif %}
-
-<li><a href="#facts">What was trained</a></li>
-<li><a href="#details">Details</a></li>
-</ul></nav>
-</header>
-
-<main>
-{% if arms | length > 1 %}
-<section id="difference"><h2>Is there a difference?</h2>
-{{ draw(difference) }}
-{% for result in comparisons %}
-<details{{ " open" if comparisons | length == 1 }}>
-<summary>{{ headline(result)[:1] | upper }}{{ headline(result)[1:] }}</summary>
-<p>{{ details(result) }}</p>
-</details>
-{% endfor %}
-{{ lines(fairness) }}
-</section>
-{% endif %}
-
-<section id="scores"><h2>Scores</h2>
-<p class="hint muted">The table scrolls sideways →</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Scores"><table>
-  <thead><tr>{% for name in columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
-  <tbody>{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody>
-</table></div>
-<p class="muted">Single networks: mean over the n networks, ± their standard deviation. Ensembles: soft voting with
-equal weights. Seconds per epoch: median, first epochs left out. Ratio: median over pairs of the same seed and fold.
-Numbers: {{ download("scores", scores_csv) }}</p>
-{{ lines(ensembles) }}
-</section>
-
-{% if galleries %}
-<section id="mistakes"><h2>Mistakes</h2>
+{% macro hang(galleries) %}
 {% for gallery in galleries %}
 <h3>{{ gallery.title }}</h3>
 <p class="muted">{{ gallery.caption }} Numbers: {{ download(gallery.name, gallery.csv) }}</p>
@@ -103,28 +37,147 @@ Numbers: {{ download("scores", scores_csv) }}</p>
 <details><summary>{{ gallery.folded | length }} more</summary>{{ tiles(gallery.folded) }}</details>
 {% endif %}
 {% endfor %}
+{% endmacro %}
+
+{% macro table(label, heads, lines) %}
+<p class="hint muted">The table scrolls sideways →</p>
+<div class="scroll" tabindex="0" role="region" aria-label="{{ label }}"><table>
+  <thead><tr>{% for head in heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
+  <tbody>{% for line in lines %}<tr>{% for cell in line %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody>
+</table></div>
+{% endmacro %}
+
+{% macro lines(texts) %}{% for text in texts %}<p>{{ text }}</p>{% endfor %}{% endmacro %}
+
+{% macro comparison() %}
+{% if arms | length > 1 %}
+<section id="difference"><h2>{{ joined(arms, "or") }}?</h2>
+{% if findings.folder %}<p><b>{{ answer.headline }}.</b></p>{% endif %}
+{{ lines(answer.remarks if findings.folder else []) }}
+{{ draw(difference) }}
+{% for result in findings.comparison.paired %}
+<details{{ " open" if findings.comparison.paired | length == 1 }}>
+<summary>{{ headline(result)[:1] | upper }}{{ headline(result)[1:] }}</summary>
+<p>{{ details(result) }}</p>
+</details>
+{% endfor %}
+{{ lines(fairness) }}
+{{ lines(ensembles) }}
+{% if tests %}<details id="tests"><summary>McNemar tests</summary>{{ lines(tests) }}</details>{% endif %}
+</section>
+{% endif %}
+{% endmacro %}
+{% set heading = summary.title if findings.folder else answer.headline %}
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ heading }} ({{ name }})</title>
+<style>{{ style | safe }}</style>
+</head>
+<body>
+<header>
+<p class="muted">{{ name }}: {{ joined(arms) }} on handwritten digits</p>
+{% for warning in summary.warnings %}<p class="alert"><b>{{ warning }}</b></p>{% endfor %}
+<h1>{{ heading }}.</h1>
+{% if findings.folder %}
+<p>{{ summary.made }} {{ summary.score | join(": ") }}.</p>
+{{ lines(summary.remarks) }}
+{% else %}
+{{ lines(answer.remarks) }}
+{% endif %}
+{% if findings.folder or summary.steps %}
+<div class="next" id="next">
+{% if findings.folder %}
+<p>Submission: <code>{{ findings.folder.submission.as_posix() }}</code>, {{ summary.submission }}.</p>
+{% endif %}
+{% for step in summary.steps %}
+<h2>Next, {{ step.why }}</h2>
+{% for command, remark in step.commands %}
+<pre>{{ command }}</pre>{% if remark %}<p class="muted">{{ remark }}</p>{% endif %}
+
+{% endfor %}
+{% endfor %}
+</div>
+{% endif %}
+<nav aria-label="Contents"><ul>
+{% if arms | length > 1 and not findings.folder %}<li><a href="#difference">Difference</a></li>{% endif %}
+
+<li><a href="#scores">Scores</a></li>
+{% if digits %}<li><a href="#mistakes">Mistakes</a></li>{% endif %}
+
+{% if predictions %}<li><a href="#unlabelled">Images to predict</a></li>{% endif %}
+
+<li><a href="#training">Training</a></li>
+{% if arms | length > 1 and findings.folder %}<li><a href="#difference">{{ joined(arms, "or") }}?</a></li>{% endif %}
+
+<li><a href="#facts">What was trained</a></li>
+<li><a href="#details">Details</a></li>
+</ul></nav>
+</header>
+
+<main>
+{{ "" if findings.folder else comparison() }}
+<section id="scores"><h2>Scores</h2>
+{{ table("Scores", columns, rows) }}
+<p class="muted">One network: the mean of so many networks, each by itself, with the range from the best to the worst.
+A vote is the mean of the probabilities of its networks. Seconds per epoch: median, first epochs left out.
+× relu: the same in multiples of ReLU's, median over pairs of one seed and fold.
+Numbers: {{ download("scores", scores_csv) }}</p>
+</section>
+
+{% if digits %}
+<section id="mistakes"><h2>Mistakes</h2>
+{{ hang(mistakes) }}
+<div class="plots">
+<div><h3>Digit by digit</h3>
+<table>
+  <thead><tr><th scope="col">digit</th><th scope="col">right</th><th scope="col">wrong</th><th scope="col">recall</th>
+  <th scope="col">precision</th></tr></thead>
+  <tbody>{% for row in digits %}<tr><td>{{ row.digit }}</td><td>{{ row.right }}</td><td>{{ row.wrong }}</td>
+  <td>{{ "%.4f" % row.recall if row.recall is not none }}</td>
+  <td>{{ "%.4f" % row.precision if row.precision is not none }}</td></tr>{% endfor %}</tbody>
+</table>
+<p class="muted">Recall: of the images of the digit, how many are read right. Precision: of the images read as it, how
+many are it.</p></div>
+{{ draw(confused) }}
+</div>
 </section>
 {% endif %}
 
+{% if predictions %}
+<section id="unlabelled"><h2>The images to predict</h2>
+{{ draw(predictions) }}
+{{ hang(unlabelled) }}
+</section>
+{% endif %}
+
+<section id="training"><h2>Training</h2>
+<div class="plots">
+{{ draw(training) }}
+{% for picture in distorted %}
+<figure><h3>What the networks see</h3>
+<img class="pixels" alt="{{ picture.alt }}" src="{{ picture.png }}">
+<figcaption>{{ picture.caption }}</figcaption></figure>
+{% endfor %}
+</div>
+</section>
+
+{{ comparison() if findings.folder else "" }}
 <section id="facts"><h2>What was trained</h2>
 <dl>{% for name, value in facts.items() %}<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>
 </section>
 
 <section id="details"><h2>Details</h2>
-<details id="training"><summary>Training: learning curves and time</summary>{{ draw(training) }}</details>
-{% if tests %}
-<details id="tests"><summary>McNemar tests</summary>{{ lines(tests) }}</details>
-{% endif %}
-{% if votes %}
-<details id="votes"><summary>Ensembles: confusions and reliability</summary>{{ draw(votes) }}</details>
+{% if reliability %}
+<details><summary>Do the votes know when they are unsure?</summary>{{ draw(reliability) }}</details>
 {% endif %}
 {% if activations %}
-<details id="activations"><summary>Activations as learned</summary>{{ draw(activations) }}</details>
+<details><summary>Activations as learned</summary>{{ draw(activations) }}</details>
 {% endif %}
-{% for config in configs %}
+{% for config in findings.configs %}
 <details><summary>Config of {{ config.name }}</summary><pre>{{ to_json(config) }}</pre></details>
 {% endfor %}
-<details id="environment"><summary>Versions and hardware</summary>
+<details><summary>Versions and hardware</summary>
 <dl>{% for name, value in environment.items() %}<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>
 </details>
 </section>

@@ -1,4 +1,4 @@
-"""The figures of the training: how the arms learned, and how long it took them."""
+"""The figure of the training: how the arms learned."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from pipeline.records.members import Member, group_by_arm
-from pipeline.report.plots import INK, WIDTH, ArmStyle, Plot, csv_text
+from pipeline.report.plots import WIDTH, ArmStyle, Plot, csv_text
 
 FEW_EPOCHS = 3  # up to so many, each point is marked
-QUARTILES, NEARLY_ALL = (0.25, 0.75), (0.05, 0.95)
 
 
 def learning_curves(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -> Plot:
@@ -77,30 +76,3 @@ def _curves_caption(members: Sequence[Member]) -> str:
     if len(members[0].history) == 1:
         text += " One epoch shows no course of learning."
     return text
-
-
-def epoch_times(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -> Plot:
-    """Seconds per epoch, per arm."""
-    groups = group_by_arm(members)
-    figure = Figure(figsize=(WIDTH, 0.8 + 0.5 * len(groups)), layout="constrained")
-    axes = figure.subplots()
-    for height, (arm, group) in enumerate(groups.items()):
-        seconds, style = [s for m in group for s in m.seconds_per_epoch], styles[arm]
-        for span, width in ((NEARLY_ALL, 1), (QUARTILES, 5)):
-            axes.plot(np.quantile(seconds, span), [height] * 2, color=style.color, lw=width, solid_capstyle="butt")
-        axes.plot(np.median(seconds), height, style.marker, color=style.color, mec=INK, ms=8)
-    axes.set_yticks(range(len(groups)), list(groups))
-    axes.set(xlabel="seconds per epoch", xlim=(0, None), ylim=(len(groups) - 0.5, -0.5))
-    first = " The first epoch of each network pays for compilation and is left out."
-    return Plot(
-        "epoch-times",
-        "Time per epoch",
-        figure,
-        "Wall seconds of an epoch, training and validation: the marker is the median, the thick bar holds the middle "
-        "half of the epochs, the thin one 9 in 10." + (first if len(members[0].history) > 1 else ""),
-        "Seconds per epoch: " + ", ".join(
-            f"{arm} {np.median([s for m in group for s in m.seconds_per_epoch]):.2f}" for arm, group in groups.items()
-        ) + " in the median.",
-        csv_text(["arm", "seed", "fold", "seconds"],
-             ([m.arm, m.spec.seed, m.spec.fold, s] for m in members for s in m.seconds_per_epoch)),
-    )  # fmt: skip

@@ -1,28 +1,57 @@
-"""The figures of the ensembles' predictions: which digits they confuse, and whether they know when they are unsure."""
+"""What the vote of all networks reads: by digit, confused with which other, how surely, and how often."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from sklearn.metrics import confusion_matrix
+from numpy.typing import NDArray
 
 from pipeline.data.digits import CLASSES
-from pipeline.ensemble.soft_vote import predicted_labels
-from pipeline.report.plots import ALL_ARMS, INK, PALETTE, WIDTH, ArmStyle, Plot, csv_text
-from pipeline.report.scored_images import FEWEST_IN_BIN, ScoredImages, calibration
+from pipeline.report.plots import PALETTE, WIDTH, Plot, csv_text
+from pipeline.report.readings import Readings
 
 STRONGEST = 0.5  # opacity of the most frequent mistake: numbers stay readable on it, dark or light
-DODGE = 0.004  # intervals of several ensembles stand side by side
+DOUBTFUL = 0.9  # of a vote
 
 
-def confusions(known: ScoredImages) -> Plot:
-    """True against predicted digits of the ensemble of all members."""
-    matrix = confusion_matrix(known.truth, predicted_labels(known.vote), labels=range(CLASSES))
+@dataclass(frozen=True)
+class DigitScore:
+    """How the vote reads one digit."""
+
+    digit: int
+    right: int
+    wrong: int
+    recall: float | None
+    """Of its images, the fraction read right."""
+    precision: float | None
+    """Of the images read as it, the fraction that are it."""
+
+
+def by_digit(known: Readings) -> list[DigitScore]:
+    """How the vote of all reads each digit."""
+    matrix = _confusion_matrix(known)
+    right, images, read = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    return [
+        DigitScore(d, int(right[d]), int(images[d] - right[d]),
+                   float(right[d] / images[d]) if images[d] else None, float(right[d] / read[d]) if read[d] else None)
+        for d in range(CLASSES)
+    ]  # fmt: skip
+
+
+def _confusion_matrix(known: Readings) -> NDArray[np.int64]:
+    """How often a digit, by row, is read as another, by column; shape (10, 10)."""
+    matrix = np.zeros((CLASSES, CLASSES), np.int64)
+    np.add.at(matrix, (known.truth, known.guesses), 1)
+    return matrix
+
+
+def confusions(known: Readings) -> Plot:
+    """True against predicted digits of the vote of all."""
+    matrix = _confusion_matrix(known)
     mistakes = matrix - np.diag(np.diag(matrix))
     shades = np.empty((CLASSES, CLASSES, 4))
-    shades[..., :3] = to_rgb(PALETTE[0])
+    shades[..., :3] = to_rgb(PALETTE[1])
     shades[..., 3] = STRONGEST * mistakes / max(mistakes.max(), 1)
     figure = Figure(figsize=(WIDTH, 4.5), layout="constrained")
     axes = figure.subplots()
@@ -36,47 +65,58 @@ def confusions(known: ScoredImages) -> Plot:
         "confusions",
         "Which digits are confused",
         figure,
-        f"How the ensemble of all networks reads {len(known.truth):,} {known.where} images. Mistakes are coloured: the "
+        f"How the vote of all networks reads {len(known.ids):,} {known.where} images. Mistakes are coloured: the "
         f"stronger, the more frequent.{worst}",
-        f"Confusion matrix of the ensemble of all networks: {mistakes.sum()} mistakes.{worst}",
-        csv_text(["digit", *range(CLASSES)], ([digit, *row] for digit, row in enumerate(matrix.tolist()))),
-    )
-
-
-def reliability(known: ScoredImages, styles: Mapping[str, ArmStyle], smoothing: Sequence[float]) -> Plot:
-    """How often the ensembles are right, by how sure they are; `smoothing` is the label smoothing of all members."""
-    figure = Figure(figsize=(WIDTH, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, lw=1)
-    votes = {arm: (probabilities, styles[arm]) for arm, probabilities in known.votes.items()}
-    if len(votes) > 1:
-        votes["all"] = (known.vote, ALL_ARMS)
-    rows: list[list[Any]] = []
-    errors = {}
-    for place, (name, (probabilities, style)) in enumerate(votes.items()):
-        bins, errors[name] = calibration(known.truth, probabilities)
-        confidence, accuracy = np.array([(b.confidence + DODGE * place, b.accuracy) for b in bins]).T
-        reach = np.array([(b.accuracy - b.low, b.high - b.accuracy) for b in bins]).T
-        axes.errorbar(confidence, accuracy, reach, color=style.color, ls=style.line, marker=style.marker, ms=5,
-                      elinewidth=1, label=f"{name}: {errors[name]:.4f}")  # fmt: skip
-        rows += [[name, b.confidence, b.accuracy, b.low, b.high, b.images, errors[name]] for b in bins]
-    lowest = min(row[i] for row in rows for i in (1, 3))
-    axes.set(xlabel="probability given to the prediction", ylabel="fraction right", ylim=(lowest - 0.03, 1.01))
-    axes.set_xlim(min(row[1] for row in rows) - 0.03, 1.02)
-    axes.legend(title="expected calibration error")
-    return Plot(
-        "reliability",
-        "Do they know when they are unsure?",
-        figure,
-        "On the diagonal, predictions made with 80% probability are right in 80% of the cases. Above it, the ensemble "
-        f"is right more often than it says. Bars are 95% intervals (Wilson); no point stands for fewer than "
-        f"{FEWEST_IN_BIN} images where there are as many.{_smoothing_in_words(smoothing)}",
-        "Fraction of right predictions by the probability given to them. Expected calibration error: "
-        + ", ".join(f"{name} {error:.4f}" for name, error in errors.items()) + ".",
-        csv_text(["ensemble", "confidence", "accuracy", "low", "high", "images", "expected_calibration_error"], rows),
+        f"Confusion matrix of the vote of all networks: {mistakes.sum()} mistakes.{worst}",
+        csv_text(["digit", *(f"read_as_{d}" for d in range(CLASSES))],
+             ([digit, *row] for digit, row in enumerate(matrix.tolist()))),
     )  # fmt: skip
 
 
-def _smoothing_in_words(smoothing: Sequence[float]) -> str:
-    largest = max(smoothing)
-    return f" Label smoothing, here {largest:g}, makes networks less sure than they could be." if largest else ""
+def certainty(read: Readings) -> Plot:
+    """How sure the vote of all is of its predictions."""
+    edges = np.array([0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1])
+    counts = np.histogram(read.certainty, edges)[0]
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.bar(range(len(counts)), counts, color=PALETTE[0])
+    axes.bar_label(bars, [f"{number:,}" if number else "" for number in counts], fontsize=8)
+    axes.set_xticks(np.arange(len(edges)) - 0.5, [f"{100 * edge:.0f}" for edge in edges])
+    axes.set(xlabel="probability given to the prediction, %", ylabel="images", yscale="symlog", ylim=(0, None))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    doubtful = int((read.certainty < DOUBTFUL).sum())
+    text = f"Of {len(read.ids):,} images to predict, the vote is less than {DOUBTFUL:.0%} sure of {doubtful:,}."
+    return Plot(
+        "certainty",
+        "How sure is the vote?",
+        figure,
+        text + " Bars by how sure it is, on a logarithmic scale.",
+        "Histogram of the probabilities given to the predictions. " + text,
+        csv_text(["from", "to", "images"], zip(edges[:-1], edges[1:], counts.tolist(), strict=True)),
+    )
+
+
+def shares(read: Readings, labels: NDArray[np.uint8]) -> Plot:
+    """The shares of the digits among the predictions, against those among the labels, shape (n,)."""
+    parts = {
+        name: np.bincount(of, minlength=CLASSES) / len(of)
+        for name, of in (("labelled", labels), ("predicted", read.guesses))
+    }
+    figure = Figure(figsize=(WIDTH, 3), layout="constrained")
+    axes = figure.subplots()
+    for place, (name, share) in enumerate(parts.items()):
+        axes.bar(np.arange(CLASSES) + 0.4 * place - 0.2, 100 * share, 0.4, color=PALETTE[place], label=name)
+    axes.set(xlabel="digit", ylabel="share, %", xticks=range(CLASSES), ylim=(0, 130 * max(map(max, parts.values()))))
+    axes.legend(ncols=2)
+    difference = 100 * (parts["predicted"] - parts["labelled"])
+    most = int(np.abs(difference).argmax())
+    text = f"They differ most in the {most}, by {difference[most]:+.1f} points."
+    return Plot(
+        "shares",
+        "How often is each digit predicted?",
+        figure,
+        f"The shares of the digits among the predictions and among the labelled images. {text} A digit that is far off "
+        "is a sign of images unlike those trained on.",
+        f"Bars of the share of each digit, labelled and predicted. {text}",
+        csv_text(["digit", "labelled", "predicted"], zip(range(CLASSES), *map(list, parts.values()), strict=True)),
+    )

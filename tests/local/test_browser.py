@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from conftest import TINY
 from matplotlib.image import imread
-from studies import study, with_held_back
+from studies import findings_of, with_held_back
 
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.page import write_report
@@ -47,7 +47,8 @@ def report(tmp_path_factory, digits):
     folder = RunFolder(tmp_path_factory.mktemp("report"))
     folder.submission.touch()
     config = replace(TINY, arms=("relu", "swish", "swish_beta"), seeds=4, folds_used=2)
-    write_report(folder, *study(with_held_back(digits), config, failed=["swish-s3-f1"]))
+    findings = findings_of(with_held_back(digits), config, ["swish-s3-f1"], folder=folder, seconds=62.0, trained=23)
+    write_report(folder, findings)
     return folder.report
 
 
@@ -111,7 +112,7 @@ def test_it_fits_is_whole_and_can_be_read(open_page, report, size, scheme):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_ink_of_figures_is_that_of_the_page(open_page, scheme):
     page = open_page("wide", scheme)
-    pixels = imread(io.BytesIO(page.locator("figure img").first.screenshot()))[..., :3].mean(axis=2)
+    pixels = imread(io.BytesIO(page.locator("#training figure img").first.screenshot()))[..., :3].mean(axis=2)
     dark, light = (pixels < 0.2).mean(), (pixels > 0.8).mean()
     ground, ink = (light, dark) if scheme == "light" else (dark, light)
     assert ground > 0.6
@@ -129,7 +130,7 @@ def test_a_table_that_scrolls_says_so(open_page):
 def test_links_lead_to_their_sections(open_page):
     page = open_page("narrow")
     links = page.eval_on_selector_all("nav a", "all => all.map(a => a.getAttribute('href'))")
-    assert links == ["#difference", "#scores", "#mistakes", "#facts", "#details"]
+    assert links == ["#scores", "#mistakes", "#training", "#difference", "#facts", "#details"]
     for target in links:
         page.click(f"nav a[href='{target}']")
         assert page.evaluate("location.hash") == target
@@ -139,12 +140,21 @@ def test_links_lead_to_their_sections(open_page):
 def test_what_is_folded_opens(open_page):
     page = open_page()
     folded = page.locator("#details > details")
-    assert folded.count() >= 5
+    assert folded.count() == 4
     for i in range(folded.count()):
         content = folded.nth(i).locator("> :not(summary)").first
         assert not content.is_visible()
         folded.nth(i).locator("> summary").click()
         assert content.is_visible()
+
+
+def test_on_paper_all_is_open_and_whole(open_page):
+    page = open_page("narrow")
+    page.emulate_media(media="print")
+    hidden = page.eval_on_selector_all("details > :not(summary)", "all => all.filter(e => !e.checkVisibility()).length")
+    assert (page.locator("details").count() > 5, hidden) == (True, 0)
+    assert not page.locator(".hint").first.is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.scroll')).overflowX") == "visible"
 
 
 def test_numbers_can_be_downloaded(open_page):

@@ -68,7 +68,7 @@ def test_labels_judge_a_finished_run(finished, csv_source, digits, tmp_path, mon
     main(["run", "original", "--data", str(csv_source), "--out", str(folder), *TINY_FLAGS, "--labels", str(labels)])
     told = capsys.readouterr().out
     right = len(set(rows.split()) & set(before.decode().split()))
-    assert f"this submission would score {right / 30:.5f} on the held-back labels" in told
+    assert f"score    {right / 30:.4f}   {30 - right} of 30 held-back digits wrong" in told
     assert (folder / "submission.csv").read_bytes() == before
     (paired,) = json.loads((folder / "comparison.json").read_text())["paired"]
     assert paired["images"] == 20 + 30

@@ -35,7 +35,7 @@ def test_a_real_run(finished, csv_source, tmp_path, capsys):
 def test_a_half_finished_run_says_that_it_is(make_run, tiny, capsys):
     folder = make_run(replace(tiny, seeds=3), "relu-s2-f0", "swish-s2-f0", "swish-s1-f0")
     out = compare_runs([folder])
-    told = "Half-finished: 3 of 6 members are missing."
+    told = "Half-finished: 3 of 6 networks are missing."
     assert told in capsys.readouterr().out
     assert told in out.report.read_text()
     (paired,) = comparison(out)["paired"]

@@ -54,7 +54,7 @@ def test_arms_of_a_record_can_be_chosen(make_run, tiny, tmp_path, capsys):
     capsys.readouterr()
     (paired,) = results(compare_runs([record], tmp_path / "two", arms=["relu", "elu"]))["paired"]
     assert (paired["first"], paired["second"], len(paired["points"])) == ("elu", "relu", 2)
-    assert capsys.readouterr().out.startswith("WARNING: Half-finished: 1 of 6 members are missing.")
+    assert capsys.readouterr().out.startswith("WARNING: Half-finished: 1 of 6 networks are missing.")
     with pytest.raises(UserError, match="--arms names mish, but the arms of these runs are relu, swish, elu"):
         compare_runs([record], arms=["mish"])
 
@@ -84,7 +84,7 @@ def test_two_records_of_one_study_are_read_as_one(make_run, tiny, tmp_path, caps
     half = compare_runs([make_run(replace(parts[1], first_seed=7), "relu-s8-f0")], tmp_path / "half").path
     capsys.readouterr()
     compare_runs([records[0], half], tmp_path / "again")
-    assert capsys.readouterr().out.startswith("WARNING: Half-finished: 1 of 8 members are missing. Several studies")
+    assert capsys.readouterr().out.startswith("WARNING: Half-finished: 1 of 8 networks are missing. Several studies")
 
 
 def test_a_record_is_compared_with_nothing_else(make_run, tiny, labels, tmp_path):
@@ -130,7 +130,7 @@ def test_labels_judge_a_run_without_folds(make_run, tiny, labels, tmp_path, caps
     assert (len(paired["points"]), paired["images"], paired["folds"]) == (7, 30, [None] * 7)
     assert [size["size"] for size in found["same_size"]] == [2, 6]
     assert found["arms"][0]["held_back"][0]["images"] == 30
-    assert "7 pairs and 30 images" in capsys.readouterr().out
+    assert "7 pairs and 30 images" in " ".join(capsys.readouterr().out.split())
 
 
 def test_labels_that_do_not_fit_are_refused(make_run, tiny, labels):

@@ -1,74 +1,60 @@
-"""What to do next, as commands that the command line takes."""
+"""What to do next, as commands that the command line takes; the screens of test_terminal.py show them."""
 
-import shlex
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from factories import changed, compared, pair
-from studies import compared_arms
+from conftest import ROOT
 
-from pipeline.cli import read
-from pipeline.config.command import run_command
-from pipeline.config.presets import PRESETS, preset
-from pipeline.config.schema import AugmentConfig
-from pipeline.evidence.verdict import Verdict
+from pipeline.config.presets import preset
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.next_steps import next_steps
+from pipeline.report.next_steps import OUT_OF_FOLD, Pace, next_steps, out_of_fold_accuracy
 
-BALANCED = [pair(5, 6, fold=i % 2, seed=i) for i in range(6)]
-
-
-COMPETE = ("Train a submission with the strongest recipe", ["python -m pipeline run leaderboard"])
+FOLDER = RunFolder(Path("runs/my run"))
 
 
-def steps(config, comparison, folder=None, half_finished=False):
-    """All but the last, where that is the one that always applies."""
-    found = [(step.why, step.commands) for step in next_steps([config], comparison, folder, half_finished)]
-    assert (found[-1] == COMPETE) == (folder is None and not half_finished)
-    return [step for step in found if step != COMPETE]
+def commands(config, folder=FOLDER, **more):
+    return [command for step in next_steps([config], folder, **more) for command, _ in step.commands]
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_the_command_of_a_config_gives_that_config(name):
-    plain = preset(name)
-    assert run_command(plain) == f"python -m pipeline run {name}"
-    train = replace(plain.recipe.train, fresh_statistics=not plain.recipe.train.fresh_statistics, epochs=7)
-    other = changed(plain, seeds=9, out="runs/my run", arms=("elu", "swish"), augment=AugmentConfig(5), train=train)
-    for config in (plain, other):
-        words = shlex.split(run_command(config))
-        assert words[:4] == ["python", "-m", "pipeline", "run"]
-        assert read("run", words[4:]).config == config
-
-
-def test_too_few_pairs_ask_for_as_many_as_it_takes(tiny):
-    few = compared_arms(["relu", "swish"], compared(pair(9), pair(9, fold=1)))
-    config = replace(preset("original"), seeds=1, folds_used=2)
-    ((why, commands),) = steps(config, few)
-    assert "at least 3 pairs" in why
-    assert commands == ["python -m pipeline run original --seeds 2 --folds-used 2"]
-    assert steps(replace(config, seeds=2), few) == []  # it asks for them already
-
-
-def test_a_study_that_could_have_decided_is_not_extended(tiny):
-    """To add pairs and test again would find more than 5% of differences that are none."""
-    result = replace(compared(*BALANCED), verdict=Verdict.NOT_SHOWN)
-    assert steps(tiny, compared_arms(["relu", "swish"], result)) == []
-
-
-def test_what_is_missing_comes_first(tmp_path):
-    config = preset("original")
-    (tmp_path / "submission.csv").touch()
-    few = compared_arms(["relu", "swish"], compared(pair(9)))
-    finish = ("Train the missing networks (finished ones are kept)", ["python -m pipeline run original"])
-    submit = ("Submit the predictions", [f"python -m pipeline submit {tmp_path}"])
-    assert steps(config, replace(few, failed={"elu-s0-f0": "died"}), RunFolder(tmp_path)) == [finish, submit]
-    assert steps(config, few, half_finished=True) == [finish]
-
-
-def test_submitting_depends_on_where_one_is(tmp_path, monkeypatch):
-    alone = compared_arms(["relu"])
-    ((_, commands),) = steps(preset("sample"), alone, RunFolder(tmp_path))
-    assert commands == ["python -m pipeline download", "python -m pipeline run leaderboard"]
+def test_submitting_and_what_would_be_better_depend_on_what_there_is(monkeypatch):
+    assert commands(preset("sample")) == [
+        "python -m pipeline download", "python -m pipeline run quick", "python -m pipeline submit",
+    ]  # fmt: skip
+    submit = "python -m pipeline submit 'runs/my run'"
+    assert commands(preset("leaderboard")) == [submit]
+    better = "python -m pipeline run leaderboard --data x.zip --seeds 1"
+    assert commands(replace(preset("original"), data="x.zip")) == [submit, better]
+    assert commands(preset("original"), missing=1) == ["python -m pipeline run original", submit]
+    assert commands(preset("leaderboard"), is_doubtful=True) == []
     monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
-    ((_, commands),) = steps(preset("original"), alone, RunFolder(tmp_path))
-    assert commands == ["python -m pipeline fetch", "python -m pipeline submit"]
+    assert commands(preset("quick")) == ["python -m pipeline fetch", "python -m pipeline submit"]
+
+
+def test_a_comparison_asks_for_nothing_but_what_is_missing():
+    assert commands(preset("study"), None) == []
+    assert commands(preset("study"), None, missing=1) == ["python -m pipeline run study"]
+
+
+def test_the_time_is_of_the_networks_rows_and_work_of_what_is_proposed():
+    pace = Pace(1000, preset("leaderboard").recipe)
+    assert pace.time_of(preset("leaderboard"), 42_000) == "about 5 h 36 min here"  # 16 x 30 x 42 s
+    assert pace.time_of(preset("study"), 42_000, 1) == "about 17 min here"  # four fifths of 30 x 42 s
+    assert replace(pace, is_lowest=True).time_of(preset("quick"), 42_000, 1) == "at most 4 min here"
+    residual = replace(preset("quick").recipe, architecture="residual", width=2)
+    slower = replace(preset("quick"), recipe=residual)
+    assert pace.time_of(slower, 42_000, 1) == "about 1 h 1 min here"  # 3.6 x 4 times 252 s
+    assert Pace(1000, residual).time_of(slower, 42_000, 1) == "about 4 min here"
+
+
+def test_what_recipes_reached_is_what_the_records_say():
+    def recorded(name):
+        votes = json.loads((ROOT / "docs/score" / name).read_text())["votes"]
+        return next(vote["accuracy"][0] for vote in votes if vote["arms"] == "1 relu + 1 swish")
+
+    assert OUT_OF_FOLD["leaderboard"] == pytest.approx(recorded("votes.json"), abs=5e-5)
+    assert OUT_OF_FOLD["quick"] == pytest.approx(recorded("quick-votes.json"), abs=5e-5)
+    folded = replace(preset("quick").recipe, folds=5, split_seed=3)
+    assert out_of_fold_accuracy(folded) == OUT_OF_FOLD["quick"]
+    assert out_of_fold_accuracy(replace(folded, width=2)) is None

@@ -1,22 +1,25 @@
-"""The page as text: whole in itself, the answer first, what does not hold left out. test_browser.py looks at it."""
+"""The page as text: whole in itself, the entry first, what does not hold left out. test_browser.py looks at it."""
 
-import csv
 import io
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
+import pandas as pd
 import pytest
-from factories import changed
-from studies import study, with_held_back
+from studies import findings_of, with_held_back
 
 from pipeline.evidence.comparison import compare
 from pipeline.records.run_folder import RunFolder
 from pipeline.report.answer import answer
 from pipeline.report.page import render_report, write_report
+from pipeline.report.summary import summarize
+
+TAG = "<i>"
 
 
 def pictures(html):
@@ -29,16 +32,30 @@ def downloads(html):
     """The CSV files that the page offers."""
     found = re.findall(r'<a download="([^"]+)" href="data:text/csv;charset=utf-8,([^"]+)">([^<]+)</a>', html)
     assert all(name == text for name, _, text in found)
-    return {name: list(csv.reader(io.StringIO(unquote(content)))) for name, content, _ in found}
+    return {name: unquote(content) for name, content, _ in found}
 
 
 @pytest.fixture(scope="module")
-def page(digits):
+def three(digits):
     """Three arms in eight pairs, one network failed."""
     from conftest import TINY
 
     config = replace(TINY, arms=("relu", "swish", "swish_beta"), seeds=4, folds_used=2)
-    return render_report(*study(with_held_back(digits), config, failed=["swish-s3-f1"]))
+    return findings_of(with_held_back(digits), config, failed=["swish-s3-f1"])
+
+
+@pytest.fixture(scope="module")
+def page(three):
+    return render_report(three)
+
+
+@pytest.fixture
+def entry(digits, tiny, tmp_path):
+    """A run without validation rows, and its folder."""
+    folder = RunFolder(tmp_path)
+    folder.submission.touch()
+    whole = replace(tiny, recipe=replace(tiny.recipe, folds=0), folds_used=0)
+    return findings_of(digits, whole, folder=folder, seconds=62.0, trained=2, rate=1000.0)
 
 
 def test_it_needs_no_other_file_no_network_and_no_script(page):
@@ -49,24 +66,40 @@ def test_it_needs_no_other_file_no_network_and_no_script(page):
     assert "<script" not in page
 
 
-def test_it_names_nothing_that_this_run_does_not_have(page):
-    assert "Submission:" not in page  # there is no folder
-    assert "Half-finished" not in page
-    assert "moothing" not in re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL)
-
-
-def test_every_figure_is_svg_with_an_alt_text_and_its_numbers(page):
+def test_every_figure_is_svg_with_an_alt_text(page):
     found = pictures(page)
-    assert len(found) == 8
+    assert len(found) == 7
     for alt, svg in found.items():
         assert len(alt) > 20
         assert ElementTree.fromstring(svg).tag.endswith("svg")
-    files = downloads(page)
-    assert {"paired-differences.csv", "difference-by-epoch.csv", "learning-curves.csv", "epoch-times.csv",
-            "confusions.csv", "reliability.csv", "activations.csv", "betas.csv", "scores.csv"} < set(files)  # fmt: skip
-    assert all(len(rows) > 1 and len({len(row) for row in rows}) == 1 for rows in files.values())
-    assert len(files["paired-differences.csv"]) == 1 + 7 + 8 + 7
-    assert files["scores.csv"][1][0] == "relu, single"
+
+
+def test_pandas_reads_every_csv_without_care(page, entry):
+    files = downloads(page) | downloads(render_report(entry))
+    assert set(files) == {f"{name}.csv" for name in (
+        "paired-differences", "difference-by-epoch", "learning-curves", "confusions", "reliability", "activations",
+        "betas", "scores", "mistakes", "disagreements", "least-sure", "certainty", "shares",
+    )}  # fmt: skip
+    for text in files.values():
+        table = pd.read_csv(io.StringIO(text))
+        assert len(table)
+        assert not any(name.startswith("Unnamed") or re.search(r"\.\d+$", name) for name in table.columns)
+        for name in table.columns:
+            assert table[name].dtype.kind in "if" or not table[name].astype(str).str.match(r"[\d.+-]").any()
+
+
+def test_the_table_of_scores_has_a_column_for_each_number(page, three):
+    table = pd.read_csv(io.StringIO(downloads(page)["scores.csv"]))
+    relu, vote = table.iloc[0], table[table.who == "vote"].iloc[0]
+    scores = three.comparison.arms[0].held_back
+    assert (relu.who, relu.networks, relu["images"], relu["of"]) == ("one relu", 8, "held-back", 30)
+    assert relu.wrong == np.mean([score.errors for score in scores])
+    assert (relu.fewest, relu.most) == (min(s.errors for s in scores), max(s.errors for s in scores))
+    accuracies = [score.accuracy for score in scores]
+    assert [relu.accuracy, relu.accuracy_sd] == pytest.approx([np.mean(accuracies), np.std(accuracies, ddof=1)], 1e-5)
+    assert relu.ratio_to_relu == 1
+    assert (vote.networks, vote.wrong) == (23, three.comparison.ensembles[-1].held_back.errors)
+    assert set(table["images"]) == {"held-back", "validation"}
 
 
 def test_links_lead_somewhere_and_names_are_used_once(page):
@@ -77,56 +110,89 @@ def test_links_lead_somewhere_and_names_are_used_once(page):
     assert set(targets) <= set(ids)
 
 
-def test_failures_and_halves_come_before_the_answer(digits, tiny):
-    found = study(digits, tiny, failed=["swish-s0-f0"])
-    html = render_report(*found, "Half-finished: 1 of 3 members are missing.")
-    half, failed, headline = (
-        html.index(text) for text in ("<b>Half-finished: 1 of 3", "1 of 2 networks failed and are left out", "<h1>")
-    )
-    assert half < failed < headline
-    assert "swish-s0-f0</b>: &lt;worker&gt; died" in html
-    assert "Train the missing networks" in html
-    assert "&lt;a chip&gt;" in html
+def test_every_text_from_outside_is_escaped(digits, tiny):
+    config = replace(tiny, name=f"{TAG}name", data=f"{TAG}data")
+    findings = findings_of(replace(digits, source=f"{TAG}source"), config, failed=["swish-s0-f0"], note=f"{TAG}note")
+    folder = RunFolder(Path(f"{TAG}folder"))
+    members = [replace(m, label=f"{TAG}relu", environment={f"{TAG}key": f"{TAG}value"}) for m in findings.members]
+    comparison = replace(compare(members, findings.digits, {}), failed={f"{TAG}id": f"{TAG}reason"})
+    html = render_report(replace(findings, members=members, comparison=comparison, folder=folder))
+    assert TAG not in html
+    for text in ("name", "data", "source", "note", "folder", "relu", "key", "value", "id", "reason"):
+        assert f"&lt;i&gt;{text}" in html
 
 
-def test_the_answer_the_submission_and_the_next_command_come_before_the_rest(digits, tiny, tmp_path):
-    found = study(digits, changed(tiny, seeds=2, label_smoothing=0.1))
-    folder = RunFolder(tmp_path)
-    folder.submission.touch()
-    write_report(folder, *found)
-    html = unescape(folder.report.read_text(encoding="utf-8"))
+def test_the_entry_comes_first_with_its_file_and_the_next_command(entry):
+    write_report(entry.folder, entry)
+    html = unescape(entry.folder.report.read_text(encoding="utf-8"))
+    summary = summarize(entry)
     order = [
-        f"<h1>{answer(found[3], 30).headline}.</h1>",
-        f"python -m pipeline submit {tmp_path}",
-        f"<code>{tmp_path}/submission.csv</code>, 4 networks with equal votes",
-        'id="difference"',
+        f"<h1>{summary.title}.</h1>",
+        "2 networks trained in 62 s",
+        f"<code>{entry.folder.submission}</code>",
+        f"python -m pipeline submit {entry.folder.path}",
         'id="scores"',
-        'id="mistakes"',
+        'id="unlabelled"',
+        "What the vote is least sure of",
+        "Where relu and swish read differently",
+        'id="training"',
+        "What the networks see",
+        'id="difference"',
         'id="facts"',
         'id="details"',
     ]
     places = [html.index(text) for text in order]
     assert places == sorted(places)
-    assert "Label smoothing, here 0.1," in html
-    assert folder.comparison.exists()
-    assert folder.metrics.exists()
-    assert folder.environment.exists()
+    assert summary.title.startswith("2 networks voted on 30 images; they agree on ")
+    assert 'id="mistakes"' not in html
+    assert "Half-finished" not in html
+    assert all(path.exists() for path in (entry.folder.comparison, entry.folder.metrics, entry.folder.environment))
 
 
-def test_one_arm_that_trained_on_all_rows_shows_what_there_is(digits, tiny):
-    html = render_report(*study(digits, changed(tiny, arms=("elu",), folds=0, folds_used=0)))
-    assert "Nothing to choose from: elu is the only activation here" in html
-    assert len(pictures(html)) == 3
-    for absent in ("difference", "mistakes", "tests", "votes"):
-        assert f'id="{absent}"' not in html
-        assert f'href="#{absent}"' not in html
+def test_known_digits_show_mistakes_and_folds_show_both(digits, tiny, tmp_path):
+    folds = findings_of(digits, replace(tiny, seeds=2), folder=RunFolder(tmp_path))
+    html = unescape(render_report(folds))
+    assert (
+        f"<h1>Score {folds.score[1].accuracy:.4f}: {folds.score[1].errors} of 20 validation digits wrong.</h1>" in html
+    )
+    assert 'id="mistakes"' in html
+    assert 'id="unlabelled"' in html
+    assert "moothing" not in re.sub(r"<pre>.*?</pre>", "", html, flags=re.DOTALL)
+    recipe = replace(tiny.recipe, train=replace(tiny.recipe.train, label_smoothing=0.1))
+    assert "Label smoothing, here 0.1," in render_report(findings_of(digits, replace(tiny, recipe=recipe)))
+
+
+def test_a_comparison_puts_its_answer_first(digits, tiny):
+    findings = findings_of(digits, replace(tiny, seeds=2), note="Half-finished: 1 of 3")
+    html = unescape(render_report(findings))
+    found = answer(findings.comparison, 30)
+    order = ["<b>Half-finished: 1 of 3", f"<h1>{found.headline}.</h1>", 'id="difference"', 'id="scores"']
+    assert [html.index(text) for text in order] == sorted(html.index(text) for text in order)
+    assert "Submission:" not in html
+
+
+def test_one_arm_shows_what_there_is(digits, tiny):
+    html = render_report(findings_of(with_held_back(digits), replace(tiny, arms=("elu",)), folder=RunFolder(Path("x"))))
+    assert 'id="difference"' not in html
+    assert 'href="#difference"' not in html
+    assert 'id="mistakes"' in html
 
 
 def test_a_record_without_images_shows_all_but_these(digits, tiny):
-    configs, digits, members, _ = study(digits, replace(tiny, seeds=3))
+    whole = findings_of(digits, replace(tiny, seeds=3))
     bare = replace(digits, images=digits.images[:0], test_images=digits.images[:0], image_ids=np.arange(0))
-    html = render_report(configs, bare, members, compare(members, bare, {}))
-    assert "of 28,000 images right" in html  # those of the competition
-    assert 'id="mistakes"' not in html
-    assert 'id="votes"' in html
+    members = [replace(member, test_probabilities=member.test_probabilities[:0]) for member in whole.members]
+    html = render_report(replace(whole, digits=bare, members=members, comparison=compare(members, bare, {})))
+    assert "28,000 images" in html  # those of the competition
+    assert "What the vote misreads" not in html
+    assert "Digit by digit" in html
+    assert 'id="unlabelled"' not in html
+    assert "What the networks see" not in html
     assert "to predict" not in html.partition('id="facts"')[2]
+
+
+def test_a_folder_whose_name_is_no_text_does_not_lose_the_report(digits, tiny, tmp_path):
+    folder = RunFolder(tmp_path / "a\udcff")
+    folder.path.mkdir()
+    write_report(folder, findings_of(digits, tiny, folder=folder))
+    assert "a?/submission.csv" in folder.report.read_text(encoding="utf-8")

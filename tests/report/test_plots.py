@@ -48,7 +48,7 @@ def test_svg_takes_its_ink_from_the_page_and_is_the_same_each_time():
         with own_look():
             figure = Figure()
             figure.subplots().plot([0, 1], label="a < b & c")
-            figure.axes[0].legend()
+            figure.axes[0].legend(title="$1 to $2, $\\x")
             return svg_text(figure)
 
     text = draw()
@@ -59,6 +59,7 @@ def test_svg_takes_its_ink_from_the_page_and_is_the_same_each_time():
     assert "currentColor" in text
     assert f"@media(prefers-color-scheme:dark){{svg{{color:{DARK_INK}}}}}" in text
     assert "a &lt; b &amp; c" in text  # letters, not outlines
+    assert "$1 to $2, $\\x" in text  # no formula
     assert not re.search(r"fill: ?#ffffff", text)  # no background
 
 

@@ -11,7 +11,7 @@ from pipeline.evidence.fairness import Fairness, Shared, Unequal
 from pipeline.evidence.mcnemar import McNemar
 from pipeline.evidence.same_size import Gain, SameSize
 from pipeline.evidence.verdict import Estimate, Verdict, compare_pairs
-from pipeline.records.scores import Score
+from pipeline.report.findings import Findings
 from pipeline.report.page import render_report
 from pipeline.report.sentences import (
     describe,
@@ -21,7 +21,6 @@ from pipeline.report.sentences import (
     half_finished,
     headline,
     mcnemar_lines,
-    submission_votes,
 )
 
 BALANCED = [pair(5, 6, fold=0), pair(6, 5, fold=1)] * 3
@@ -132,21 +131,9 @@ def test_what_mixing_arms_adds_in_words(outcome):
         "(95%: 24.5 fewer to 2.0 more), over seeds and images, from 10 blocks of seeds."
     )
     assert "2.0 more than 4 relu and 1.0 more than 4 swish, for these networks, from 1 block of seeds." in four
-    html = unescape(render_report(*outcome()[:3], comparison))
+    html = unescape(render_report(Findings(*outcome()[:3], comparison)))
     assert all(line in html for line in (two, four))
 
 
 def test_half_finished():
-    assert half_finished(3, 8) == "Half-finished: 3 of 8 members are missing."
-
-
-def test_a_submission_names_its_votes_and_their_errors_on_the_images_that_say_most(outcome):
-    comparison = outcome()[3]
-    everyone = replace(comparison.ensembles[-1], validation=Score(3000, 12), held_back=Score(2000, 27))
-    known, validated, nothing = (
-        replace(comparison, ensembles=[replace(everyone, **gone)])
-        for gone in ({}, {"held_back": None}, {"held_back": None, "validation": None})
-    )
-    assert submission_votes(known) == "4 networks with equal votes, 27 errors of 2,000 held-back images"
-    assert submission_votes(validated).endswith("votes, 12 errors of 3,000 validation images")
-    assert submission_votes(nothing) == "4 networks with equal votes"
+    assert half_finished(3, 8) == "Half-finished: 3 of 8 networks are missing."

@@ -1,10 +1,10 @@
-"""The figures of the training, by their CSV, by what they draw, and by what their captions claim."""
+"""The learning curves, by their CSV, by what they draw, and by what their captions claim."""
 
 import pytest
 from factories import make_member, rows
 
 from pipeline.report.plots import arm_styles
-from pipeline.report.training_figures import epoch_times, learning_curves
+from pipeline.report.training_figures import learning_curves
 
 STYLES = arm_styles(["relu", "swish"])
 
@@ -60,13 +60,3 @@ def test_without_validation_there_is_the_loss_alone(spec):
     assert len(plot.figure.axes) == 1
     assert "validation" not in plot.alt
     assert list(rows(plot)[0]) == ["arm", "seed", "fold", "epoch", "loss"]
-
-
-def test_times_leave_the_first_epoch_out_where_there_are_others(spec):
-    plot = epoch_times(everyone(spec), STYLES)
-    assert [float(row["seconds"]) for row in rows(plot)] == [12.0, 13.0] * 4
-    assert "relu 12.50, swish 12.50" in plot.alt
-    assert "left out" in plot.caption
-    once = epoch_times(everyone(spec, epochs=1), STYLES)
-    assert [float(row["seconds"]) for row in rows(once)] == [11.0] * 4
-    assert "left out" not in once.caption
