@@ -20,6 +20,11 @@ from pipeline.config.schema import (
 
 MAX_SEEDS = MAX_FOLDS = 1000  # more is a slip of the hand, and only listing the members would take minutes
 MAX_FIRST_SEED = 1_000_000
+MAX_SPLIT_SEED = (1 << 32) - 1  # scikit-learn takes no more
+MAX_EPOCHS = MAX_PATIENCE = MAX_HOURS = 100_000
+MAX_BATCH = 1_000_000  # no data has more rows
+MAX_RATE = 1e38  # float32 has no more
+MAX_NAME = 100  # characters; a file system takes 255 bytes
 MAX_DROPOUT = 1.9  # the largest rate of a network is 0.5
 MAX_ZOOM = MAX_SHIFT = 0.5
 MAX_SHEAR = 45
@@ -52,8 +57,11 @@ def problems(config: RunConfig) -> list[str]:
 def _check_run(config: RunConfig, require: Require) -> None:
     require(len(config.arms) > 0, "arms", "at least one activation", config.arms)
     require(len(set(config.arms)) == len(config.arms), "arms", "free of repetitions", config.arms)
-    rule = "made of letters, digits, '.', '_', '-'"
-    require(re.fullmatch(r"\w[\w.-]*", config.name) is not None, "name", rule, config.name)
+    rule = f"made of letters, digits, '.', '_', '-', at most {MAX_NAME}"
+    sound_name = re.fullmatch(r"\w[\w.-]*", config.name) and len(config.name) <= MAX_NAME
+    require(bool(sound_name), "name", rule, config.name)
+    require(config.data != "", "data", "a place, auto or sample", config.data)
+    require(config.out != "", "out", "a folder", config.out)
     require(config.seeds >= 1, "seeds", "at least 1", config.seeds)
     require(config.seeds <= MAX_SEEDS, "seeds", f"at most {MAX_SEEDS}", config.seeds)
     rule = f"between 0 and {MAX_FIRST_SEED}"
@@ -63,7 +71,8 @@ def _check_run(config: RunConfig, require: Require) -> None:
         require(1 <= config.folds_used <= folds, "folds_used", f"between 1 and folds ({folds})", config.folds_used)
     else:
         require(config.folds_used == 0, "folds_used", "0 when folds is 0", config.folds_used)
-    require(config.hours is None or 0 < config.hours < float("inf"), "hours", "above 0", config.hours)
+    rule = f"above 0, at most {MAX_HOURS}"
+    require(config.hours is None or 0 < config.hours <= MAX_HOURS, "hours", rule, config.hours)
     rule = "left out unless engine is 'ray'"
     require(config.ray_address is None or config.engine == "ray", "ray_address", rule, config.ray_address)
     if config.device == "tpu":
@@ -76,7 +85,8 @@ def _check_run(config: RunConfig, require: Require) -> None:
 
 
 def _check_recipe(recipe: Recipe, require: Require) -> None:
-    require(recipe.split_seed >= 0, "split_seed", "0 or more", recipe.split_seed)
+    rule = f"between 0 and {MAX_SPLIT_SEED}"
+    require(0 <= recipe.split_seed <= MAX_SPLIT_SEED, "split_seed", rule, recipe.split_seed)
     require(recipe.folds == 0 or recipe.folds >= 2, "folds", "0 (no validation) or at least 2", recipe.folds)
     require(recipe.folds <= MAX_FOLDS, "folds", f"at most {MAX_FOLDS}", recipe.folds)
     require(recipe.width in WIDTHS, "width", f"one of {WIDTHS}", recipe.width)
@@ -104,14 +114,15 @@ def _check_augment(augment: AugmentConfig, epochs: int, require: Require) -> Non
 
 
 def _check_train(train: TrainConfig, folds: int, require: Require) -> None:
-    require(train.epochs >= 1, "train.epochs", "at least 1", train.epochs)
-    require(train.batch_size >= 1, "train.batch_size", "at least 1", train.batch_size)
-    require(0 < train.learning_rate < float("inf"), "train.learning_rate", "above 0", train.learning_rate)
+    for name, most in (("epochs", MAX_EPOCHS), ("batch_size", MAX_BATCH), ("patience", MAX_PATIENCE)):
+        value = getattr(train, name)
+        require(1 <= value <= most, f"train.{name}", f"at least 1, at most {most}", value)
+    rule = f"above 0, at most {MAX_RATE}"
+    require(0 < train.learning_rate <= MAX_RATE, "train.learning_rate", rule, train.learning_rate)
     rule = "in [0, learning_rate]"
     require(
         0 <= train.min_learning_rate <= train.learning_rate, "train.min_learning_rate", rule, train.min_learning_rate
     )
-    require(train.patience >= 1, "train.patience", "at least 1", train.patience)
     require(0 <= train.warmup < 1, "train.warmup", "in [0, 1)", train.warmup)
     require(0 <= train.weight_decay < 1, "train.weight_decay", "in [0, 1)", train.weight_decay)
     require(0 <= train.label_smoothing < 1, "train.label_smoothing", "in [0, 1)", train.label_smoothing)
