@@ -85,7 +85,7 @@ def test_without_a_preset_kaggle_gets_the_strongest(tmp_path, monkeypatch, capsy
     bundled = from_literal(constants(CODE_FILE.read_text())["CONFIG"], "bundle")
     expected = read("run", ["leaderboard", "--train.epochs", "3"]).config
     assert bundled == replace(expected, device="gpu")  # as kernel-metadata.json says
-    assert "now: kaggle kernels push -p build" in capsys.readouterr().out
+    assert "kaggle kernels push -p build" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "original", "--help"], ["push", "original", "--help"]])
