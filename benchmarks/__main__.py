@@ -47,14 +47,15 @@ def main() -> None:
     try:
         tyro.extras.subcommand_cli_from_dict(CLAIMS, prog="python -m benchmarks").run()
     except UserError as error:
-        sys.exit(_told(error, 2))
+        sys.exit(_code(2, error))
     except (RunError, OSError) as error:
-        sys.exit(_told(error, 1))
+        sys.exit(_code(1, error))
     except KeyboardInterrupt:
-        sys.exit(_told("interrupted", 130))
+        sys.exit(_code(130, "interrupted"))
 
 
-def _told(error: object, code: int) -> int:
+def _code(code: int, error: object) -> int:
+    """The exit code of an error, which is shown."""
     print(f"error: {error}", file=sys.stderr)
     return code
 

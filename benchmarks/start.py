@@ -25,7 +25,7 @@ class Start(Flags):
 
     def run(self) -> None:
         """Time both, again and again."""
-        load(self.data)  # so that a mistake in its name is told here, not by the processes below
+        load(self.data)  # so that a mistake in its name is found here, not by the processes below
         helps, steps = [], []
         for _ in range(self.rounds):
             helps.append(_seconds(HELP))
@@ -36,7 +36,7 @@ class Start(Flags):
 
 
 def train_first_steps(data: str) -> None:
-    """Do what a run does, in its order, until a worker tells of its first steps."""
+    """Do what a run does, in its order, until a worker reports its first steps."""
     from benchmarks.ours import specs_of
     from pipeline.records.run_folder import RunFolder
     from pipeline.training.limits import Limits

@@ -73,6 +73,12 @@ def called_from_outside(run):
     return tf.function(lambda *inputs: run(*inputs), run.input_signature, autograph=False).get_concrete_function().graph
 
 
+def resident_images(run):
+    """The types in which the images are kept for compiled steps."""
+    kept = run.get_concrete_function().captured_inputs
+    return [tensor.dtype for tensor in kept if tuple(tensor.shape[1:]) == (28, 28, 1)]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def kernels():
     """XLA registers its kernels when it first compiles something."""
@@ -99,7 +105,9 @@ def test_nor_does_one_without_xla(digits, monkeypatch):
     take_turns(monkeypatch, "ghouzam")
     train = replace(CONFIG, batch_size=BATCH, ema_momentum=0.9)
     steps = trainer(digits, train, "mixed_float16", architecture="ghouzam").steps
+    assert resident_images(steps._run) == [tf.uint8]
     steps.refuse("for this test")
+    assert resident_images(steps._run) == [tf.float16]  # there is no kernel that gathers uint8
     found, _ = without_kernel(called_from_outside(steps._run))
     assert found == set()
 
