@@ -19,8 +19,9 @@ NAMES = {"cpu": "CPU", "gpu": "GPU", "tpu": "TPU"}
 KAGGLE_REMEDY = (
     "Kaggle gives accelerators only to accounts with a verified phone number (https://www.kaggle.com/settings), and "
     "only while the week's hours last (the same page shows them). Check both, and that kernel-metadata.json has "
-    "enable_{kind} true, then push again."
+    'enable_{kind} true, then push again. To train without one, set "device" in the kernel\'s CONFIG to "auto".'
 )
+HERE_REMEDY = 'Leave out --device (in a kernel\'s CONFIG, set "device" to "auto") to train on what there is.'
 IMAGE_REMEDY = "Use the image's own versions of TensorFlow, Keras and JAX."
 CUDA_PACKAGES = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda12]"}
 
@@ -140,7 +141,7 @@ def check_device(wanted: str, found: Device, backend: str = "tensorflow") -> str
     if wanted == "auto":
         return f"training on the CPU. {remedy}" if remedy else ""
     if not remedy:
-        remedy = KAGGLE_REMEDY.format(kind=wanted) if on_kaggle() else "Leave out --device to train on what there is."
+        remedy = KAGGLE_REMEDY.format(kind=wanted) if on_kaggle() else HERE_REMEDY
     raise UserError(
         f"the run asks for a {NAMES[wanted]}, but there is none: the worker computes on {found} ({found.kind}). "
         f"{remedy}"

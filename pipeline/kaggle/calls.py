@@ -3,22 +3,16 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.places import COMPETITION
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.connection import fetch_file, transfer, write_file
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.records.run_folder import SUBMISSION
 
-COMPETITION_REMEDIES = {
-    403: f"Join the competition first: accept its rules at https://www.kaggle.com/c/{COMPETITION}/rules",
-    404: f"Is https://www.kaggle.com/c/{COMPETITION} still open?",
-}
-# Kaggle answers 403, not 404, for a kernel that is not there.
-KERNEL_REMEDIES = dict.fromkeys((403, 404), "Is that the kernel's owner/slug, as in its address, and is it yours?")
 PAGE, MOST_PAGES = 100, 100  # entries; a list that goes on after these has no end
 LARGEST_OUTPUT = 4 << 30  # bytes of all files of a kernel
 
@@ -34,20 +28,16 @@ class OutputFile:
 
 def kernel_status(kaggle: Kaggle, kernel: str) -> tuple[str, str]:
     """The status of a kernel's latest session, such as RUNNING, and Kaggle's reason for a failure, if it gives one."""
-    owner, slug = split_kernel(kernel)
     return kaggle.ask(
         f"the status of {kernel}",
         "kernels.get_kernel_session_status",
         lambda answer: (answer.status.name, answer.failure_message or ""),
-        KERNEL_REMEDIES,
-        user_name=owner,
-        kernel_slug=slug,
+        **named(kernel, "user_name"),
     )
 
 
 def kernel_output(kaggle: Kaggle, kernel: str) -> tuple[list[OutputFile], str]:
     """The files that a kernel's latest session wrote, and its log."""
-    owner, slug = split_kernel(kernel)
     files: list[OutputFile] = []
     log = ""
     for page, part in _pages(
@@ -55,9 +45,7 @@ def kernel_output(kaggle: Kaggle, kernel: str) -> tuple[list[OutputFile], str]:
         f"the output of {kernel}",
         "kernels.list_kernel_session_output",
         lambda answer: ([OutputFile(file.file_name, file.url) for file in answer.files or []], answer.log or ""),
-        KERNEL_REMEDIES,
-        user_name=owner,
-        kernel_slug=slug,
+        **named(kernel, "user_name"),
     ):
         files, log = files + page, log or part
     return files, log
@@ -84,28 +72,22 @@ def download_outputs(files: list[OutputFile], folder: Path) -> None:
 
 def kernel_source(kaggle: Kaggle, kernel: str) -> tuple[str, int]:
     """The text of a kernel's latest version, and that version's number, 0 if Kaggle does not say."""
-    owner, slug = split_kernel(kernel)
     return kaggle.ask(
         f"the source of {kernel}",
         "kernels.get_kernel",
         lambda answer: (answer.blob.source or "", answer.metadata.current_version_number or 0),
-        KERNEL_REMEDIES,
-        user_name=owner,
-        kernel_slug=slug,
+        **named(kernel, "user_name"),
     )
 
 
 def download_submission_of(kaggle: Kaggle, kernel: str, version: int, target: Path) -> None:
     """Download the submission that one version of a kernel wrote."""
-    owner, slug = split_kernel(kernel)
-    remedy = f"Is there a {SUBMISSION} in the output of that version, and is the kernel yours?"
     kaggle.ask(
         f"the output of {kernel} version {version}",
         "kernels.download_kernel_output",
         lambda answer: write_file(answer, target),
-        dict.fromkeys((403, 404), remedy),
-        owner_slug=owner,
-        kernel_slug=slug,
+        remedy=f"Is there a {SUBMISSION} in the output of that version, and is the kernel yours?",
+        **named(kernel, "owner_slug"),
         version_number=version,
         file_path=SUBMISSION,
     )
@@ -113,13 +95,8 @@ def download_submission_of(kaggle: Kaggle, kernel: str, version: int, target: Pa
 
 def submissions_left(kaggle: Kaggle) -> tuple[int, int]:
     """How many submissions are left today, and how many were made."""
-    return kaggle.ask(
-        "the limit of submissions",
-        "competitions.get_submission_limits",
-        lambda answer: (answer.num_allowed_now, answer.num_today),
-        COMPETITION_REMEDIES,
-        competition_name=COMPETITION,
-    )
+    read = attrgetter("num_allowed_now", "num_today")
+    return kaggle.ask("the limit of submissions", "competitions.get_submission_limits", read)
 
 
 def submit_upload(kaggle: Kaggle, name: str, content: bytes, description: str) -> None:
@@ -132,9 +109,7 @@ def submit_upload(kaggle: Kaggle, name: str, content: bytes, description: str) -
         address, token = kaggle.ask(
             "starting the upload",
             "competitions.start_submission_upload",
-            lambda answer: (answer.create_url, answer.token),
-            COMPETITION_REMEDIES,
-            competition_name=COMPETITION,
+            attrgetter("create_url", "token"),
             file_name=name,
             content_length=len(content),
             last_modified_epoch_seconds=int(time.time()),
@@ -150,9 +125,7 @@ def submit_upload(kaggle: Kaggle, name: str, content: bytes, description: str) -
         "submitting",
         "competitions.create_submission",
         lambda _: None,
-        COMPETITION_REMEDIES,
         once=True,
-        competition_name=COMPETITION,
         blob_file_tokens=token,
         submission_description=description,
     )
@@ -164,17 +137,13 @@ def submit_kernel_output(kaggle: Kaggle, kernel: str, version: int, description:
     Raises:
         NoAnswerError: nobody can tell whether it was submitted; for any other error it was not.
     """
-    owner, slug = split_kernel(kernel)
     kaggle.ask(
         "submitting the kernel's output",
         "competitions.create_code_submission",
         lambda _: None,
-        COMPETITION_REMEDIES,
         once=True,
-        competition_name=COMPETITION,
         file_name=SUBMISSION,
-        kernel_owner=owner,
-        kernel_slug=slug,
+        **named(kernel, "kernel_owner"),
         kernel_version=version,
         submission_description=description,
     )
@@ -187,8 +156,6 @@ def submissions(kaggle: Kaggle) -> Iterator[Any]:
         "the list of submissions",
         "competitions.list_submissions",
         lambda answer: list(answer.submissions or []),
-        COMPETITION_REMEDIES,
-        competition_name=COMPETITION,
     ):
         yield from page
 
@@ -199,22 +166,22 @@ def rank(kaggle: Kaggle) -> tuple[int, int]:
         "the rank",
         "competitions.get_competition",
         lambda answer: (answer.user_rank or 0, answer.team_count or 0),
-        COMPETITION_REMEDIES,
-        competition_name=COMPETITION,
     )
 
 
-def split_kernel(kernel: str) -> tuple[str, str]:
-    """Owner and slug of "owner/slug"; a UserError if it is not of that form."""
-    owner, _, slug = kernel.partition("/")
-    if not owner or not slug or "/" in slug:
+def named(kernel: str, owner: str) -> dict[str, Any]:
+    """The fields that name a kernel, "owner/slug", in a request; `owner` is what that one calls the owner.
+
+    Raises:
+        UserError: it is not of that form.
+    """
+    user, _, slug = kernel.partition("/")
+    if not user or not slug or "/" in slug:
         raise UserError(f"a kernel is named owner/slug. Received: {kernel!r}")
-    return owner, slug
+    return {owner: user, "kernel_slug": slug}
 
 
-def _pages(
-    kaggle: Kaggle, what: str, call: str, read: Callable[[Any], Any], remedies: dict[int, str], **fields: Any
-) -> Iterator[Any]:
+def _pages(kaggle: Kaggle, what: str, call: str, read: Callable[[Any], Any], **fields: Any) -> Iterator[Any]:
     """What `read` makes of each page of a list.
 
     Raises:
@@ -222,7 +189,7 @@ def _pages(
     """
     fields["page_size"] = PAGE
     for _ in range(MOST_PAGES):
-        page, token = kaggle.ask(what, call, lambda answer: (read(answer), answer.next_page_token), remedies, **fields)
+        page, token = kaggle.ask(what, call, lambda answer: (read(answer), answer.next_page_token), **fields)
         yield page
         if not token:
             return

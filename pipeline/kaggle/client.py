@@ -6,7 +6,7 @@ The library is imported when it is first needed: its import logs in, and without
 import io
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
 from functools import cache
 from pathlib import Path
@@ -14,13 +14,24 @@ from types import SimpleNamespace
 from typing import Any, TypeVar, get_type_hints
 
 from pipeline.config.errors import UserError
+from pipeline.config.places import COMPETITION
 from pipeline.kaggle.connection import mount
 from pipeline.kaggle.credentials import REMEDY, check_credentials, ensure_home, legacy_config
 from pipeline.kaggle.refusals import NoAnswerError, explained
 
 T = TypeVar("T")
 
-GROUPS = {"kernels": "kernels_api_client", "competitions": "competition_api_client"}
+COMPETITION_REMEDIES = {
+    403: f"Join the competition first: accept its rules at https://www.kaggle.com/c/{COMPETITION}/rules",
+    404: f"Is https://www.kaggle.com/c/{COMPETITION} still open?",
+}
+# Kaggle answers 403, not 404, for a kernel that is not there.
+KERNEL_REMEDIES = dict.fromkeys((403, 404), "Is that the kernel's owner/slug, as in its address, and is it yours?")
+# By group of calls: the client's name for it, what each request says, and what to do when one is refused.
+GROUPS: dict[str, tuple[str, dict[str, Any], dict[int, str]]] = {
+    "kernels": ("kernels_api_client", {}, KERNEL_REMEDIES),
+    "competitions": ("competition_api_client", {"competition_name": COMPETITION}, COMPETITION_REMEDIES),
+}
 DOWNLOAD_CHUNK = 1 << 16  # bytes; of a chunk that breaks off, nothing is kept
 DOWNLOAD_PAUSES = (1.0, 4.0, 16.0)  # seconds before each new try of a transfer that broke off
 
@@ -41,14 +52,7 @@ class Kaggle:
         self.user: str = self._api.config_values.get("username") or ""
 
     def ask(
-        self,
-        what: str,
-        call: str,
-        read: Callable[[Any], T],
-        remedies: Mapping[int, str],
-        *,
-        once: bool = False,
-        **fields: Any,
+        self, what: str, call: str, read: Callable[[Any], T], *, remedy: str = "", once: bool = False, **fields: Any
     ) -> T:
         """Make a call, and explain it when it fails.
 
@@ -56,7 +60,7 @@ class Kaggle:
             what: Names the call in errors.
             call: The group and the method of the client's `KaggleClient`, such as "kernels.get_kernel".
             read: Takes what is wanted from the answer; an odd answer is explained like a broken one.
-            remedies: What to do, by HTTP status.
+            remedy: What to do where Kaggle answers 403 or 404; by default that of the group.
             once: Do not try again when Kaggle is busy or gives no answer, nor go where it redirects: for what must not
                 happen twice.
             fields: Of the request.
@@ -67,10 +71,12 @@ class Kaggle:
         """
         self._api.patient = self._api.redirects = not once
         group, method = call.split(".")
+        stub, fields_of_all, remedies = GROUPS[group]
+        remedies = dict.fromkeys((403, 404), remedy) if remedy else remedies
         with explained(what, remedies), self._api.build_kaggle_client() as client:
-            send = getattr(getattr(getattr(client, group), GROUPS[group]), method)
+            send = getattr(getattr(getattr(client, group), stub), method)
             request = get_type_hints(send)["request"]()
-            for name, value in fields.items():
+            for name, value in (fields_of_all | fields).items():
                 setattr(request, name, value)
             return read(send(request))
 
@@ -87,13 +93,13 @@ class Kaggle:
             for event in self._api.kernels_logs_stream(kernel):
                 yield str(event.get("data", "")) if isinstance(event, dict) else str(event)
 
-    def download_competition(self, competition: str, folder: Path, remedies: Mapping[int, str]) -> None:
-        """Download a competition's zip into a folder, or the rest of it if a part is there."""
+    def download_competition(self, folder: Path) -> None:
+        """Download the competition's zip into a folder, or the rest of it if a part is there."""
         self._api.patient = self._api.redirects = True
         for pause in (*DOWNLOAD_PAUSES, None):
             try:
-                with explained("downloading the data", remedies):
-                    self._api.competition_download_files(competition, str(folder), quiet=not sys.stderr.isatty())
+                with explained("downloading the data", COMPETITION_REMEDIES):
+                    self._api.competition_download_files(COMPETITION, str(folder), quiet=not sys.stderr.isatty())
                 return
             except NoAnswerError as error:
                 if pause is None:

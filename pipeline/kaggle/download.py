@@ -9,7 +9,6 @@ from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import COMPETITION, data_folder, make_folder
 from pipeline.data.archives import named_damage, open_file
 from pipeline.data.digits import load
-from pipeline.kaggle.calls import COMPETITION_REMEDIES
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.connection import CHUNK
 from pipeline.records.atomic import atomic_write_json, file_sha256, remove_leftovers
@@ -34,7 +33,7 @@ def download_data() -> None:
         return
     partial, kaggle = make_folder(folder / PARTIAL), Kaggle()
     try:
-        kaggle.download_competition(COMPETITION, partial, COMPETITION_REMEDIES)
+        kaggle.download_competition(partial)
         unpacked = _unpack(partial)
         for name in FILES:
             (unpacked / name).replace(folder / name)

@@ -1,12 +1,10 @@
 """Fetch a kernel's output: whole if the kernel ended well, else its finished members; only what is of that push."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -17,9 +15,27 @@ from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.pushes import FETCH, Push, write_push
 from pipeline.kaggle.salvage import rest_command, salvage
 from pipeline.kaggle.watch import KernelFailedError, log_text, watch
-from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256, remove_leftovers
+from pipeline.records.atomic import atomic_replace, file_sha256, remove_leftovers
+from pipeline.records.readers import DamagedError, read_record
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.records.submission_record import read_submission_record
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a kernel wrote: kernel.json, its last file."""
+
+    run_id: str
+    bundle_sha256: str
+    folder: str
+    """The run's, in the kernel's working directory."""
+    sha256: dict[str, str]
+    """Of every file, by its name there."""
+
+    def __post_init__(self) -> None:
+        """Refuse names that lead elsewhere."""
+        if not all(map(_is_inside, (self.folder, *self.sha256))):
+            raise ValueError("a file is outside of the kernel's folder")
 
 
 def follow(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
@@ -43,17 +59,15 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
         RunError: the output is another run's or not whole; the folder is as it was.
     """
     files, log = _listed(kaggle, pushed)
-    with _locked(folder):
-        with _downloading(pushed, folder) as download:
-            download_outputs([file for file in files if file.name == RECEIPT], download)
-            receipt = _checked_receipt(download / RECEIPT, pushed)
-            expected: dict[str, str] = receipt["sha256"]
-            download_outputs([file for file in files if file.name in expected], download)
-            _check_whole(download, expected, files)
-            _move_into(download / receipt["folder"], folder.path)
-            _write_log(folder, log)
-        atomic_write_json(folder.receipt, receipt)  # last: it says that all is here
-    print(f"fetched {len(expected)} files to {folder.path}", flush=True)
+    with _locked(folder), _downloading(folder) as download:
+        download_outputs([file for file in files if file.name == RECEIPT], download)
+        receipt = _checked_receipt(download / RECEIPT, pushed)
+        download_outputs([file for file in files if file.name in receipt.sha256], download)
+        _check_whole(download, receipt.sha256, files)
+        _move_into(download / receipt.folder, folder.path)
+        _write_log(folder, log)
+        (download / RECEIPT).replace(folder.receipt)  # last: it says that all is here
+    print(f"fetched {len(receipt.sha256)} files to {folder.path}", flush=True)
     record = read_submission_record(folder)
     if record and record.incomplete:
         print(
@@ -74,7 +88,7 @@ def _fetch_after_failure(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> str
         if any(file.name == RECEIPT for file in files):  # it broke after its last step, or says itself what is missing
             fetch(kaggle, pushed, folder)
             return f"All that it wrote is in {folder.path}."
-        with _locked(folder), _downloading(pushed, folder) as download:
+        with _locked(folder), _downloading(folder) as download:
             told = salvage(files, log, pushed, folder, download)
         _write_log(folder, log)
     except (UserError, RunError) as error:
@@ -98,9 +112,9 @@ def _is_inside(name: str) -> bool:
 
 
 @contextmanager
-def _downloading(pushed: Push, folder: RunFolder) -> Iterator[Path]:
+def _downloading(folder: RunFolder) -> Iterator[Path]:
     """An empty folder beside the run's, for this command alone; removed afterwards."""
-    download = folder.path.with_name(f".fetch-{pushed.run_id}")
+    download = folder.path.with_name(f".fetch-{folder.path.name}")
     shutil.rmtree(download, ignore_errors=True)  # of a command that was killed
     try:
         yield make_folder(download)
@@ -134,26 +148,22 @@ def _write_log(folder: RunFolder, log: str) -> None:
         temporary.write_text(log_text(log), encoding="utf-8", errors="backslashreplace")
 
 
-def _checked_receipt(path: Path, pushed: Push) -> dict[str, Any]:
+def _checked_receipt(path: Path, pushed: Push) -> Receipt:
     """The receipt that the kernel left, if it is of this push."""
     theirs = f"the output of {pushed.kernel}"
-    if not path.exists():
-        raise RunError(f"{theirs} has no {RECEIPT}: it is another run's, or it did not end well. See {pushed.url}")
-    damaged = RunError(f"{theirs} has a damaged {RECEIPT}. Nothing was replaced. Try again: {FETCH}")
     try:
-        receipt = json.loads(path.read_bytes())
-        ids = receipt["run_id"], receipt["bundle_sha256"]
-        inside = all(map(_is_inside, (receipt["folder"], *receipt["sha256"])))
-        hashes = list(receipt["sha256"].values())
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise damaged from None
-    if ids != (pushed.run_id, pushed.bundle_sha256):
+        receipt = read_record(path, Receipt)
+    except FileNotFoundError:
         raise RunError(
-            f"{theirs} is of another run ({ids[0] or 'unknown'}, not {pushed.run_id}): the kernel was pushed again "
-            f"since. Nothing was replaced. Its versions: {pushed.url}"
+            f"{theirs} has no {RECEIPT}: it is another run's, or it did not end well. See {pushed.url}"
+        ) from None
+    except DamagedError:
+        raise RunError(f"{theirs} has a damaged {RECEIPT}. Nothing was replaced. Try again: {FETCH}") from None
+    if (receipt.run_id, receipt.bundle_sha256) != (pushed.run_id, pushed.bundle_sha256):
+        raise RunError(
+            f"{theirs} is of another run ({receipt.run_id or 'unknown'}, not {pushed.run_id}): the kernel was pushed "
+            f"again since. Nothing was replaced. Its versions: {pushed.url}"
         )
-    if not inside or not all(isinstance(sha256, str) for sha256 in hashes):
-        raise damaged
     return receipt
 
 
