@@ -165,7 +165,7 @@ class Push:
 class Fetch:
     """Follow the pushed kernel, and fetch its output."""
 
-    usage: ClassVar = "fetch [RUN or OWNER/SLUG]"
+    usage: ClassVar = "fetch [RUN or KERNEL]"
 
     run: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="RUN")]] = None
     """The run's folder under runs/, or a kernel that was made from a bundle. By default what was pushed last."""

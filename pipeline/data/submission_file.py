@@ -80,20 +80,24 @@ def _fault(content: bytes, image_ids: Any) -> str | None:
             f"line 1: expected the columns {SUBMISSION_HEADER.decode()}. Received: {_shown(lines[0] if lines else b'')}"
         )
     for number, (line, image_id) in enumerate(zip(lines[1:], image_ids, strict=False), 2):
-        row = ROW.fullmatch(line)
-        if not row:
-            if not line.strip():
-                return f"line {number}: blank."
-            return f"line {number}: expected two integers, written plainly, such as 12,3. Received: {_shown(line)}"
-        if row[1] != b"%d" % image_id:
-            return f"line {number}: expected ImageId {image_id}. Received: {_shown(row[1])}"
-        if len(row[2]) > 1:
-            return f"line {number}: a label must be 0 to 9. Received: {_shown(row[2])}"
+        if fault := _row_fault(line, image_id):
+            return f"line {number}: {fault}"
     if len(lines) - 1 != len(image_ids):
         return f"expected {len(image_ids)} rows, one per test image. Received: {len(lines) - 1}"
     if same_digit(digits := [line[-1:] for line in lines[1:]]):
         return f"every image is given the digit {digits[0].decode()}: that predicts nothing."
     return None
+
+
+def _row_fault(line: bytes, image_id: int) -> str | None:
+    """What is wrong with the row of an image."""
+    row = ROW.fullmatch(line)
+    if not row:
+        received = f"expected two integers, written plainly, such as 12,3. Received: {_shown(line)}"
+        return received if line.strip() else "blank."
+    if row[1] != b"%d" % image_id:
+        return f"expected ImageId {image_id}. Received: {_shown(row[1])}"
+    return f"a label must be 0 to 9. Received: {_shown(row[2])}" if len(row[2]) > 1 else None
 
 
 def _shown(text: bytes) -> str:
