@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 from pipeline.config.errors import RunError, UserError
 
+LONGEST_PART = 150  # bytes of a name that its temporary name repeats; file systems allow 255 for all
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's share of it, the largest file allowed
 
 
@@ -25,10 +27,10 @@ def atomic_replace(target: Path) -> Iterator[Path]:
         UserError: the target is a folder, and a file was to take its place.
         RunError: the disk is full; names the target and the space that is left.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    _remove(temporary)
+    name = os.fsdecode(os.fsencode(target.name)[:LONGEST_PART])
+    temporary = target.with_name(f".{name}.{os.getpid()}.{secrets.token_hex(4)}.part")  # of this writer alone
     try:
-        with full_disk_told(target):
+        with full_disk_named(target):
             yield temporary
             _flush(temporary)
             _put_in_place(temporary, target)
@@ -43,7 +45,7 @@ def atomic_write_json(path: Path, content: Any) -> None:
 
 
 @contextmanager
-def full_disk_told(target: Path) -> Iterator[None]:
+def full_disk_named(target: Path) -> Iterator[None]:
     """Raise a RunError if the block fails because the disk is full; it names `target` and the space left."""
     try:
         yield
@@ -89,13 +91,12 @@ def _flush(path: Path) -> None:
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:
-    if not target.is_dir():
+    if target.is_dir() and not temporary.is_dir():
+        raise UserError(f"{target} is a folder, so no file can be written there. It was left as it is. Name a file.")
+    if not (temporary.is_dir() and target.exists()):
         temporary.replace(target)
         return
-    if not temporary.is_dir():
-        raise UserError(f"{target} is a folder, so no file can be written there. It was left as it is. Name a file.")
-    old = temporary.with_suffix(".old.part")  # a folder that is not empty cannot be replaced
-    _remove(old)
+    old = temporary.with_suffix(".old.part")  # a folder that is not empty cannot be replaced, nor a file by a folder
     target.replace(old)
     try:
         temporary.replace(target)

@@ -16,7 +16,7 @@ from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_fold
 from pipeline.config.rules import validate
 from pipeline.config.schema import MemberSpec, RunConfig, settings
 from pipeline.data.digits import Digits
-from pipeline.records.atomic import atomic_replace, atomic_write_json, full_disk_told, remove_leftovers
+from pipeline.records.atomic import atomic_replace, atomic_write_json, full_disk_named, remove_leftovers
 
 # Kaggle and its commands know these two by name.
 SUBMISSION = "submission.csv"
@@ -150,7 +150,7 @@ class RunFolder:
             raise UserError(
                 f"another run is at work in {self.path}: {self._owner()}. Let it finish, or choose another --out."
             ) from None
-        with lock, full_disk_told(self.path):
+        with lock, full_disk_named(self.path):
             self._check_recipe(config)
             remove_leftovers(self.path)
             atomic_write_json(self.owner, {"pid": os.getpid(), "host": socket.gethostname()})

@@ -21,7 +21,7 @@ from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
 from pipeline.config.text import named
 from pipeline.data.digits import Digits
-from pipeline.records.atomic import full_disk_told
+from pipeline.records.atomic import full_disk_named
 from pipeline.records.members import commit
 from pipeline.records.run_folder import RunFolder
 from pipeline.training.messages import Broken, Committed, Diverged, Message, OutOfMemory, Ready, Unwritable
@@ -36,7 +36,7 @@ def serve(connection: Connection, number: int, folder: RunFolder, log: Path) -> 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
-        with full_disk_told(folder.path):
+        with full_disk_named(folder.path):
             _print_to(log)
             _train_all(connection, number, folder)
     except (EOFError, BrokenPipeError):
