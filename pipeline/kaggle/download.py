@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import COMPETITION, data_folder, make_folder
-from pipeline.data.archives import named_damage, open_file
+from pipeline.data.archives import LARGEST_FILE, named_damage, open_file
 from pipeline.data.digits import load
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.connection import CHUNK
@@ -80,10 +80,11 @@ def _unpack_file(archive: Path, name: str, target: Path) -> None:
             stream = opened.enter_context(open_file(archive, name))
         if stream is None:
             raise UserError(f"{archive} has no {name}: it is not the competition's data.")
-        copy = opened.enter_context(target.open("wb"))
+        copy, size = opened.enter_context(target.open("wb")), 0
         while True:
             with named_damage(str(archive)):
                 block = stream.read(CHUNK)
             if not block:
                 return
-            copy.write(block)
+            if (size := size + copy.write(block)) > LARGEST_FILE:
+                raise UserError(f"{archive}: {name} unpacks to more than {LARGEST_FILE:,} bytes.")

@@ -23,7 +23,7 @@ from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.kaggle.waiting import arrived
 from pipeline.records.run_folder import RunFolder
 
-KERNEL_ADDRESS = re.compile(r"(?:https?://[^/]+)?/?(?:code/)?([\w-]+/[\w-]+)/?")
+KERNEL_ADDRESS = re.compile(r"(?:https?://[^/]+)?/?(?:code/)?([\w-]+/[\w-]+)/?", re.ASCII)
 
 # What Kaggle's refusals speak of -> what to do.
 REFUSALS = {

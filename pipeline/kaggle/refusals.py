@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from pipeline.config.errors import RunError, UserError
+from pipeline.config.text import printable
 from pipeline.kaggle.credentials import REMEDY, redacted
 
 
@@ -132,7 +133,7 @@ def _told(response: Any) -> tuple[int, str]:
     """The status of a refusal, and what the server says of it, ready to follow the status in a sentence."""
     try:
         content = response.json()
-        text = redacted(str(content["message"]).strip())
+        text = printable(redacted(str(content["message"]).strip()))
         # Some refusals come with status 200, the real one in the body.
         status = max(response.status_code, int(content.get("code", 0)))
     except (KeyError, TypeError, ValueError, AttributeError):

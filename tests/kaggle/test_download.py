@@ -11,6 +11,7 @@ from kaggle_server import cut_short
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.data.digits import load
+from pipeline.kaggle import download as module
 from pipeline.kaggle.download import FILES, download_data
 
 
@@ -125,6 +126,13 @@ def test_what_arrived_is_read_before_it_counts_and_before_it_replaces_anything(a
     server.archive = whole
     download_data()
     assert len(load("auto").labels) == 100
+
+
+def test_a_zip_that_unpacks_without_measure(account, server, monkeypatch):
+    monkeypatch.setattr(module, "LARGEST_FILE", 1000)
+    with pytest.raises(RunError, match=r"what arrived cannot be used: .*train.csv unpacks to more than 1,000 bytes"):
+        download_data()
+    assert not Path("data/train.csv").exists()
 
 
 @pytest.mark.parametrize("room", [1000, 100_000])

@@ -162,6 +162,9 @@ def serve_folder(server, working):
 
 def test_the_finished_members_of_a_kernel_that_was_stopped_are_taken(server, account, pushed, broken_off, digits, tiny):
     before, folder = pushed
+    another = broken_off.path / "logs" / "earlier"  # a run's folder deeper in the output
+    another.mkdir(parents=True)
+    RunFolder(another).write_config(replace(tiny, seeds=5))
     serve_folder(server, broken_off.path.parents[1])
     with pytest.raises(RunError, match="(?s)was cancelled.*1 of 2 members were finished") as caught:
         follow(account, before, folder)

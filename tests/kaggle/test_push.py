@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from kaggle_server import KERNEL, After, refusal, reply
 from pipeline.config.errors import RunError, UserError
 from pipeline.kaggle import push as module
 from pipeline.kaggle.metadata import CODE_FILE, METADATA
-from pipeline.kaggle.push import confirmed, push
+from pipeline.kaggle.push import confirmed, make_bundle, push
 from pipeline.kaggle.pushes import find_push
 
 
@@ -39,6 +40,15 @@ def test_bundle_then_the_clients_own_push(owner, folder, server, tmp_path):
     assert server.kernel["text"] == (tmp_path / CODE_FILE).read_text()
     assert (server.kernel["slug"], server.kernel["machineShape"]) == (KERNEL, "NvidiaTeslaT4")
     assert (tmp_path / METADATA).read_text() == metadata
+
+
+def test_an_unsound_config_is_refused_before_anything_is_written_or_sent(account, server, tiny):
+    shutil.copy(ROOT / METADATA, METADATA)
+    for act in (make_bundle, partial(push, account)):
+        with pytest.raises(UserError, match="seeds must be at least 1"):
+            act(replace(tiny, seeds=0))
+    assert [path.name for path in Path().iterdir()] == [METADATA.name]
+    assert "SaveKernel" not in server.calls
 
 
 def test_two_pushes_at_once_send_two_bundles(account, server, tiny):
