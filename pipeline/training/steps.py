@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from keras.optimizers import Optimizer
 from numpy.typing import NDArray
 
 from pipeline.config.schema import TrainConfig
@@ -27,11 +28,7 @@ RunSteps = Callable[[int, Any, Any, Any], tuple[Any, Any]]
 
 
 def compiled_steps(
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    config: TrainConfig,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    model: keras.Model, optimizer: Optimizer, config: TrainConfig, images: NDArray[np.uint8], labels: NDArray[np.uint8]
 ) -> RunSteps:
     """The training steps of a network as one function.
 
@@ -86,9 +83,8 @@ class XlaSteps:
 def _loss(labels: Any, logits: Any, label_smoothing: float) -> Any:
     """Mean cross-entropy of a batch, in float32."""
     targets = ops.one_hot(labels, CLASSES, dtype="float32")
-    return ops.mean(
-        keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
-    )
+    loss = keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
+    return ops.mean(loss)
 
 
 def _correct(labels: Any, logits: Any) -> Any:
@@ -98,11 +94,7 @@ def _correct(labels: Any, logits: Any) -> Any:
 
 
 def _tensorflow_steps(
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    config: TrainConfig,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    model: keras.Model, optimizer: Optimizer, config: TrainConfig, images: NDArray[np.uint8], labels: NDArray[np.uint8]
 ) -> RunSteps:
     import tensorflow as tf
 
@@ -151,11 +143,7 @@ def _tensorflow_steps(
 
 
 def _jax_steps(
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    config: TrainConfig,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    model: keras.Model, optimizer: Optimizer, config: TrainConfig, images: NDArray[np.uint8], labels: NDArray[np.uint8]
 ) -> RunSteps:
     import jax
 
@@ -212,7 +200,7 @@ class JaxSteps:
         return loss, correct
 
 
-def _scaled(optimizer: keras.optimizers.Optimizer, slots: Any, loss: Any) -> Any:
+def _scaled(optimizer: Optimizer, slots: Any, loss: Any) -> Any:
     """The loss as the optimizer wants it differentiated, under JAX, where its variables are passed by value."""
     mapping = list(zip(optimizer.variables, slots, strict=True))
     with keras.StatelessScope(state_mapping=mapping):

@@ -34,13 +34,7 @@ class Trainer:
         labels: uint8, shape (n,).
     """
 
-    def __init__(
-        self,
-        spec: MemberSpec,
-        policy: str,
-        images: NDArray[np.uint8],
-        labels: NDArray[np.uint8],
-    ) -> None:
+    def __init__(self, spec: MemberSpec, policy: str, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
         recipe, config = spec.recipe, spec.recipe.train
         build = ARCHITECTURES[recipe.architecture]
         self._build = lambda seed: build(spec.activation, seed, policy, recipe.width, recipe.dropout)
@@ -51,13 +45,7 @@ class Trainer:
         self.optimizer = make_optimizer(config, policy)
         self.optimizer.build(self.network.trainable_variables)
         self._fresh_optimizer = [_copied(variable) for variable in self.optimizer.variables]
-        self.steps = compiled_steps(
-            logits_model(self.network),
-            self.optimizer,
-            config,
-            images,
-            labels,
-        )
+        self.steps = compiled_steps(logits_model(self.network), self.optimizer, config, images, labels)
 
     @property
     def variables(self) -> list[Any]:
