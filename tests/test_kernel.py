@@ -190,4 +190,4 @@ def test_a_kernel_that_cannot_run_leaves_no_receipt(change, message, tiny, tmp_p
     with pytest.raises(UserError, match=message):
         run_kernel(asdict(tiny) | change, IDENTITY)
     assert not (tmp_path / RECEIPT).exists()
-    assert capsys.readouterr().out.startswith("bundle: {'commit': 'abc'")
+    assert capsys.readouterr().out.startswith("python 3.")

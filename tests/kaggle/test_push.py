@@ -55,9 +55,11 @@ def test_two_pushes_at_once_send_two_bundles(account, server, tiny):
     server.runs_kernels = False
     shutil.copy(ROOT / METADATA, METADATA)
     with ThreadPoolExecutor(2) as pool:
-        pushes = list(pool.map(lambda seeds: push(account, replace(tiny, seeds=seeds)), (1, 2)))
+        ended = list(pool.map(lambda seeds: command_at(Path(), dict(os.environ), "push", "--seeds", seeds), "12"))
+    assert [command.returncode for command in ended] == [0, 0]
     texts = [request["text"] for name, request in server.requests if name == "SaveKernel"]
-    assert [sum(pushed.mark in text for text in texts) for pushed, _ in pushes] == [1, 1]
+    marks = [find_push(path)[0].mark for path in Path("runs").iterdir()]
+    assert [sum(mark in text for text in texts) for mark in marks] == [1, 1]
 
 
 @pytest.mark.parametrize(

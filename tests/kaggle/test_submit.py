@@ -189,7 +189,7 @@ def test_a_deleted_log_does_not_forget_what_kaggle_knows(account, server, mine):
     assert sent(server) == 1
     with pytest.raises(UserError, match="were submitted on 2026-11-23T10:00:00.* and scored 0.9"):
         submit_file(account, mine)
-    assert list_runs()[0].score == "0.90000"
+    assert list_runs()[0].score == "0.90000 Kaggle"
 
 
 def test_what_kaggle_took_is_never_sent_again_though_its_list_lags(account, server, mine, monkeypatch):
@@ -429,5 +429,5 @@ def test_any_name_can_be_sent_logged_and_listed(name, account, server, mine, cap
     assert submit_file(account, odd).score == 0.9
     with pytest.raises(UserError, match="and scored 0.9"):
         submit_file(account, odd)
-    assert list_runs()[0].score == "0.90000"
+    assert list_runs()[0].score == "0.90000 Kaggle"
     assert "\x1b" not in capsys.readouterr().out + read_log()[0].source
