@@ -37,12 +37,9 @@ def test_the_record_alone_gives_the_same_results(judged, make_run, tiny, labels,
         shutil.rmtree(run)
     again = compare_runs([out.path], tmp_path / "again")
     second = results(again)
-    assert second["paired"] == first["paired"]
+    assert {key: second[key] for key in ("paired", "arms", "fairness", "same_size")}.items() <= first.items()
     assert (second["paired"][0]["first"], second["paired"][0]["images"]) == ("swish (fast)", 70 if judged else 40)
-    assert second["arms"] == first["arms"]
-    assert second["fairness"] == first["fairness"]
     assert len(first["same_size"]) == 1
-    assert second["same_size"] == first["same_size"]
     assert again.metrics.read_bytes() == out.metrics.read_bytes()
     assert "without images" in again.report.read_text()
     assert out.probabilities.stat().st_size < 100_000
@@ -98,16 +95,18 @@ def test_a_record_is_compared_with_nothing_else(make_run, tiny, labels, tmp_path
 
 def test_a_damaged_record_is_named(make_run, tiny, tmp_path):
     record = compare_runs([make_run(tiny)], tmp_path / "record")
-    whole = record.metrics.read_text()
-    record.metrics.write_text(whole.replace("swish", "other"))
+    whole, table = record.probabilities.read_bytes(), record.metrics.read_text()
+    other_version = whole.replace(b"PK\x01\x02", b"PK\x01\x02\x00\x00\xad", 1)
+    for content in (b"", whole[:2000], whole[:-100], other_version):
+        record.probabilities.write_bytes(content)
+        with pytest.raises(UserError, match=r"probabilities.npz .*damaged"):
+            compare_runs([record.path])
+    record.probabilities.write_bytes(whole)
+    record.metrics.write_text(table.replace("swish", "other"))
     with pytest.raises(UserError, match=r"probabilities.npz or .*metrics.csv is damaged"):
         read_study(record)
     record.metrics.unlink()
     with pytest.raises(UserError, match=r"metrics.csv cannot be read"):
-        read_study(record)
-    record.metrics.write_text(whole)
-    record.probabilities.write_bytes(record.probabilities.read_bytes()[:-100])
-    with pytest.raises(UserError, match=r"probabilities.npz or .*metrics.csv is damaged"):
         read_study(record)
 
 
@@ -146,13 +145,3 @@ def test_labels_that_do_not_fit_are_refused(make_run, tiny, labels):
     with pytest.raises(UserError, match="cannot be read"):
         compare_runs([run], labels=labels.with_name("nowhere.csv"))
     assert not RunFolder(run).probabilities.exists()
-
-
-def test_a_record_of_no_bytes_is_damaged(make_run, tiny, tmp_path):
-    record = compare_runs([make_run(tiny)], tmp_path / "record")
-    whole = record.probabilities.read_bytes()
-    other_version = whole.replace(b"PK\x01\x02", b"PK\x01\x02\x00\x00\xad", 1)
-    for content in (b"", whole[:2000], other_version):
-        record.probabilities.write_bytes(content)
-        with pytest.raises(UserError, match=r"probabilities.npz .*damaged"):
-            compare_runs([record.path])
