@@ -180,7 +180,7 @@ class KaggleServer:
     def Logs(self, _):  # noqa: N802
         def events():
             sent = 0
-            while True:
+            for _ in range(2000):
                 ended = self.status in ("COMPLETE", "ERROR")
                 for line in (self.head + self.log)[sent:].splitlines(keepends=True):
                     sent += len(line)

@@ -2,8 +2,6 @@
 
 import io
 import sys
-import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,27 +18,16 @@ from pipeline.streams import tolerant_output
 GOES_ON = "The kernel goes on: .*python -m pipeline fetch"
 
 
-def when(condition, act):
-    """Do something as soon as the server has come so far."""
-
-    def wait():
-        while not condition():
-            time.sleep(0.01)
-        act()
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def test_watch_prints_each_event_once_though_the_stream_breaks(server, account, pushed, capsys):
     server.status, server.log = "RUNNING", "line 1\n"
-    server.faults["Logs"] = [500, cut_short(b'data: {"data": "line 1"}\n\n')]
     server.faults["GetKernelSessionStatus"] = ["slow", 503]
 
-    def go_on():
+    def go_on(response):
         server.log += "line 2\n"
         server.status = "COMPLETE"
+        return response
 
-    when(lambda: server.calls.count("Logs") == 3, go_on)
+    server.faults["Logs"] = [500, cut_short(b'data: {"data": "line 1"}\n\n'), go_on]
     watch(account, pushed[0])
     printed = capsys.readouterr().out
     assert printed.count("line 1") == printed.count("line 2") == 1
