@@ -47,10 +47,8 @@ def make_bundle(config: RunConfig) -> None:
     except (UserError, RunError) as error:
         note = f"{folder / METADATA} still has {PLACEHOLDER} where your Kaggle user name belongs: {error}\n"
     write_bundle(folder, config, metadata)
-    print(
-        f"{CODE_FILE}: {config.name}, {CODE_FILE.stat().st_size:,} bytes\n{note}now:  kaggle kernels push -p {folder}"
-    )
-    print(f"then: {FETCH} {metadata.id}")
+    print(f"{CODE_FILE}: {config.name}, {CODE_FILE.stat().st_size:,} bytes\n{note}", end="")
+    print(f"now:  kaggle kernels push -p {folder}\nthen: {FETCH} {metadata.id}")
 
 
 def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
@@ -121,13 +119,7 @@ def _send(kaggle: Kaggle, pushed: Push, bundle: Path) -> Push:
         raise RunError(f"{error} {_remedy(str(error))}".rstrip()) from None
     named = KERNEL_ADDRESS.fullmatch(response.ref or "") or KERNEL_ADDRESS.fullmatch(response.url or "")
     kernel = named[1] if named else pushed.kernel
-    pushed = replace(pushed, kernel=kernel, version=response.version_number or 0, arrived=True)
-    if not pushed.version:
-        with suppress(UserError, RunError):  # the number is for people only
-            source, version = kernel_source(kaggle, kernel)
-            if pushed.mark in source:
-                pushed = replace(pushed, version=version)
-    return pushed
+    return replace(pushed, kernel=kernel, version=response.version_number or 0, arrived=True)
 
 
 def _arrived_version(kaggle: Kaggle, pushed: Push) -> int | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PYTHON_PATH
-from kaggle_server import KEY, USER, After, refusal, reply
+from kaggle_server import KEY, After, refusal, reply
 from werkzeug import Response
 
 from pipeline.config.errors import RunError, UserError
@@ -26,7 +26,6 @@ from pipeline.kaggle.calls import (
     submissions_left,
     submit_kernel_output,
 )
-from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.connection import transfer
 from pipeline.kaggle.refusals import NoAnswerError
 
@@ -43,13 +42,6 @@ def test_a_long_wait_is_left_to_the_user(server, account):
     with pytest.raises(RunError, match=r"answered 429.*try again in 4000 s"):
         submissions_left(account)
     assert server.calls.count("GetSubmissionLimits") == 1
-
-
-def test_a_submission_is_not_repeated(server, account):
-    server.faults["CreateCodeSubmission"] = [503]
-    with pytest.raises(NoAnswerError, match="answered 503"):
-        submit_kernel_output(account, "ada/kernel", 1, "once")
-    assert server.calls.count("CreateCodeSubmission") == 1
 
 
 @pytest.mark.parametrize(
@@ -101,12 +93,13 @@ def test_no_answer_and_no_connection(server, account, monkeypatch):
         submissions_left(account)
 
 
-def test_what_arrived_before_a_fault_is_not_sent_again(server, account):
+@pytest.mark.parametrize(("fault", "arrived"), [(503, 0), (After(504), 1)])
+def test_a_submission_is_not_repeated(fault, arrived, server, account):
     server.outputs["submission.csv"] = b"ImageId,Label\n1,0\n"
-    server.faults["CreateCodeSubmission"] = [After(504)]
-    with pytest.raises(NoAnswerError):
+    server.faults["CreateCodeSubmission"] = [fault]
+    with pytest.raises(NoAnswerError, match=f"answered {int(fault)}"):
         submit_kernel_output(account, "ada/kernel", 1, "once")
-    assert len(server.submissions) == 1
+    assert (server.calls.count("CreateCodeSubmission"), len(server.submissions)) == (1, arrived)
 
 
 @pytest.mark.parametrize("answer", ["null", '{"submissions": 7}', '{"submissions": [7]}'])
@@ -142,11 +135,6 @@ def test_wrong_credentials_and_keys_are_never_shown(server, tmp_path):
     assert "The credentials are not valid" in done.stdout
     assert "Basic" not in done.stdout + done.stderr
     assert KEY not in done.stdout + done.stderr
-
-
-def test_the_account_knows_its_user(account):
-    assert account.user == USER
-    assert isinstance(account, Kaggle)
 
 
 @pytest.fixture
