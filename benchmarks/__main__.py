@@ -7,17 +7,14 @@ from typing import Any
 import tyro
 
 from benchmarks.cluster import ClusterCost
-from benchmarks.composition import Composition
 from benchmarks.coverage import Coverage
 from benchmarks.epochs import Epochs
-from benchmarks.families import Families
 from benchmarks.gpu import Gpu
 from benchmarks.original import Original
 from benchmarks.plot import Plot
 from benchmarks.publish import Publish
 from benchmarks.pytorch import PyTorch
 from benchmarks.quick import Quick
-from benchmarks.screening import Screening
 from benchmarks.start import Start
 from benchmarks.step import Step
 from benchmarks.swish import Swish
@@ -31,9 +28,6 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "start": Start,
     "gpu": Gpu,
     "quick": Quick,
-    "composition": Composition,
-    "families": Families,
-    "screening": Screening,
     "coverage": Coverage,
     "epochs": Epochs,
     "cluster": ClusterCost,

@@ -9,13 +9,13 @@ import pandas as pd
 import tyro
 from numpy.typing import NDArray
 
-from benchmarks.screening import finished_members
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, make_folder
 from pipeline.data.submission_file import SUBMISSION_COLUMNS
 from pipeline.kaggle.origin import config_of
 from pipeline.records.atomic import atomic_replace, file_sha256
+from pipeline.records.opened_runs import open_run, read_run
 from pipeline.records.run_folder import RunFolder
 
 
@@ -65,10 +65,13 @@ def _of_run(run: RunFolder) -> tuple[dict[str, str], dict[str, NDArray[np.intege
     Raises:
         UserError: the folder holds no finished run.
     """
-    opened, members = finished_members(run.path)
+    opened = open_run(run)
+    members, missing = read_run(opened, str)
+    if missing:
+        raise UserError(f"{run.path} is not finished: {missing[0]}. Give its command again.")
     records = {
         run.config.name: to_json(replace(opened.config, data="auto", out=None)),
         run.metrics.name: run.metrics.read_text(),
         run.environment.name: run.environment.read_text(),
     }
-    return records, {member.spec.id: member.test_probabilities.argmax(axis=1) for _, member in members}
+    return records, {member.spec.id: member.test_probabilities.argmax(axis=1) for member in members}

@@ -1,5 +1,6 @@
 """What five minutes of two cores buy: the preset `quick` and its neighbours, accuracy and minutes."""
 
+import json
 import resource
 import subprocess
 import sys
@@ -13,8 +14,8 @@ from typing import Annotated, Any
 import tyro
 
 from benchmarks.record import environment, save, show
-from benchmarks.screening import Setting, read_setting
 from pipeline.config.errors import RunError
+from pipeline.records.run_folder import RunFolder
 
 # The preset's network, its length, a shorter and a longer one; and what the wide network does in a similar time.
 NEIGHBOURS = {
@@ -48,7 +49,7 @@ class Quick:
         for name, flags in NEIGHBOURS.items():
             with tempfile.TemporaryDirectory() as folder:
                 times = timed(["--data", self.data, *FOLD, *flags, "--out", folder])
-                record["rows"].append({"run": name, **times, **accuracy_of(read_setting(Path(folder)))})
+                record["rows"].append({"run": name, **times, **accuracy_of(Path(folder))})
             save("quick", self.out, record)
         lines = [[str(cell) for cell in row.values()] for row in record["rows"]]
         show("accuracy against minutes", list(record["rows"][0]), lines)
@@ -74,12 +75,14 @@ def _processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def accuracy_of(setting: Setting) -> dict[str, Any]:
-    """Of the vote and of single networks, on the validation rows."""
-    count = len(setting.errors)
+def accuracy_of(folder: Path) -> dict[str, Any]:
+    """Of the vote and of single networks, on the validation rows of a finished run."""
+    comparison = json.loads(RunFolder(folder).comparison.read_text())
+    vote = comparison["ensembles"][-1]["validation"]
+    single = [score["errors"] / score["images"] for arm in comparison["arms"] for score in arm["validation"]]
     return {
-        "single": round(1 - float(setting.errors.mean()), 5),
-        "vote": round(1 - float(setting.vote_errors.mean()), 5),
-        "vote's errors": int(setting.vote_errors.sum()),
-        "of": count,
+        "single": round(1 - sum(single) / len(single), 5),
+        "vote": round(1 - vote["errors"] / vote["images"], 5),
+        "vote's errors": vote["errors"],
+        "of": vote["images"],
     }

@@ -23,11 +23,6 @@ class Score:
         return 1 - self.errors / self.images
 
 
-def score(labels: Any, truth: Any) -> Score:
-    """The score of predicted labels, shape (n,), against the true ones, shape (n,)."""
-    return Score(len(truth), int((labels != truth).sum()))
-
-
 def log_loss(of_truth: Any) -> float:
     """The mean log loss, in nats, from the probabilities given to the right digits, float64 of shape (n,)."""
     return float(-np.log(np.maximum(of_truth, TINY)).mean())

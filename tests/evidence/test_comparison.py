@@ -8,7 +8,7 @@ from pipeline.data.digits import Digits
 from pipeline.evidence.comparison import compare
 from pipeline.evidence.fairness import Fairness
 from pipeline.evidence.verdict import Verdict
-from pipeline.records.scores import log_loss, score
+from pipeline.records.scores import log_loss
 
 TRUTH = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.uint8)
 
@@ -143,7 +143,3 @@ def test_held_back_images_judge_a_run_without_folds(spec, ten):
 def test_log_loss_by_hand():
     assert log_loss(np.array([0.5, 0.25])) == pytest.approx((np.log(2) + np.log(4)) / 2)
     assert log_loss(np.array([0.0])) == pytest.approx(-np.log(1e-7))  # a sure mistake stays finite
-
-
-def test_score_counts_errors():
-    assert score(np.array([1, 2, 3]), np.array([1, 2, 4])).errors == 1
