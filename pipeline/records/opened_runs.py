@@ -43,6 +43,11 @@ def open_run(folder: RunFolder) -> OpenedRun:
         if folder.is_blend and (record := read_submission_record(folder)):
             runs = " ".join(record.runs.values())
             raise UserError(f"{folder.path} is a blend, not a run. Name its runs: {runs}") from None
+        if folder.metrics.exists():
+            raise UserError(
+                f"{folder.path} is a record without what each network predicts: python -m benchmarks epochs "
+                f"{folder.path} reads what it has."
+            ) from None
         raise UserError(f"{folder.path} is no run's folder: cannot read {error.filename} ({error.strerror}).") from None
     wanted, members = member_specs(config), FinishedMembers(folder, data_sha256)
     return OpenedRun(folder, config, data_sha256, members, wanted + _left_by_others(folder, wanted, members))

@@ -84,6 +84,13 @@ def test_two_records_of_one_study_are_read_as_one(make_run, tiny, tmp_path, caps
     assert capsys.readouterr().out.startswith("WARNING: Half-finished: 1 of 8 networks are missing. Several studies")
 
 
+def test_a_record_without_predictions_names_the_command_that_reads_it(make_run, tiny, tmp_path):
+    record = compare_runs([make_run(tiny)], tmp_path / "record")
+    record.probabilities.unlink()
+    with pytest.raises(UserError, match=f"record without .* python -m benchmarks epochs {record.path} reads"):
+        compare_runs([record.path])
+
+
 def test_a_record_is_compared_with_nothing_else(make_run, tiny, labels, tmp_path):
     run = make_run(tiny)
     record = compare_runs([run], tmp_path / "record").path
