@@ -33,7 +33,7 @@ def usable_memory(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int
 
 def _limits(cgroups: Path, membership: Path) -> list[int]:
     """The memory limits of this process's control group and of all groups around it."""
-    lines = membership.read_text().splitlines() if membership.exists() else []
+    lines = membership.read_text(errors="replace").splitlines() if membership.exists() else []
     limits = []
     for _, controllers, path in (line.split(":", 2) for line in lines):
         if controllers == "":  # version 2
