@@ -5,46 +5,49 @@ of a member whose task fails:
 
 - Its process or its node died, or its files did not arrive whole: it is tried once more, elsewhere if possible.
 - It diverged: it is given up, as it would diverge again.
-- It could not write for the second time: the run fails, because that is not the member's fault.
+- It could not write for the second time: the run fails, because that is not the member's fault. So it does if a node
+  has other versions than this machine, or lacks packages.
 """
 
 import hashlib
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec
+from pipeline.config.text import named
 from pipeline.data.digits import Digits
-from pipeline.device.settings import training_environment
+from pipeline.device.settings import settings_warning, training_environment
 from pipeline.records.members import commit_files
 from pipeline.records.readers import DamagedError
 from pipeline.records.run_folder import RunFolder
-from pipeline.training.engine import Observer
+from pipeline.training.engine import Observer, other_versions
 from pipeline.training.limits import Limits
-from pipeline.training.messages import Diverged, Progress
-from pipeline.training.nodes import Job, Mailbox, Report, Started, Trained, train_on_node
+from pipeline.training.messages import Diverged, Mailbox, Progress, Report, Started
+from pipeline.training.nodes import Job, Trained, train_on_node
+from pipeline.training.process import Pulse, silent
 from pipeline.training.queue import ATTEMPTS
 from pipeline.training.ray_connection import (
     HEAD_PATIENCE,
-    NODE_PATIENCE,
-    Head,
-    check_node,
-    check_versions,
-    connect,
-    disconnect,
-    first_line,
+    Connection,
     has_room,
-    head_address,
     living_nodes,
-    loss_of_head_told,
+    loss_of_head_named,
     member_needs,
     require_ray,
 )
 
 POLL = 0.5  # seconds between two looks at the nodes' reports
+NODE_PATIENCE = 120.0  # seconds until the head has started its first process
+RAY_LOGS = "/tmp/ray/session_latest/logs there"
+SAME_VERSIONS = "Install the same on all nodes, for example with the output of `python -m pip freeze` here."
+PREPARE_NODE = (
+    "Install requirements.txt and requirements-cluster.txt there, and start its Ray from that environment. "
+    + SAME_VERSIONS
+)
 
 
 class Cluster:
@@ -52,7 +55,7 @@ class Cluster:
 
     Args:
         folder: The run's folder.
-        address: Where the cluster is; see `connect`.
+        address: Where the cluster is; see `Connection`.
 
     Raises:
         UserError: Ray is not installed.
@@ -62,31 +65,32 @@ class Cluster:
         require_ray()
         self._folder = folder
         self._address = address
-        self._connected = False
+        self._connection: Connection | None = None
 
     def __enter__(self) -> "Cluster":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._connected:
-            disconnect()
+        if self._connection:
+            import ray
+
+            ray.shutdown()
 
     def run(self, specs: Sequence[MemberSpec], digits: Digits, observer: Observer, limits: Limits) -> dict[str, str]:
         """Train members; see `Engine.run`.
 
         Raises:
-            RunError: there is no such cluster, its versions are not those of this machine, or its head is lost.
+            RunError: there is no such cluster, a node cannot train, or the head is lost.
         """
         if not specs:
             return {}
-        connect(self._address)
-        self._connected = True
-        with loss_of_head_told():
-            head, training = Head(head_address(self._address)), _Training(self._folder, digits, observer, limits)
+        self._connection = Connection(self._address)
+        with loss_of_head_named():
+            training = _Training(self._folder, digits, observer, limits)
             for spec in specs:
                 training.submit(spec)
             while training.tasks and not limits.over:
-                head.check()
+                self._connection.check()
                 training.follow()
         return training.failed
 
@@ -101,6 +105,7 @@ class _Task:
     node: str | None = None
     """Id of the node where it runs; None while it waits."""
     host: str = "an unknown node"
+    pulse: Pulse = field(default_factory=Pulse)
 
 
 class _Training:
@@ -109,7 +114,7 @@ class _Training:
     Args:
         folder: The run's folder.
         digits: The data.
-        observer: Is told how each member does.
+        observer: Follows how each member does.
         limits: When to end.
     """
 
@@ -120,18 +125,18 @@ class _Training:
         self.failed: dict[str, str] = {}
         self._folder, self._observer, self._limits = folder, observer, limits
         self._attempts = Counter[str]()
-        nodes, packages = living_nodes(), ("keras", training_environment()["KERAS_BACKEND"])
-        self._needs = member_needs(nodes)
-        check_versions([node for node in nodes if has_room(node, self._needs)], packages)
-        self._tell_if_nowhere()
-        self._train = ray.remote(**self._needs, max_retries=0)(train_on_node)  # retried here, where it is told
+        self._needs = member_needs(living_nodes())
+        if warning := settings_warning():
+            observer.warn(warning)
+        self._warn_if_nowhere()
+        self._train = ray.remote(**self._needs, max_retries=0)(train_on_node)  # retried here, where it is said
         # On the head: if that is lost, so is the run.
         on_head = {"node:__internal_head__": 0.001}
         self._mailbox = ray.remote(num_cpus=0, resources=on_head)(Mailbox).remote()
         ray.get(self._mailbox.take.remote(), timeout=NODE_PATIENCE)
         self._data_digest = digits.digest()
-        blind = replace(digits, held_back_labels=None)  # so that nothing could train on them
-        self._job = ray.put(Job(blind, self._data_digest, _checkpoints_name(folder), packages))
+        packages = ("keras", training_environment()["KERAS_BACKEND"])
+        self._job = ray.put(Job(digits, self._data_digest, _checkpoints_name(folder), packages))
 
     def submit(self, spec: MemberSpec, avoided: str | None = None) -> None:
         """Have a member trained by whichever node is free first, but for one to be avoided."""
@@ -150,20 +155,30 @@ class _Training:
         self._pass_on(reports)
         for ref in ready:
             self._end(ref, self.tasks.pop(ref))
+        for task in self.tasks.values():
+            if task.node and task.pulse.stops():
+                self._observer.warn(silent(task.spec, f"the node {task.host}", RAY_LOGS))
 
     def _pass_on(self, reports: Sequence[tuple[str, Report]]) -> None:
         tasks = {task.spec.id: task for task in self.tasks.values()}
         for member, report in reports:
+            if member not in tasks:
+                continue  # the last words of an attempt that was lost
+            task = tasks[member]
+            task.pulse.beat()
             match report:
-                case _ if member not in tasks:
-                    pass  # the last words of an attempt that was lost
                 case Started(node, host, versions):
-                    check_node(host, versions)  # it may have joined the cluster since the others were checked
-                    tasks[member].node, tasks[member].host = node, host
+                    if differences := other_versions(versions):
+                        words = f"the node {host} has {differences}: its members would have other bits"
+                        raise RunError(f"{words}. {SAME_VERSIONS}")
+                    task.node, task.host = node, host
                 case Progress():
+                    if report.device and report.device.kind == "cpu" and "num_gpus" in self._needs:
+                        words = f"the node {task.host} has a GPU for {member} but computes on {report.device}"
+                        self._observer.warn(f"{words}: its CUDA libraries did not load. See {RAY_LOGS}")
                     if report.record:
-                        self._limits.measure(tasks[member].spec, report.record["seconds"])
-                    self._observer.watch(tasks[member].spec, report)
+                        self._limits.measure(task.spec, report.record["seconds"])
+                    self._observer.watch(task.spec, report)
 
     def _end(self, ref: Any, task: _Task) -> None:
         """Commit a member, or have it tried again or give it up."""
@@ -179,10 +194,14 @@ class _Training:
                     self._give_up(spec, reason)
         except DamagedError as error:
             self._retry(task, str(error), error)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, ImportError) or "failed to import" in str(error.cause):
+                raise RunError(
+                    f"the node {error.ip} cannot run this package: {named(error.cause)}\n{PREPARE_NODE}"
+                ) from error
+            self._retry(task, named(error.cause), error.cause)
         except ray.exceptions.RayError as error:
-            self._retry(
-                task, first_line(error), error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
-            )
+            self._retry(task, named(error), error)
 
     def _retry(self, task: _Task, reason: str, cause: BaseException) -> None:
         self._attempts[task.spec.id] += 1
@@ -190,7 +209,7 @@ class _Training:
         if self._attempts[task.spec.id] < ATTEMPTS:
             self._observer.warn(f"{task.spec.id} was {reason} and is tried once more")
             self.submit(task.spec, task.node if self._others(task.node) else None)
-            self._tell_if_nowhere()
+            self._warn_if_nowhere()
         elif isinstance(cause, RunError):
             raise cause
         else:
@@ -212,7 +231,7 @@ class _Training:
         if in_time:
             self.submit(task.spec)
 
-    def _tell_if_nowhere(self) -> None:
+    def _warn_if_nowhere(self) -> None:
         if not self._others(None):
             self._observer.warn("no node of the cluster has room for a member; waiting for one")
 

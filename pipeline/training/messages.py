@@ -1,6 +1,7 @@
-"""What a worker process tells its parent."""
+"""What a worker process says to its parent, and a node of a cluster to the driver. Light, as each process loads it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.device.accelerator import Device
 
@@ -76,3 +77,58 @@ class Unwritable:
 
 
 Message = Ready | Progress | Committed | Diverged | OutOfMemory | Broken | Unwritable
+
+
+@dataclass(frozen=True)
+class Started:
+    """A member's training begins."""
+
+    node: str
+    """Ray's id of the node."""
+    host: str
+    versions: dict[str, str]
+    """By package."""
+
+
+Report = Started | Progress
+
+
+class Mailbox:
+    """The actor that keeps the nodes' reports until the driver takes them."""
+
+    def __init__(self) -> None:
+        self._reports: list[tuple[str, Report]] = []
+
+    def put(self, member: str, report: Report) -> None:
+        """Keep a report about the member of that id."""
+        self._reports.append((member, report))
+
+    def take(self) -> list[tuple[str, Report]]:
+        """Hand out what came since the last call, oldest first."""
+        reports, self._reports = self._reports, []
+        return reports
+
+
+class Reporter:
+    """Sends one member's reports to the mailbox.
+
+    Args:
+        mailbox: Ray's handle of the `Mailbox`.
+        member: The member's id.
+    """
+
+    def __init__(self, mailbox: Any, member: str) -> None:
+        self._mailbox = mailbox
+        self._member = member
+        self._last: Any = None
+
+    def __call__(self, report: Report) -> None:
+        """Send a report, without waiting for its arrival."""
+        self._last = self._mailbox.put.remote(self._member, report)
+
+    def wait(self) -> None:
+        """Wait until all reports have arrived; they travel in order.
+
+        `ray.get` would lend this task's core to another task while it waits, and nobody gives it back.
+        """
+        self._last.future().result()

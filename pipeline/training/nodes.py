@@ -7,6 +7,7 @@ process for each member instead, because TensorFlow keeps the GPU that it saw fi
 import platform
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
 from pipeline.device.host import installed_version
 from pipeline.records.members import commit
-from pipeline.training.messages import Diverged, Progress
+from pipeline.training.messages import Diverged, Progress, Reporter, Started
 
 
 @dataclass(frozen=True)
@@ -34,71 +35,11 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Started:
-    """A member's training begins."""
-
-    node: str
-    """Ray's id of the node."""
-    host: str
-    versions: dict[str, str]
-    """By package."""
-
-
-@dataclass(frozen=True)
 class Trained:
     """A member is finished."""
 
     files: dict[str, bytes]
     """The files of its folder, by name."""
-
-
-Report = Started | Progress
-
-
-class Mailbox:
-    """The actor that keeps the nodes' reports until the driver takes them."""
-
-    def __init__(self) -> None:
-        self._reports: list[tuple[str, Report]] = []
-
-    def put(self, member: str, report: Report) -> None:
-        """Keep a report about the member of that id."""
-        self._reports.append((member, report))
-
-    def take(self) -> list[tuple[str, Report]]:
-        """Hand out what came since the last call, oldest first."""
-        reports, self._reports = self._reports, []
-        return reports
-
-
-class Reporter:
-    """Sends one member's reports to the mailbox.
-
-    Args:
-        mailbox: Ray's handle of the `Mailbox`.
-        member: The member's id.
-    """
-
-    def __init__(self, mailbox: Any, member: str) -> None:
-        self._mailbox = mailbox
-        self._member = member
-        self._last: Any = None
-
-    def __call__(self, report: Report) -> None:
-        """Send a report, without waiting for its arrival."""
-        self._last = self._mailbox.put.remote(self._member, report)
-
-    def wait(self) -> None:
-        """Wait until all reports have arrived; they travel in order.
-
-        `ray.get` would lend this task's core to another task while it waits, and nobody gives it back.
-        """
-        self._last.future().result()
-
-
-def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """The versions of packages on this machine."""
-    return {package: installed_version(package) for package in packages}
 
 
 def train_on_node(spec: MemberSpec, job: Job, mailbox: Any) -> Trained | Diverged:
@@ -112,26 +53,34 @@ def train_on_node(spec: MemberSpec, job: Job, mailbox: Any) -> Trained | Diverge
     import ray
 
     node, report = ray.get_runtime_context().get_node_id(), Reporter(mailbox, spec.id)
-    report(Started(node, platform.node(), installed_versions(job.packages)))
+    report(Started(node, platform.node(), {package: installed_version(package) for package in job.packages}))
     report.wait()  # whatever becomes of this process, the driver knows where it was
-    result = _train(spec, job, f"{platform.node()}, Ray node {node[:8]}", report)
+    _configure_process()
+    result = train_and_pack(spec, job, f"{platform.node()}, Ray node {node[:8]}", report)
     report.wait()
     return result
 
 
-def _train(spec: MemberSpec, job: Job, node: str, report: Reporter) -> Trained | Diverged:
+def train_and_pack(spec: MemberSpec, job: Job, node: str, watch: Callable[[Progress], None]) -> Trained | Diverged:
+    """Train a member alone in its folder of checkpoints, which is gone when there is nothing left to resume.
+
+    Args:
+        spec: The member.
+        job: What it shares with the others.
+        node: Where this is, for its record.
+        watch: See `train_member`.
+    """
     # Imported late: it loads TensorFlow, which the driver never does.
     from pipeline.training.loop import DivergedError, train_member
 
-    _configure_process()
     checkpoints = Path(tempfile.gettempdir()) / job.checkpoints / spec.id
     checkpoints.mkdir(parents=True, exist_ok=True)
     with (
-        FileLock(checkpoints / ".lock"),
+        FileLock(checkpoints / ".lock"),  # a killed attempt may live on briefly
         tempfile.TemporaryDirectory() as folder,
-    ):  # a killed attempt may live on briefly
+    ):
         try:
-            member, network = train_member(spec, job.digits, checkpoints, _trainers(job.data_digest), report)
+            member, network = train_member(spec, job.digits, checkpoints, _trainers(job.data_digest), watch)
         except DivergedError as error:
             shutil.rmtree(checkpoints)  # it would diverge again
             return Diverged(str(error))

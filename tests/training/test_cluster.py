@@ -1,4 +1,4 @@
-"""Members on a real Ray cluster: two nodes on this machine, of which one is lost."""
+"""Members on a real Ray cluster of two nodes, of which one is lost; and what can be tried without any."""
 
 import os
 import re
@@ -6,28 +6,35 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import environment, run
 from factories import changed, damage
-from trainers import deterministic
+from filelock import FileLock, Timeout
+from stand_in_worker import guess
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import member_specs
 from pipeline.records.members import read_member
 from pipeline.records.run_folder import RunFolder
+from pipeline.training import cluster as cluster_module
 from pipeline.training import engine, ray_connection
 from pipeline.training.cluster import Cluster
 from pipeline.training.limits import Limits
-from pipeline.training.loop import train_member
-from pipeline.training.nodes import Mailbox, Reporter, Started
-from pipeline.training.ray_connection import Head, connect, disconnect
+from pipeline.training.messages import Diverged, Progress, Reporter, Started
+from pipeline.training.nodes import Job, Trained, train_and_pack
+from pipeline.training.ray_connection import Connection, has_room, member_needs
 
 EPOCHS = 60  # so that a member is caught while it trains
-WITHOUT_END = 100_000
+LONGEST_WAIT = 60  # seconds
+NO_RAY = "Ray is not installed: python -m pip install -r requirements-cluster.txt"
+needs_ray = pytest.mark.skipif(not ray_connection.find_spec("ray"), reason=NO_RAY)
 
 
 class Recorder:
@@ -46,10 +53,25 @@ class Recorder:
         self.warnings.append(text)
 
 
+class At(Limits):
+    """No limits, but what happens as soon as a member's task is there."""
+
+    def __init__(self, member, act):
+        super().__init__()
+        self.member, self.act, self.done = member, act, False
+
+    @property
+    def over(self):
+        if not self.done and tasks_of(self.member):
+            self.done = True
+            self.act()
+        return False
+
+
 @pytest.fixture(scope="module")
 def nodes():
-    """A cluster whose head trains nothing, with two nodes of one core."""
-    pytest.importorskip("ray", reason="Ray is not installed: python -m pip install -r requirements-cluster.txt")
+    """A cluster whose head trains nothing, with two nodes of one core. The last test takes its head away."""
+    pytest.importorskip("ray", reason=NO_RAY)
     from ray.cluster_utils import Cluster as RayCluster
 
     cluster = RayCluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
@@ -77,129 +99,98 @@ def node_of(cluster, member):
     return next(n for n in cluster.worker_nodes if n.all_processes["raylet"][0].process.pid == raylet)
 
 
-def test_a_lost_node_costs_only_what_was_in_flight_there_and_ctrl_c_cancels_the_rest(nodes, tiny, digits, tmp_path):
-    config = changed(tiny, arms=("relu",), seeds=4, epochs=EPOCHS)
-    specs = first, second, third, fourth = member_specs(config)
-    specs[1] = second = changed(second, learning_rate=1e30)
-    specs[3] = fourth = changed(fourth, epochs=WITHOUT_END)
-    folder, lost, handler = RunFolder(tmp_path), [], signal.getsignal(signal.SIGTERM)
+def test_other_versions_on_a_node_are_an_error_before_any_training(nodes, spec, digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "installed_version", lambda package: "9.9")  # here, but not on the nodes
+    with (
+        Cluster(RunFolder(tmp_path), nodes.address) as cluster,
+        pytest.raises(RunError, match=r"the node \S+ has keras [\d.]+ \(here 9\.9\), tensorflow .*same on all nodes"),
+    ):
+        cluster.run([spec], digits, Recorder(), Limits())
 
-    def lose_node(spec, progress):
+
+def test_a_lost_process_and_a_lost_node_cost_only_what_was_in_flight_there(nodes, tiny, digits, tmp_path):
+    killed, diverging, cut_off = member_specs(changed(tiny, arms=("relu",), seeds=3, epochs=EPOCHS))
+    diverging = changed(diverging, learning_rate=1e30)
+    folder, losses, handler = RunFolder(tmp_path), {}, signal.getsignal(signal.SIGTERM)
+
+    def lose(spec, progress):
         assert signal.getsignal(signal.SIGTERM) is handler  # not Ray's
-        if spec == first and progress.record and not lost:
-            lost.append(node_of(nodes, first.id))
-            nodes.remove_node(lost[0], allow_graceful=False)
-        if spec == fourth:
-            raise KeyboardInterrupt
+        if spec in losses or not progress.record:
+            return
+        losses[spec] = node_of(nodes, spec.id)
+        if spec == killed:
+            os.kill(next(iter(tasks_of(spec.id))), signal.SIGKILL)
+        if spec == cut_off:
+            nodes.remove_node(losses[spec], allow_graceful=False)
 
-    observer = Recorder(lose_node)
+    observer = Recorder(lose)
     with Cluster(folder, nodes.address) as cluster:
-        assert set(cluster.run(specs[:3], digits, observer, Limits())) == {second.id}
-    with pytest.raises(KeyboardInterrupt), Cluster(folder, nodes.address) as cluster:
-        cluster.run([fourth], digits, observer, Limits())
+        failed = cluster.run([killed, diverging, cut_off], digits, observer, Limits())
 
-    lost_once, diverged = sorted(observer.warnings, key=lambda text: "diverged" in text)
-    assert re.match(rf"{first.id} was lost on \S+ \(.+\) and is tried once more", lost_once)
-    assert re.match(rf"{second.id} failed and is left out: the loss .* Lower --train.learning-rate", diverged)
-    for spec in (first, third):
+    assert set(failed) == {diverging.id}
+    assert "Lower --train.learning-rate" in failed[diverging.id]
+    told = "\n".join(observer.warnings)
+    for spec in (killed, cut_off):
+        assert re.search(rf"{spec.id} was lost on \S+ \(.+\) and is tried once more", told)
         assert damage(folder.member(spec), spec, digits.digest()) is None
-    assert not folder.member(fourth).exists()
-    end = time.monotonic() + 30
-    while tasks_of(fourth.id) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not tasks_of(fourth.id)
-
-    member = read_member(folder.member(first), first, digits.digest())
     survivor = next(iter(nodes.worker_nodes)).node_id[:8]
+    member = read_member(folder.member(cut_off), cut_off, digits.digest())
     assert member.environment["node"].endswith(f"Ray node {survivor}")
+
+    from trainers import deterministic
+
+    from pipeline.training.loop import train_member
+
     with deterministic():
-        expected, _ = train_member(first, digits, tmp_path / "here", {}, lambda _: None)
+        expected, _ = train_member(cut_off, digits, tmp_path / "here", {}, lambda _: None)
     np.testing.assert_array_equal(member.test_probabilities, expected.test_probabilities)
     assert member.fingerprints == expected.fingerprints
 
 
-def test_a_task_keeps_its_core_while_it_waits_for_its_reports(nodes):
-    """Ray lends the core of a task that waits in `ray.get` to the next task, and nobody gives it back."""
-    import ray
+def test_ctrl_c_cancels_what_runs(nodes, spec, digits, tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
 
-    class SlowMailbox(Mailbox):
-        def put(self, member, report):
-            time.sleep(6)  # in which another process could start
-
-    @ray.remote(num_cpus=1)
-    def reports(mailbox):
-        begin = time.time()
-        reporter = Reporter(mailbox, "relu-s0-f0")
-        reporter(Started("n", "here", {}))
-        reporter.wait()
-        return begin, time.time()
-
-    connect(nodes.address)
-    try:
-        mailbox = ray.remote(num_cpus=0)(SlowMailbox).remote()
-        spans = ray.get([reports.remote(mailbox) for _ in range(len(nodes.worker_nodes) + 1)], timeout=60)
-    finally:
-        disconnect()
-    assert all(end - begin >= 6 for begin, end in spans)
-    at_once = [sum(begin <= moment < end for begin, end in spans) for moment, _ in spans]
-    assert max(at_once) <= len(nodes.worker_nodes)  # of one core each
+    with pytest.raises(KeyboardInterrupt), Cluster(RunFolder(tmp_path), nodes.address) as cluster:
+        cluster.run([spec], digits, Recorder(), At(spec.id, interrupt))
+    end = time.monotonic() + LONGEST_WAIT
+    while tasks_of(spec.id) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not tasks_of(spec.id)
 
 
-def test_other_versions_on_a_node_are_told_before_any_work(nodes, spec, digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "installed_version", lambda package: "9.9")  # here, but not on the nodes
-    observer = Recorder()
+def test_when_the_head_is_lost_the_error_says_how_to_go_on(nodes, spec, digits, tmp_path):
+    def behead():
+        nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+
     with (
         Cluster(RunFolder(tmp_path), nodes.address) as cluster,
-        pytest.raises(RunError, match=r"the node \S+ has keras [\d.]+ \(here 9\.9\), tensorflow .*same versions"),
-    ):
-        cluster.run([spec], digits, observer, Limits())
-
-
-def test_a_killed_process_is_replaced_and_when_the_head_is_lost_what_was_committed_stays(nodes, tiny, digits, tmp_path):
-    config = changed(tiny, arms=("relu",), seeds=3, epochs=EPOCHS)
-    first, second, third = member_specs(config)
-    third = changed(third, epochs=WITHOUT_END)
-    folder, killed = RunFolder(tmp_path), []
-
-    def kill(spec, progress):
-        if spec == first and progress.record and not killed:
-            killed.extend(tasks_of(first.id))
-            os.kill(killed[0], signal.SIGKILL)
-        if spec == third and killed and observer.ids and nodes.head_node.any_processes_alive():
-            nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
-
-    observer = Recorder(kill)
-    with (
-        Cluster(folder, nodes.address) as cluster,
         pytest.raises(RunError, match=r"the head of the Ray cluster is lost.*\n.*rerun the same command"),
     ):
-        cluster.run([first, second, third], digits, observer, Limits())
-    assert f"{first.id} was lost on " in observer.warnings[0]
-    assert second.id in observer.ids
-    assert damage(folder.member(second), second, digits.digest()) is None
+        cluster.run([spec], digits, Recorder(), At(spec.id, behead))
 
 
+@needs_ray
 def test_the_command_trains_on_a_ray_of_its_own_to_the_bits_of_the_worker_processes(finished, csv_source, tmp_path):
-    pytest.importorskip("ray", reason="Ray is not installed: python -m pip install -r requirements-cluster.txt")
     done = run(tmp_path, csv_source, "out", "--engine", "ray")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "  relu-s0-f0 epoch 6/6 " in done.stdout
     assert (tmp_path / "out/submission.csv").read_bytes() == (finished[0] / "submission.csv").read_bytes()
     assert '"node": "' in (tmp_path / "out/environment.json").read_text()
-    again = run(tmp_path, csv_source, "out")  # the engine is a label: nothing is trained again
-    assert "2 of 2 members are finished already" in again.stdout
 
 
-@pytest.mark.parametrize(("address", "reason"), [
-    ("ray://127.0.0.1:9", "nothing answers there"), ("127.0.0.1:port", "nothing answers there"),
-    ("nonsense", "Invalid address format"),
+@needs_ray
+@pytest.mark.parametrize(("address", "variable", "words"), [
+    ("ray://127.0.0.1:9", "", "at ray://127.0.0.1:9: nothing answers there"),
+    ("127.0.0.1:port", "127.0.0.1:8", "at 127.0.0.1:port: nothing answers there"),
+    (None, "127.0.0.1:9", r"at 127.0.0.1:9 \(by RAY_ADDRESS\): nothing answers there"),
+    ("nonsense", "", "at nonsense: Invalid address format"),
 ])  # fmt: skip
-def test_no_cluster_at_the_address(spec, digits, tmp_path, address, reason):
-    pytest.importorskip("ray", reason="Ray is not installed: python -m pip install -r requirements-cluster.txt")
+def test_no_cluster_at_the_address(spec, digits, tmp_path, address, variable, words, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", variable)
     with (
         Cluster(RunFolder(tmp_path), address) as cluster,
-        pytest.raises(RunError, match=f"(?s)cannot connect to the Ray cluster at {address}: {reason}.*docs/cluster.md"),
+        pytest.raises(RunError, match=f"(?s)cannot connect to the Ray cluster {words}.*docs/cluster.md"),
     ):
         cluster.run([spec], digits, Recorder(), Limits())
 
@@ -210,23 +201,139 @@ def test_without_ray_the_error_names_the_command_that_installs_it(tmp_path, monk
         Cluster(RunFolder(tmp_path), None)
 
 
-def test_nothing_of_ray_is_imported_before_it_is_needed(tmp_path):
+def test_nothing_of_ray_is_imported_before_it_is_needed():
     code = "import sys; import pipeline.training.cluster; print('ray' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout == "False\n"
 
 
+@needs_ray
 def test_nothing_to_do(digits, tmp_path):
-    pytest.importorskip("ray", reason="Ray is not installed: python -m pip install -r requirements-cluster.txt")
     with Cluster(RunFolder(tmp_path), "ray://127.0.0.1:9") as cluster:
         assert cluster.run([], digits, Recorder(), Limits()) == {}
 
 
 def test_a_head_may_be_silent_for_a_while(monkeypatch):
+    connection = Connection.__new__(Connection)
+    connection._answered = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        head = Head(f"127.0.0.1:{server.getsockname()[1]}")
-        head.check()
-    head.check()
+        connection._head = f"127.0.0.1:{server.getsockname()[1]}"
+        connection.check()
+    connection.check()
     monkeypatch.setattr(ray_connection, "HEAD_PATIENCE", 0)
     with pytest.raises(ConnectionError, match="nothing answers at 127.0.0.1"):
-        head.check()
+        connection.check()
+
+
+def node(cpus, gibibytes, gpus=0):
+    resources = {"CPU": cpus, "memory": gibibytes << 30} | ({"GPU": gpus} if gpus else {})
+    return {"NodeID": f"{cpus}", "Resources": resources}
+
+
+def test_a_member_takes_a_core_memory_and_half_a_gpu_where_there_are_any():
+    small, large, with_gpu = node(1, 1), node(4, 16), node(4, 16, gpus=1)
+    needs = member_needs([small, large])
+    assert needs == {"num_cpus": 1, "memory": 2 << 30}
+    assert [has_room(n, needs) for n in (small, large, with_gpu, node(0, 16))] == [False, True, True, False]
+    needs = member_needs([small, large, with_gpu])
+    assert needs["num_gpus"] == 0.5
+    assert [has_room(n, needs) for n in (small, large, with_gpu)] == [False, False, True]
+    assert member_needs([small])["memory"] == 1 << 30  # no node has more
+    assert not has_room(small, member_needs([]) | {"num_gpus": 0.5})
+
+
+@pytest.fixture
+def job(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return Job(digits, digits.digest(), "pipeline-checkpoints/1f", ("keras",))
+
+
+@pytest.fixture
+def train(monkeypatch):
+    """Puts a function in the place of `train_member`."""
+    loop = pytest.importorskip("pipeline.training.loop")
+    return lambda function: monkeypatch.setattr(loop, "train_member", function)
+
+
+def test_on_a_node_a_member_is_trained_alone_and_leaves_nothing_there(spec, job, train, tmp_path):
+    reports = []
+
+    def train_member(spec, digits, checkpoints, trainers, watch):
+        with pytest.raises(Timeout):
+            FileLock(checkpoints / ".lock", timeout=0).acquire()
+        (checkpoints / "epoch-0001.npz").touch()
+        watch("a report")
+        return guess(spec, digits), SimpleNamespace(save=Path.touch)
+
+    train(train_member)
+    result = train_and_pack(spec, job, "here, Ray node 1f", reports.append)
+    assert isinstance(result, Trained)
+    assert reports == ["a report"]
+    assert b"here, Ray node 1f" in result.files["member.json"]
+    assert not (tmp_path / job.checkpoints / spec.id).exists()
+    folder = tmp_path / "members" / spec.id
+    cluster_module.commit_files(folder, result.files, spec, job.data_digest)
+    assert damage(folder, spec, job.data_digest) is None
+
+
+def test_on_a_node_a_killed_attempt_leaves_its_checkpoints_and_one_that_diverged_none(spec, job, train, tmp_path):
+    from pipeline.training.loop import DivergedError
+
+    checkpoints = tmp_path / job.checkpoints / spec.id
+
+    def fail(error):
+        def train_member(spec, digits, checkpoints, trainers, watch):
+            (checkpoints / "epoch-0001.npz").touch()
+            raise error
+
+        return train_member
+
+    train(fail(OSError("no space")))
+    with pytest.raises(OSError, match="no space"):
+        train_and_pack(spec, job, "here", lambda _: None)
+    assert (checkpoints / "epoch-0001.npz").exists()
+    error = DivergedError("the loss is NaN", spec)
+    train(fail(error))
+    assert train_and_pack(spec, job, "here", lambda _: None) == Diverged(str(error))
+    assert not checkpoints.exists()
+
+
+def test_reports_are_waited_for_without_ray_get():
+    """It would lend the core of the task that waits to another one, and nobody gives it back."""
+    sent = []
+
+    def put(member, report):
+        sent.append((member, report, Future()))
+        return SimpleNamespace(future=lambda: sent[-1][2])  # nothing that `ray.get` could take
+
+    reporter = Reporter(SimpleNamespace(put=SimpleNamespace(remote=put)), "relu-s0-f0")
+    started = Started("n", "here", {})
+    reporter(started)
+    sent[0][2].set_exception(ConnectionError("the mailbox is gone"))
+    with pytest.raises(ConnectionError, match="the mailbox is gone"):
+        reporter.wait()
+    assert sent[0][:2] == ("relu-s0-f0", started)
+
+
+@pytest.fixture
+def training(spec):
+    """What follows one task, without a cluster."""
+    training = cluster_module._Training.__new__(cluster_module._Training)
+    training._observer, training._limits, training._needs = Recorder(), Limits(), {"num_gpus": 0.5}
+    training.tasks = {"a ref": cluster_module._Task(spec, None)}
+    return training
+
+
+def test_a_node_that_trains_on_its_cpu_beside_a_gpu_is_warned_about(training, spec):
+    from pipeline.device.accelerator import Device
+
+    def progress(kind):
+        return Progress(0, 0, 1, 0.0, 0.0, device=Device(kind, "a chip", 1, "float32"))
+
+    training._pass_on([(spec.id, Started("1f", "there", {})), (spec.id, progress("gpu"))])
+    assert training._observer.warnings == []
+    training._pass_on([(spec.id, progress("cpu")), ("another", progress("cpu"))])
+    (warning,) = training._observer.warnings
+    assert f"the node there has a GPU for {spec.id} but computes on a chip" in warning
