@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from pipeline import STAGES
 from pipeline.arguments import summary
+from pipeline.cli import VERSION
 from pipeline.commands import COMMANDS, HERE
 from pipeline.config.presets import PRESETS, preset
 
@@ -102,6 +103,11 @@ def test_commands_and_presets_are_those_that_there_are():
     minutes = re.search(r"and it is ([\d to]+) from start", (ROOT / "docs/kaggle.md").read_text())[1]
     assert f"in {minutes} minutes by our estimate" in PROSE
     assert preset("leaderboard").seeds * len(preset("leaderboard").arms) == 16
+
+
+def test_the_version_is_the_latest_of_the_changelog():
+    released = re.findall(r"^## (\d+\.\d+\.\d+) - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert released[0] == VERSION
 
 
 def test_the_architecture_is_drawn_as_it_is():
