@@ -61,16 +61,16 @@ class Kaggle:
             call: The group and the method of the client's `KaggleClient`, such as "kernels.get_kernel".
             read: Takes what is wanted from the answer; an odd answer is explained like a broken one.
             remedy: What to do where Kaggle answers 403 or 404; by default that of the group.
-            once: Do not try again when Kaggle is busy or gives no answer, nor go where it redirects: for what must not
-                happen twice.
+            once: Do not try again when Kaggle is busy or gives no answer: for what must not happen twice.
             fields: Of the request.
 
         Raises:
             UserError: Kaggle refused, and the user can mend it.
             RunError: Kaggle failed or refused.
         """
-        self._api.patient = self._api.redirects = not once
         group, method = call.split(".")
+        # Only files lie elsewhere: what another host says to any other call is not Kaggle's answer.
+        self._api.patient, self._api.redirects = not once, method.startswith("download")
         stub, fields_of_all, remedies = GROUPS[group]
         remedies = dict.fromkeys((403, 404), remedy) if remedy else remedies
         with explained(what, remedies), self._api.build_kaggle_client() as client:

@@ -29,11 +29,15 @@ SHORTEST_SECRET = 6  # characters; shorter ones would be found in any text
 
 
 def ensure_home() -> None:
-    """Give the process an empty home folder if its user has none, as in some containers: the client looks for one."""
+    """Give the process an empty folder where the client makes one, if its user has no home, or one that is read-only.
+
+    In some containers neither is there.
+    """
     try:
-        Path.home()
-    except RuntimeError:
-        os.environ["HOME"] = folder = tempfile.mkdtemp()
+        legacy_file().parent.mkdir(parents=True, exist_ok=True)
+    except (RuntimeError, OSError) as error:
+        folder = tempfile.mkdtemp()
+        os.environ["HOME" if isinstance(error, RuntimeError) else "KAGGLE_CONFIG_DIR"] = folder
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 

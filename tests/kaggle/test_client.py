@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PYTHON_PATH
-from kaggle_server import KEY, After, refusal, reply
+from kaggle_server import KEY, After, redirect, refusal, reply
 from werkzeug import Response
 
 from pipeline.config.errors import RunError, UserError
@@ -100,6 +100,13 @@ def test_a_submission_is_not_repeated(fault, arrived, server, account):
     with pytest.raises(NoAnswerError, match=f"answered {int(fault)}"):
         submit_kernel_output(account, "ada/kernel", 1, "once")
     assert (server.calls.count("CreateCodeSubmission"), len(server.submissions)) == (1, arrived)
+
+
+def test_what_another_host_says_is_not_kaggles_answer(server, account):
+    server.faults["ListSubmissions"] = [redirect("http://elsewhere.test/ListSubmissions")]
+    with pytest.raises(NoAnswerError, match="the list of submissions: Kaggle's answer is to ask elsewhere"):
+        list(submissions(account))
+    assert server.calls.count("ListSubmissions") == 1
 
 
 @pytest.mark.parametrize("answer", ["null", '{"submissions": 7}', '{"submissions": [7]}'])

@@ -146,8 +146,9 @@ def test_no_form_of_a_secret_passes(home, monkeypatch):
     assert redacted("nothing of it") == "nothing of it"
 
 
-def test_a_user_without_a_home_needs_only_name_and_key(server, tmp_path):
-    """As in a container whose user has no entry in /etc/passwd and no HOME."""
+@pytest.mark.parametrize("home", [{}, {"HOME": "/proc/nowhere"}])
+def test_a_user_without_a_home_needs_only_name_and_key(home, server, tmp_path):
+    """As in a container whose user has no entry in /etc/passwd and no HOME, or one where nothing can be written."""
     code = (
         "import pwd\ndef none(_): raise KeyError('no entry')\npwd.getpwuid = none\n"
         "from pipeline.kaggle.client import Kaggle\nfrom pipeline.kaggle.calls import submissions_left\n"
@@ -158,7 +159,7 @@ def test_a_user_without_a_home_needs_only_name_and_key(server, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env=environment | {"PYTHONPATH": str(ROOT)},
+        env=environment | home | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=100,
