@@ -137,11 +137,15 @@ class WorkerProcess:
             return self.out_of_memory or OutOfMemory(self.last_words(), of_device=False)
         return self.out_of_memory
 
+    def see_log(self) -> str:
+        """Where more stands, if anything does."""
+        return f"see {self.log}" if self._log_text() else f"it left nothing in {self.log}"
+
     def log_tail(self) -> str:
         """The last lines of its log, under its name."""
         if tail := last_lines(self._log_text(), LOG_TAIL):
             return f"The end of {self.log}:\n{printable(tail)}"
-        return f"It left nothing in {self.log}; what it printed, if anything, stands above."
+        return f"It left nothing in {self.log}; what it printed, if anything, stands above"
 
     def _log_text(self) -> str:
         if not self.log.exists():

@@ -150,7 +150,7 @@ class Workers:
         """Go on with the workers that are left after one died before it could train."""
         reason = f"{worker} ended before it could train: {worker.last_words()}"
         if self._workers:
-            observer.warn(f"{reason}. Going on without it, with {len(self._workers)}; see {worker.log}")
+            observer.warn(f"{reason}. Going on without it, with {len(self._workers)}; {worker.see_log()}")
         elif self._devices:
             queue.give_up_all(f"no worker is left: {reason}")
         else:
@@ -161,7 +161,7 @@ class Workers:
         sharers = [w for w in self._workers if not memory.of_device or self._device(w) == self._device(worker)]
         if sharers:
             words = f"{worker} ended: {worker.last_words()}"
-            observer.warn(f"{words}. Going on with {len(self._workers)} workers; see {worker.log}")
+            observer.warn(f"{words}. Going on with {len(self._workers)} workers; {worker.see_log()}")
             if worker.spec:
                 queue.put_back(worker.spec)
         elif memory.of_device and worker.spec:
@@ -176,10 +176,9 @@ class Workers:
         device, spec, reason = self._device(worker), worker.spec, worker.last_words()
         self._deaths[device] += 1
         if spec and queue.try_again(spec, device):
-            observer.warn(f"{worker} ended: {reason}. {spec.id} is tried once more; see {worker.log}")
+            observer.warn(f"{worker} ended: {reason}. {spec.id} is tried once more; {worker.see_log()}")
         elif spec:
-            queue.give_up(spec, f"its worker ended twice: {reason}")
-            observer.warn(worker.log_tail())
+            queue.give_up(spec, f"its worker ended twice: {reason}; {worker.see_log()}")
         if self._deaths[device] >= DEATHS_IN_A_ROW and any(self._device(w) != device for w in self._workers):
             self._retire(device, queue, observer)
         else:
