@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
-import pandas as pd
 import pytest
 from conftest import ROOT
 from scipy.stats import binomtest
@@ -97,17 +96,6 @@ def test_the_entries_are_those_of_the_presets():
         networks += [digits[spec.id] for spec in member_specs(config)]
     assert len(networks) == 16
     assert (np.stack(networks) == networks[0]).all(axis=0).sum() == record("kept-apart")["agreed_by_all_16"]
-
-
-def test_without_a_gpu_it_takes_the_recorded_minutes():
-    epochs, votes = pd.read_csv(SCORE / "leaderboard/metrics.csv"), votes_by_arms()
-    assert len(epochs) == 8 * preset("leaderboard").recipe.train.epochs
-    whole = epochs.groupby("arm")["seconds"].median().mean() * len(epochs) / 2 / 60  # two cores side by side
-    for seeds, networks, minutes, reached in table("| `run leaderboard` | networks |"):
-        count = int(networks)
-        assert (seeds, minutes) == (f"`--seeds {count // 2}`", f"{whole * count / 8:.0f}")
-        errors = votes.get(f"{count // 2} relu + {count // 2} swish")
-        assert reached == ("not known" if errors is None else f"{1 - errors / 42_000:.4f}")
 
 
 def votes_by_arms():
