@@ -35,7 +35,7 @@ class Tile:
     head: str
     """Its digit, or, where nobody knows that, its id."""
     lines: list[str]
-    """Its id, where it is not the head, and the reading of each arm's vote, such as "relu 9, 98%"."""
+    """Its id, where it is not the head, and the reading of the vote and of the arms, such as "relu 9, 98%"."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def _gallery(read: Readings, rows: NDArray[np.int64], name: str, title: str, ord
     ids = (
         "ImageId is that of the submission" if read.id_name == "ImageId" else "train_row counts train.csv's rows from 0"
     )
-    caption = f"{len(rows):,} of {len(read.ids):,} {read.where} images, {order}. Below each, what each arm's vote reads"
-    caption += f", and its probability; {ids}."
+    caption = f"{len(rows):,} of {len(read.ids):,} {read.where} images, {order}. Below each, what it is read as"
+    caption += f", and how surely; {ids}."
     if len(rows) > MOST:
         caption += f" {MOST} are pictured, all are in the CSV."
     votes, is_known = {"vote": read.vote, **read.votes}, len(read.truth) > 0
@@ -105,7 +105,8 @@ def _gallery(read: Readings, rows: NDArray[np.int64], name: str, title: str, ord
 
 
 def _tile(read: Readings, row: int) -> Tile:
-    reads = [f"{arm} {vote[row].argmax()}, {vote[row].max():.0%}" for arm, vote in read.votes.items()]
+    votes = read.votes if len(read.votes) == 1 else {"vote": read.vote, **read.votes}
+    reads = [f"{name} {vote[row].argmax()}, {vote[row].max():.0%}" for name, vote in votes.items()]
     name = f"{read.id_name} {read.ids[row]}"
     digit = str(read.truth[row]) if len(read.truth) else "digit"
     head, lines = (f"is {digit}", [name, *reads]) if len(read.truth) else (name, reads)
@@ -128,7 +129,8 @@ def distortions(configs: Sequence[AugmentConfig], digits: Digits) -> Picture | N
     )
     caption = "One training image of each digit in the first row; below, as the training may distort it."
     if config.clean_epochs:
-        caption += f" The last {config.clean_epochs} of the epochs see the images as they are."
+        last = "last epoch sees" if config.clean_epochs == 1 else f"last {config.clean_epochs} epochs see"
+        caption += f" The {last} the images as they are."
     return Picture(_png(grid), "Ten digits, and four distortions of each below it.", caption)
 
 

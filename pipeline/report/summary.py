@@ -30,6 +30,8 @@ class Summary:
     warnings: list[str]
     score: tuple[str, str]
     """The accuracy, or that it is unknown; and what it is of."""
+    interval: str
+    """Of the accuracy, for other digits; empty where it is unknown."""
     submission: str
     """What the file is, in a few words."""
     report: str
@@ -46,13 +48,14 @@ def summarize(findings: Findings) -> Summary:
     comparison, digits = findings.comparison, findings.digits
     doubt = share_warning(digits, findings.predicted)
     failed = [f"{member} is left out: {reason}" for member, reason in comparison.failed.items()]
-    title, score = _scored(*findings.score) if findings.score else _agreement(findings)
+    title, score, interval = _scored(*findings.score) if findings.score else _agreement(findings)
     question = answer(comparison, images_to_predict(digits)).headline if comparison.paired else ""
     return Summary(
         title=title,
         made=_made(findings),
         warnings=[*failed, *(text for text in (findings.note, doubt) if text)],
         score=score,
+        interval=interval,
         submission=f"{len(digits.image_ids):,} rows, format checked",
         rows=score_rows(comparison, findings.unlike_vote),
         report=_report(findings),
@@ -78,25 +81,24 @@ def _made(findings: Findings) -> str:
     return f"{count(trained, 'network')} trained in {duration(findings.seconds)}; {votes} ({arms})."
 
 
-def _scored(where: str, score: Score) -> tuple[str, tuple[str, str]]:
-    """The title, and the score with what it is of, where digits are known."""
+def _scored(where: str, score: Score) -> tuple[str, tuple[str, str], str]:
+    """The title, the score with what it is of, and its interval, where digits are known."""
     wrong = f"{score.errors:,} of {score.images:,} {where} digits wrong"
     right = binomtest(score.images - score.errors, score.images).proportion_ci(method="wilson")
-    return (
-        f"Score {score.accuracy:.4f}: {wrong}",
-        (f"{score.accuracy:.4f}", f"{wrong} (95%: {right.low:.4f} to {right.high:.4f})"),
-    )
+    accuracy = f"{score.accuracy:.4f}"
+    return f"Score {accuracy}: {wrong}", (accuracy, wrong), f"95%: {right.low:.4f} to {right.high:.4f}"
 
 
-def _agreement(findings: Findings) -> tuple[str, tuple[str, str]]:
+def _agreement(findings: Findings) -> tuple[str, tuple[str, str], str]:
     """The same where no digit is known."""
     networks, images = len(findings.members), len(findings.digits.image_ids)
     if networks == 1:
-        return f"One network read {images:,} images", ("unknown", "only Kaggle knows the digits of these images")
+        return f"One network read {images:,} images", ("unknown", "only Kaggle knows the digits of these images"), ""
     agreed = images - int(findings.apart.any(axis=0).sum())
     return (
         f"{networks} networks voted on {images:,} images; they agree on {agreed:,}",
         ("unknown", f"{all_of(networks)} networks agree on {agreed:,} of {images:,} images"),
+        "",
     )
 
 

@@ -51,7 +51,7 @@ def score_rows(comparison: Comparison, unlike_vote: Mapping[str, float]) -> list
                 "unlike_vote": unlike_vote.get(arm.activation),
             }
             rows.append(Row(f"one {arm.activation}", arm.members, images, **scores, **others))
-        for vote in comparison.ensembles:
+        for vote in comparison.ensembles if kinds else comparison.ensembles[-1:]:
             name = "vote" if vote is comparison.ensembles[-1] else f"vote of {vote.name}"
             score = getattr(vote, kind, None)
             votes = vote.votes if kind == "validation" else float(vote.members)

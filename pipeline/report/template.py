@@ -80,7 +80,7 @@ TEMPLATE = """\
 {% for warning in summary.warnings %}<p class="alert"><b>{{ warning }}</b></p>{% endfor %}
 <h1>{{ heading }}.</h1>
 {% if findings.folder %}
-<p>{{ summary.made }} {{ summary.score | join(": ") }}.</p>
+<p>{{ summary.made }}{% if summary.interval %} For other digits like these: {{ summary.interval }}.{% endif %}</p>
 {{ lines(summary.remarks) }}
 {% else %}
 {{ lines(answer.remarks) }}

@@ -60,7 +60,8 @@ def run_screen(summary: Summary, folder: RunFolder, width: int, copy: Path | Non
 def _places(summary: Summary, folder: RunFolder, copy: Path | None, width: int) -> list[str]:
     """The score, the submission, its copy and the report."""
     value, of_what = summary.score
-    lines = _wrapped(f"  score    {value}   {of_what}", width, indent=" " * (14 + len(value)))
+    interval = f" ({summary.interval})" if summary.interval else ""
+    lines = _wrapped(f"  score    {value}   {of_what}{interval}", width, indent=" " * (14 + len(value)))
     places = [("file", folder.submission, summary.submission), ("report", folder.report, summary.report)]
     if copy:
         places.insert(1, ("copy", copy, "which no later run overwrites"))

@@ -40,7 +40,7 @@ def test_without_labels_the_least_sure_come_first_and_no_digit_is_claimed(known)
     assert [row["ImageId"] for row in table(found)] == ["4", "2", "3", "1"]
     assert "digit" not in table(found)[0]
     assert found.shown[0].head == "ImageId 4"
-    assert found.shown[0].alt.startswith("A handwritten digit, ImageId 4. Readings: relu 7, 91%")
+    assert found.shown[0].alt.startswith("A handwritten digit, ImageId 4. Readings: vote 8, 30%; relu 7, 91%")
 
 
 def test_a_tile_shows_its_image_and_says_which_it_is_and_how_it_is_read(known):
@@ -48,8 +48,8 @@ def test_a_tile_shows_its_image_and_says_which_it_is_and_how_it_is_read(known):
     images[2, 5, 7] = 255
     tile = mistakes(replace(known, images=images)).shown[0]
     assert tile.head == "is 2"
-    assert tile.lines == ["ImageId 3", "relu 7, 91%", "swish 7, 91%"]
-    assert tile.alt == "A handwritten 2, ImageId 3. Readings: relu 7, 91%; swish 7, 91%."
+    assert tile.lines == ["ImageId 3", "vote 7, 91%", "relu 7, 91%", "swish 7, 91%"]
+    assert tile.alt == "A handwritten 2, ImageId 3. Readings: vote 7, 91%; relu 7, 91%; swish 7, 91%."
     shown = pixels(tile.png)
     assert shown.shape == (28, 28)
     assert (shown[5, 7], shown[7, 5]) == (0, 1)  # ink is dark
@@ -89,7 +89,7 @@ def test_originals_stand_above_what_is_made_of_them(digits):
     original = 1 - digits.images[np.argmax(digits.labels == 3)] / 255
     assert np.abs(shown[2:30, 98:126] - original).max() < 0.01
     assert np.abs(shown[34:62, 98:126] - original).max() > 0.5
-    assert "The last 2 of the epochs" in picture.caption
+    assert "The last 2 epochs see" in picture.caption
     still = AugmentConfig(rotation=0, zoom=0, shift=0)
     assert distortions([still], digits) is None
     assert distortions([AugmentConfig(), still], digits) is None
