@@ -53,6 +53,10 @@ def read_command(kind: Any, words: Sequence[str]) -> Command:
     if usual := getattr(kind, "usual_preset", None):
         named = bool(words) and not words[0].startswith("-")
         chosen, words = (words[0], words[1:]) if named else (usual, words)
+        if chosen not in PRESETS and Path(chosen).exists():
+            raise UserError(
+                f"{chosen} is no preset. Data is named with --data; a run resumes by the command that started it."
+            )
         defaults = {"default": kind(preset(chosen))}
         prog += " [PRESET]"
         about += f"\n\nPRESET is {', '.join(list(PRESETS)[:-1])} or {list(PRESETS)[-1]}."

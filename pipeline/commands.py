@@ -219,6 +219,8 @@ class Submit:
             submit_kernel(Kaggle(), self.kernel, self.version, self.message, again=self.again)
         else:
             path = self.run or latest_finished()
+            if not path.exists():
+                raise UserError(f"{path} is not there. Name a run's folder or a CSV.")
             submit_file(Kaggle(), path, self.message, again=self.again)
 
 

@@ -145,6 +145,8 @@ def test_the_short_help_has_what_people_change_and_the_long_one_all(capsys):
         (["submit", "-k", "ada/kernel"], "a kernel by both -k OWNER/SLUG and -v VERSION"),
         (["submit", "x.csv", "-k", "ada/kernel", "-v", "1"], "name either a run or CSV, or a kernel"),
         (["submit"], "no finished run under runs/"),
+        (["submit", "nowhere.csv"], "nowhere.csv is not there"),
+        (["run", "."], ". is no preset. Data is named with --data"),
         (["fetch"], "nothing was pushed from here"),
         (["download", "everything"], "'everything' is too much"),
         (["run", "orignal"], "unknown preset 'orignal'; did you mean 'original'?"),
