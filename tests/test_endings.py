@@ -58,12 +58,12 @@ def labels(folder):
     return pd.read_csv(folder.submission)["Label"].tolist()
 
 
-def main_is_killed(config):
+def main_is_killed(config, by=signal.SIGKILL):
     if not (child := os.fork()):
         signal.alarm(120)
         main(config)
         os._exit(0)  # not reached
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -by
 
 
 def goes_on_to_the_whole_vote(config, folder):
@@ -157,6 +157,14 @@ def test_a_provisional_vote_does_not_replace_one_of_more_members(config, folder)
         mark.unlink()
     main_is_killed(config)
     assert labels(folder) == vote_of(config, 3)
+
+
+def test_sigterm_at_the_last_moment_does_not_cost_the_copy_of_the_submission(config, folder, tmp_path, monkeypatch):
+    plan_faults(folder.path, capacity=1)
+    monkeypatch.setattr("pipeline.run.run_screen", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    main_is_killed(config, by=signal.SIGTERM)
+    (copy,) = (tmp_path / "submissions").glob("*.csv")
+    assert copy.read_bytes() == folder.submission.read_bytes()
 
 
 def test_members_of_another_version_vote_and_are_named(config, folder, capsys):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import pytest
 from conftest import ROOT
 
@@ -16,7 +17,8 @@ from pipeline.device.settings import device_environment, settings_warning, train
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """A home folder without settings, and none in the environment but those of conftest."""
+    """A home folder without settings, none in the environment but those of conftest, and both backends installed."""
+    monkeypatch.setattr("pipeline.device.settings.find_spec", lambda name: name)
     for name in ("KERAS_HOME", "KERAS_BACKEND", "XLA_FLAGS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -45,14 +47,12 @@ def test_processes_get_what_makes_them_use_device_and_backend(device, backend, e
 def test_keras_json_decides_nothing_but_the_backend(home):
     write_keras_json(home, {"floatx": "float16", "epsilon": "small", "image_data_format": "channels_first"})
     code = "from keras import config as c; print(c.floatx(), c.epsilon(), c.image_data_format())"
-    environment = {**os.environ, **training_environment()}
+    environment = {**os.environ, **training_environment(backend=keras.backend.backend())}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["float32", "1e-07", "channels_last"], done.stderr
 
 
 def test_the_backend_is_that_of_the_flag_then_of_the_environment_then_of_keras_json(home, monkeypatch):
-    pytest.importorskip("jax")
-    pytest.importorskip("tensorflow")
     assert training_environment()["KERAS_BACKEND"] == "tensorflow"
     write_keras_json(home, "[" * 100_000)
     assert training_environment()["KERAS_BACKEND"] == "tensorflow"
