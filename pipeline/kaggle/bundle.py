@@ -168,7 +168,7 @@ def config_literal(config: RunConfig) -> str:
 
 
 def _field_lines(content: Mapping[str, Any], comments: Mapping[str, str], indent: str) -> Iterator[str]:
-    for name, value in content.items():
+    for name, value in sorted(content.items(), key=lambda item: isinstance(item[1], dict)):  # nested ones last
         if isinstance(value, dict):
             yield f'{indent}"{name}": {{'
             yield from _field_lines(value, comments, indent + " " * 4)
@@ -178,6 +178,8 @@ def _field_lines(content: Mapping[str, Any], comments: Mapping[str, str], indent
         line, comment = f'{indent}"{name}": {literal},', comments[name]
         if len(line) + len(comment) + 4 > WIDTH:
             comment = comment.partition(". ")[0].removesuffix(".") + "."
+        if len(indent) + len(comment) + 2 > WIDTH:
+            comment = comment.partition("; ")[0].removesuffix(".") + "."
         if len(line) + len(comment) + 4 <= WIDTH:
             yield f"{line}  # {comment}"
         else:

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
@@ -15,7 +15,7 @@ from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.pushes import FETCH, Push, write_push
 from pipeline.kaggle.salvage import rest_command, salvage
 from pipeline.kaggle.watch import KernelFailedError, log_text, watch
-from pipeline.records.atomic import atomic_replace, file_sha256, remove_leftovers
+from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256, remove_leftovers
 from pipeline.records.readers import DamagedError, read_record
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.records.submission_record import read_submission_record
@@ -59,14 +59,15 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
         RunError: the output is another run's or not whole; the folder is as it was.
     """
     files, log = _listed(kaggle, pushed)
-    with _locked(folder), _downloading(folder) as download:
-        download_outputs([file for file in files if file.name == RECEIPT], download)
-        receipt = _checked_receipt(download / RECEIPT, pushed)
-        download_outputs([file for file in files if file.name in receipt.sha256], download)
-        _check_whole(download, receipt.sha256, files)
-        _move_into(download / receipt.folder, folder.path)
-        _write_log(folder, log)
-        (download / RECEIPT).replace(folder.receipt)  # last: it says that all is here
+    with _locked(folder):
+        with _downloading(folder) as download:
+            download_outputs([file for file in files if file.name == RECEIPT], download)
+            receipt = _checked_receipt(download / RECEIPT, pushed)
+            download_outputs([file for file in files if file.name in receipt.sha256], download)
+            _check_whole(download, receipt.sha256, files)
+            _move_into(download / receipt.folder, folder.path)
+            _write_log(folder, log)
+        atomic_write_json(folder.receipt, asdict(receipt))  # last: it says that all is here
     print(f"fetched {len(receipt.sha256)} files to {folder.path}", flush=True)
     record = read_submission_record(folder)
     if record and record.incomplete:
