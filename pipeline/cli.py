@@ -16,20 +16,11 @@ from pipeline.config.text import printable
 from pipeline.streams import tolerant_output
 
 VERSION = "0.2.0"
-MEANT = {  # other words for a command
-    **dict.fromkeys(("train", "fit", "start", "resume", "predict"), "run"),
-    **dict.fromkeys(("list", "ls", "status", "history", "log"), "runs"),
-    **{"stats": "compare", "report": "compare", "diff": "compare", "vote": "blend", "ensemble": "blend"},
-    **{
-        "get": "download",
-        "data": "download",
-        "build": "bundle",
-        "kernel": "bundle",
-        "upload": "push",
-        "kaggle": "push",
-    },
-    **{"pull": "fetch", "watch": "fetch", "output": "fetch", "send": "submit", "score": "submit"},
-}
+OTHER_WORDS = {
+    "run": "train fit start resume predict", "compare": "stats report diff", "blend": "vote ensemble merge",
+    "runs": "list ls status history log", "download": "get data", "bundle": "build kernel", "push": "upload kaggle",
+    "fetch": "pull watch output", "submit": "send score",
+}  # fmt: skip
 
 FAILED = 1
 USER_ERROR = 2
@@ -63,15 +54,9 @@ def _exit_code(arguments: list[str]) -> int:
     """Run a command, and say on stderr why it failed, if it did."""
     try:
         _dispatch(arguments)
-    except UserError as error:
-        print(f"error: {printable(error)}", file=sys.stderr)
-        return USER_ERROR
-    except StoppedError as error:
-        print(f"stopped: {printable(error)}", file=sys.stderr)
-        return STOPPED
-    except (RunError, OSError) as error:  # an OSError, such as a full disk, names its file
-        print(f"error: {printable(error)}", file=sys.stderr)
-        return FAILED
+    except (UserError, RunError, OSError) as error:  # an OSError, such as a full disk, names its file
+        print(f"{'stopped' if isinstance(error, StoppedError) else 'error'}: {printable(error)}", file=sys.stderr)
+        return USER_ERROR if isinstance(error, UserError) else STOPPED if isinstance(error, StoppedError) else FAILED
     except KeyboardInterrupt:
         print("\ninterrupted; nothing that was finished is lost: rerun the same command to resume", file=sys.stderr)
         return INTERRUPTED
@@ -101,7 +86,8 @@ def read(name: str, words: Sequence[str]) -> Command:
         return read_command(COMMANDS[name], words)
     if name in PRESETS or name.startswith("-"):
         raise UserError(f"a command comes first, such as run: python -m pipeline run {shlex.join([name, *words])}")
-    raise UserError(f"unknown command {name!r}; {suggest(MEANT.get(name.lower(), name), list(COMMANDS))}")
+    meant = next((command for command, words in OTHER_WORDS.items() if name.lower() in words.split()), name)
+    raise UserError(f"unknown command {name!r}; {suggest(meant, list(COMMANDS))}")
 
 
 def versions() -> str:

@@ -54,11 +54,6 @@ def find_archives(path: Path, name: str) -> list[Path]:
     return inner[0] if inner else []
 
 
-def find_archive(path: Path, name: str) -> Path | None:
-    """The best of `find_archives`; None if nothing is there."""
-    return next(iter(find_archives(path, name)), None)
-
-
 def absent(path: Path, name: str) -> UserError:
     """The error that a file is not in a folder or an archive: with what is there instead, and what to do."""
     there = contents(path)
@@ -135,7 +130,7 @@ def quoted(text: str) -> str:
 
 @contextmanager
 def open_file(archive: Path, name: str) -> Iterator[BinaryIO | None]:
-    """The file `name` out of what `find_archive` found; first bytes decide how it is read, not its suffix.
+    """The file `name` out of what `find_archives` found; first bytes decide how it is read, not its suffix.
 
     Returns:
         A stream of bytes; None if a zip has no such file, nor an archive that has it.

@@ -20,7 +20,7 @@ from pipeline.data.archives import (
     GET_THE_DATA,
     LARGEST_FILE,
     absent,
-    find_archive,
+    find_archives,
     legible,
     named_damage,
     open_file,
@@ -54,11 +54,12 @@ def read_csv(path: Path, name: str, columns: list[str], *, required: bool) -> An
     Raises:
         UserError: the file is not there, is damaged, or is not in the competition's format.
     """
-    archive = find_archive(path, name)
-    if archive is None:
+    archives = find_archives(path, name)
+    if not archives:
         if required:
             raise absent(path, name)
         return None
+    archive = archives[0]
     where = str(archive) if archive.name == name else f"{archive}: {name}"
     with ExitStack() as opened:
         with named_damage(where):

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION, data_candidates, on_kaggle
-from pipeline.data.archives import GET_THE_DATA, contents, find_archive, find_archives
+from pipeline.data.archives import GET_THE_DATA, contents, find_archives
 from pipeline.data.csv_files import read_csv
 
 SIDE = 28  # pixels
@@ -61,7 +61,7 @@ def load(where: str) -> Digits:
         return _load_competition(Path(where))
     candidates = data_candidates()
     for folder in candidates:
-        if find_archive(folder, "train.csv"):
+        if find_archives(folder, "train.csv"):
             return _load_competition(folder)
     looked = "\n".join(f"  {folder}: {contents(folder)}" for folder in candidates)
     raise UserError(
