@@ -11,7 +11,7 @@ from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.ensemble.submission import keep_copy_of, make_room_for_copies, write_submission
 from pipeline.evidence.contributions import judge_blend
 from pipeline.records.members import Member
-from pipeline.records.opened_runs import OpenedRun, joint_name, load_data, open_run, read_run, run_names
+from pipeline.records.opened_runs import OpenedRun, in_run, joint_name, load_data, open_run, read_run, run_names
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import SubmissionRecord
 from pipeline.report.terminal import blend_screen, new_console, show
@@ -78,7 +78,7 @@ def _members_of(runs: Sequence[OpenedRun]) -> tuple[dict[str, list[Member]], int
     lacking, notes = 0, []
     voting_in: dict[MemberSpec, Path] = {}
     for run, name in zip(runs, run_names(runs), strict=True):
-        found, missing = read_run(run, f"{{}} ({name})".format)
+        found, missing = read_run(run, in_run(name))
         if not found:
             raise UserError(f"{run.folder.path} has no finished network: {missing[0]}")
         if missing:

@@ -90,8 +90,13 @@ def run_names(runs: Sequence[OpenedRun]) -> list[str]:
 def arm_labels(runs: Sequence[OpenedRun]) -> list[Callable[[str], str]]:
     """For each run, what to call an activation of it: just that if all runs have one recipe, else with the run."""
     if len({run.config.recipe for run in runs}) == 1:
-        return ["{}".format for _ in runs]
-    return [f"{{}} ({name})".format for name in run_names(runs)]
+        return [str for _ in runs]
+    return [in_run(name) for name in run_names(runs)]
+
+
+def in_run(name: str) -> Callable[[str], str]:
+    """What to call an activation of that run."""
+    return lambda activation: f"{activation} ({name})"
 
 
 def load_data(runs: Sequence[OpenedRun], where: str | None) -> Digits:

@@ -62,7 +62,7 @@ def test_the_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch
         temporary.mkdir()
         for name in ("a", "b"):
             (temporary / name).write_text("x")
-    assert {Path(path).name for path in done[:2]} == {"a", "b"}
+    assert {path.name for path in done[:2]} == {"a", "b"}
     assert done[2:] == ["folder is there"]
 
 
