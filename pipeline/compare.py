@@ -1,6 +1,5 @@
 """Compare runs, finished or half-finished, or the record of a study: the members that are there, pair by pair."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +11,16 @@ from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
 from pipeline.data.submission_file import with_labels
 from pipeline.evidence.comparison import compare
 from pipeline.records.members import Member
-from pipeline.records.opened_runs import OpenedRun, arm_labels, check_unique, joint_name, load_data, open_run, read_run
+from pipeline.records.opened_runs import (
+    OpenedRun,
+    arm_labels,
+    check_unique,
+    joint_name,
+    load_data,
+    open_run,
+    read_run,
+    short_digest,
+)
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import Study, as_recorded, is_study, read_study, write_study
 from pipeline.report.findings import Findings
@@ -99,7 +107,7 @@ def _read_records(
     members = [member for member in everyone if not arms or member.spec.activation in arms]
     check_unique(members)
     notes = [*filter(None, (study.note for study in studies)), *([JOINT] if len(studies) > 1 else [])]
-    name = hashlib.sha256("\n".join([*(str(folder.resolve()) for folder in folders), *arms]).encode()).hexdigest()[:8]
+    name = short_digest([*(str(folder.resolve()) for folder in folders), *arms])
     return Study([c for study in studies for c in study.configs], studies[0].digits, members, " ".join(notes)), name
 
 

@@ -1,10 +1,12 @@
 """A config as JSON: in a run's folder, and at the top of a bundle."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 from pipeline.config.errors import UserError
 from pipeline.config.schema import RunConfig, settings
+from pipeline.config.text import printable
 
 # Fields that a bundle's CONFIG does not have: they name places and machines.
 NOT_IN_A_KERNEL = {"out": None, "engine": "local", "ray_address": None}
@@ -28,8 +30,9 @@ def from_json(text: str, where: str) -> RunConfig:
     """
     from pydantic import TypeAdapter, ValidationError  # 0.1 s, which --help does not need
 
+    text, places = _without_odd_places(text)
     try:
-        config: RunConfig = TypeAdapter(RunConfig).validate_json(text, strict=True)
+        config: RunConfig = replace(TypeAdapter(RunConfig).validate_json(text, strict=True), **places)
     except ValidationError as error:
         problems = error.errors()
         if any(
@@ -54,6 +57,16 @@ def from_json(text: str, where: str) -> RunConfig:
             "new run."
         )
     return config
+
+
+def _without_odd_places(text: str) -> tuple[str, dict[str, Any]]:
+    """The text with its paths escaped, and the paths: pydantic takes none whose bytes are not UTF-8."""
+    try:
+        content = json.loads(text)
+        places = {name: content[name] for name in ("data", "out") if isinstance(content.get(name), str)}
+    except (ValueError, RecursionError, AttributeError):
+        return text, {}  # pydantic says what is wrong
+    return json.dumps({**content, **{name: printable(place) for name, place in places.items()}}), places
 
 
 def from_literal(content: object, where: str) -> RunConfig:

@@ -35,12 +35,17 @@ def runs_folder() -> Path:
 
 def default_run_folder(config: RunConfig) -> Path:
     """The folder of a run: `config.out`, or one named after its recipe, so that the same command finds it again."""
-    return Path(config.out) if config.out else runs_folder() / f"{config.name}-{digest(config.recipe)[:8]}"
+    return expanded(config.out) if config.out else runs_folder() / f"{config.name}-{digest(config.recipe)[:8]}"
 
 
 def submissions_folder() -> Path:
     """Where submissions of all runs are kept."""
     return Path("submissions")
+
+
+def expanded(path: str | Path) -> Path:
+    """A path with the home folder for ~, which the shell leaves to us in `--out=~/x`."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises where there is no home
 
 
 def make_folder(folder: Path, remedy: str = "Give the command in a folder that you can write to.") -> Path:
@@ -53,6 +58,7 @@ def make_folder(folder: Path, remedy: str = "Give the command in a folder that y
     Raises:
         UserError: it cannot be made or written to.
     """
+    folder = expanded(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,11 +1,13 @@
 """Runs on disk, finished or half-finished, opened again: to compare them or to let them vote together."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pipeline.config.errors import UserError
+from pipeline.config.places import expanded
 from pipeline.config.schema import MemberSpec, RunConfig, member_specs
 from pipeline.data.digits import Digits, load
 from pipeline.records.finished import FinishedMembers
@@ -116,10 +118,24 @@ def load_data(runs: Sequence[OpenedRun], where: str | None) -> Digits:
                 f"{first.folder.path} and {other.folder.path} do not go together: they were trained on different data "
                 f"({first.data_sha256[:8]} and {other.data_sha256[:8]})."
             )
-    digits = load(where or first.config.data)
+    digits = load(where or _place_of_data(first))
     if digits.digest() != first.data_sha256:
         raise UserError(f"{digits.source} is not the data of {first.folder.path}. Name the right one with --data.")
     return digits
+
+
+def _place_of_data(run: OpenedRun) -> str:
+    """Where a run's data is: where its config says, seen from here or, if the run was moved, from above its folder."""
+    named = run.config.data
+    if named in ("auto", "sample"):
+        return named
+    for place in (expanded(named), *(parent / named for parent in run.folder.path.resolve().parents)):
+        if place.exists():
+            return str(place)
+    raise UserError(
+        f"{run.folder.path} was trained on {named}, which is neither here nor above the run's folder. Name its place "
+        "with --data."
+    )
 
 
 def check_unique(members: Sequence[Member]) -> None:
@@ -136,4 +152,9 @@ def joint_name(runs: Sequence[OpenedRun]) -> str:
     parts: list[str] = []
     for run in runs:
         parts += [str(run.folder.path.resolve()), *dict.fromkeys(spec.activation for spec in run.specs)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+    return short_digest(parts)
+
+
+def short_digest(parts: Sequence[str]) -> str:
+    """Eight hex digits that stand for some texts, paths among them."""
+    return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()[:8]

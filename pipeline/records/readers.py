@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.errors import UserError
+
 Record = TypeVar("Record")
 SEAL = "sha256_of_the_rest"
 LARGEST_JSON, LARGEST_ARRAYS = 16_000_000, 512_000_000  # bytes, unpacked; far above what is ever written
@@ -31,7 +33,7 @@ def damage_named(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (FileNotFoundError, DamagedError):
+    except (FileNotFoundError, DamagedError, UserError):
         raise
     except OSError as error:
         raise DamagedError(f"{path} cannot be read ({error.strerror or error})") from None

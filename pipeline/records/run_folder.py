@@ -1,6 +1,5 @@
 """A run's folder: every file name in it, which run it belongs to, and which process works in it."""
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -15,8 +14,10 @@ from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_folder
 from pipeline.config.rules import validate
 from pipeline.config.schema import MemberSpec, RunConfig, settings
+from pipeline.config.text import encoding_fault
 from pipeline.data.digits import Digits
 from pipeline.records.atomic import atomic_replace, atomic_write_json, full_disk_named, remove_leftovers
+from pipeline.records.readers import LARGEST_JSON, DamagedError, read_bytes, read_json
 
 # Kaggle and its commands know these two by name.
 SUBMISSION = "submission.csv"
@@ -162,9 +163,9 @@ class RunFolder:
     def _owner(self) -> str:
         """Who works here, as far as that is known."""
         try:
-            owner = json.loads(self.owner.read_bytes())
+            owner = read_json(self.owner)
             return f"process {owner['pid']} on {owner['host']}"
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, DamagedError, KeyError, TypeError):
             return "it does not say which process it is"
 
     def _check_recipe(self, config: RunConfig) -> None:
@@ -188,13 +189,16 @@ class RunFolder:
         """The config of the run here.
 
         Raises:
-            OSError: there is none.
+            FileNotFoundError: there is none.
             UserError: it is damaged, of an earlier version, or cannot be run.
         """
         try:
-            config = from_json(self.config.read_text(encoding="utf-8"), str(self.config))
-        except UnicodeDecodeError:
-            raise UserError(f"{self.config} is damaged: it is not UTF-8 text.") from None
+            content = read_bytes(self.config, LARGEST_JSON)
+        except DamagedError as error:
+            raise UserError(f"{error}. Start a new run.") from None
+        if fault := encoding_fault(content):
+            raise UserError(f"{self.config} {fault}.")
+        config = from_json(content.decode(), str(self.config))
         try:
             validate(config)
         except UserError as error:
@@ -205,16 +209,16 @@ class RunFolder:
         """SHA-256 of the data of the run here; see `Digits.digest`.
 
         Raises:
-            OSError: there is no record of it.
+            FileNotFoundError: there is no record of it.
             UserError: the record is damaged.
         """
         return self._read_data()["sha256"]
 
     def _read_data(self) -> dict[str, str]:
         try:
-            record = json.loads(self.data.read_bytes())
+            record = read_json(self.data)
             return {key: str(record[key]) for key in ("sha256", "source")}
-        except (ValueError, KeyError, TypeError):
+        except (DamagedError, KeyError, TypeError):
             raise UserError(
                 f"{self.data} is damaged, so nobody can tell which data the run used. Choose another folder, or, if "
                 "you are sure that the data is the same, delete that file: members of other data are never reused."

@@ -6,27 +6,27 @@ members recorded.
 """
 
 import csv
+import io
 import json
-import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.config_json import from_json, to_json
 from pipeline.config.errors import UserError
+from pipeline.config.rules import validate
 from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.digits import CLASSES, SIDE, Digits
 from pipeline.network.curves import ActivationCurve
 from pipeline.records.atomic import atomic_replace
-from pipeline.records.members import History, Member
+from pipeline.records.members import UNDECODABLE, History, Member, probability_fault
+from pipeline.records.readers import DamagedError, damage_named, read_arrays, read_bytes
 from pipeline.records.run_folder import RunFolder
 
-DAMAGED = (ValueError, KeyError, TypeError, IndexError, EOFError, NotImplementedError, BadZipFile, zlib.error)
 WITHOUT_IMAGES = ", from a study's record, without images"
 NO_IMAGES = np.empty((0, SIDE, SIDE), np.uint8)
 
@@ -88,17 +88,21 @@ def read_study(folder: RunFolder) -> Study:
         UserError: a file is missing or damaged.
     """
     try:
-        histories = _read_histories(folder)
-        with np.load(folder.probabilities, allow_pickle=False) as arrays:
+        with damage_named(folder.metrics):
+            histories = _read_histories(read_bytes(folder.metrics).decode(errors=UNDECODABLE))
+        with damage_named(folder.probabilities):
+            arrays = read_arrays(folder.probabilities)
             content = json.loads(str(arrays["content"]))
             configs = [from_json(text, str(folder.probabilities)) for text in content["configs"]]
             members = [_member(i, own, configs, arrays, histories) for i, own in enumerate(content["members"])]
-            digits = _digits(content["source"], arrays)
-    except OSError as error:
+            digits, note = _digits(content["source"], arrays), str(content["note"])
+    except FileNotFoundError as error:
         raise UserError(f"{error.filename} cannot be read ({error.strerror}).") from None
-    except DAMAGED as error:
-        raise UserError(f"{folder.probabilities} or {folder.metrics} is damaged ({error}).") from None
-    return Study(configs, digits, members, content["note"])
+    except DamagedError as error:
+        raise UserError(f"{error}.") from None
+    for config in configs:
+        validate(config)
+    return Study(configs, digits, members, note)
 
 
 def as_recorded(member: Member) -> Member:
@@ -127,9 +131,12 @@ def _member(
     histories: Mapping[tuple[str, int, str], History],
 ) -> Member:
     spec = MemberSpec(configs[own["config"]].recipe, own["activation"], own["seed"], own["fold"])
-    return Member(
+    history = histories.get((own["label"] or spec.activation, spec.seed, _fold(spec.fold)))
+    if not history:
+        raise ValueError(f"metrics.csv has no epochs of {spec.id}")
+    member = Member(
         spec=spec,
-        history=histories[own["label"] or spec.activation, spec.seed, _fold(spec.fold)],
+        history=history,
         validation_rows=arrays[f"rows_{spec.fold}"].astype(np.int64),
         validation_probabilities=arrays[f"validation_{i}"].astype(np.float32).reshape(-1, CLASSES),
         test_probabilities=arrays[f"test_{i}"].astype(np.float32).reshape(-1, CLASSES),
@@ -138,6 +145,9 @@ def _member(
         activations=[ActivationCurve(**curve) for curve in own["activations"]],
         label=own["label"],
     )
+    if fault := probability_fault(member):
+        raise ValueError(f"{spec.id}: {fault}")
+    return member
 
 
 def _digits(source: str, arrays: Mapping[str, Any]) -> Digits:
@@ -146,13 +156,12 @@ def _digits(source: str, arrays: Mapping[str, Any]) -> Digits:
     return Digits(where, NO_IMAGES, arrays["labels"], NO_IMAGES, arrays["image_ids"], held_back)
 
 
-def _read_histories(folder: RunFolder) -> dict[tuple[str, int, str], History]:
+def _read_histories(table: str) -> dict[tuple[str, int, str], History]:
     """The histories in metrics.csv, by arm, seed and fold."""
     histories: dict[tuple[str, int, str], History] = defaultdict(list)
-    with folder.metrics.open(newline="") as stream:
-        for row in csv.DictReader(stream):
-            key = row.pop("arm"), int(row.pop("seed")), row.pop("fold")
-            histories[key].append({name: float(text) for name, text in row.items() if text})
+    for row in csv.DictReader(io.StringIO(table)):
+        key = row.pop("arm"), int(row.pop("seed")), row.pop("fold")
+        histories[key].append({name: float(text) for name, text in row.items() if text})
     return dict(histories)
 
 

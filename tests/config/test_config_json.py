@@ -1,4 +1,6 @@
 import json
+import os
+from dataclasses import replace
 
 import pytest
 
@@ -32,3 +34,8 @@ def test_a_value_of_the_wrong_type_is_told_with_what_to_do(tiny):
         UserError, match=r"- recipe.width: .*integer. Received: '2'\nMend these entries, or start a new run.$"
     ):
         from_json(text, "here")
+
+
+def test_places_keep_the_bytes_that_are_no_utf8(tiny):
+    config = replace(tiny, out=os.fsdecode(b"runs/caf\xe9"), data="a{}b$c\n")
+    assert from_json(to_json(config), "here") == config

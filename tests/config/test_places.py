@@ -51,3 +51,9 @@ def test_the_data_is_found_where_kaggle_has_it_now_and_had_it_before(layout, csv
     place.parent.mkdir(parents=True)
     place.symlink_to(csv_source)
     assert load("auto").source == str(place)
+
+
+def test_the_home_folder_is_meant_where_the_shell_left_it_to_us(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_run_folder(replace(tiny, out="~/x")) == tmp_path / "x"
+    assert make_folder(Path("~/y")) == tmp_path / "y"

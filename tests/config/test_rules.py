@@ -105,7 +105,6 @@ def test_each_field_has_its_range(field, refused, sound):
         ({"ray_address": "auto"}, "ray_address", "left out unless engine is 'ray'"),
         ({"folds": 0}, "folds_used", "0 when folds is 0"),
         ({"folds": 1000, "folds_used": 1000, "seeds": 99}, "seeds", "so few that there are at most 100,000 networks"),
-        ({"folds": 1000, "folds_used": 1000, "seeds": 99}, "seeds", "so few that there are at most 100,000 networks"),
         ({"train.schedule": "plateau", "folds": 0, "folds_used": 0}, "train.schedule", "'cosine' when folds is 0"),
         ({"train.schedule": "plateau", "train.warmup": 0.1}, "train.warmup", "0 with schedule 'plateau'"),
         ({"device": "tpu", "backend": "tensorflow"}, "backend", "'jax' or 'auto' with device 'tpu'"),

@@ -54,9 +54,7 @@ def test_writers_in_one_process_share_no_temporary_name_and_all_are_cleaned_up(t
 def test_the_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     """Of a folder, every file."""
     done, fsync, replace = [], os.fsync, Path.replace
-    monkeypatch.setattr(
-        os, "fsync", lambda file: done.append(str(Path(f"/proc/self/fd/{file}").readlink())) or fsync(file)
-    )
+    monkeypatch.setattr(os, "fsync", lambda file: done.append(Path(f"/proc/self/fd/{file}").readlink()) or fsync(file))
     monkeypatch.setattr(Path, "replace", lambda path, to: done.append(f"{to.name} is there") or replace(path, to))
     with atomic_replace(tmp_path / "folder") as temporary:
         temporary.mkdir()

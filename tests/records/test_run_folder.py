@@ -123,7 +123,7 @@ def test_a_config_that_cannot_be_run_is_told_as_such(folder, tiny):
     with folder.opened(tiny):
         folder.write_config(changed(tiny, dropout=float("nan")))
     with (
-        pytest.raises(UserError, match=r"config.json is damaged: .*\n  - dropout must be in .*Received: nan\nMend it"),
+        pytest.raises(UserError, match=r"config.json is damaged: .*\n  - dropout must be .*Received: nan\nMend it"),
         folder.opened(tiny),
     ):
         pass
