@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 from scipy.stats import binomtest
 
+from benchmarks.__main__ import CLAIMS
 from pipeline import STAGES
 from pipeline.arguments import summary
 from pipeline.cli import VERSION
@@ -103,6 +104,14 @@ def test_commands_and_presets_are_those_that_there_are():
     minutes = re.search(r"and it is ([\d to]+) from start", (ROOT / "docs/kaggle.md").read_text())[1]
     assert f"in {minutes} minutes by our estimate" in PROSE
     assert preset("leaderboard").seeds * len(preset("leaderboard").arms) == 16
+
+
+def test_benchmarks_are_those_that_there_are():
+    retired = re.compile(r"These were asked once.*?```bash.*?```", re.DOTALL)
+    text = "\n".join(retired.sub("", page.read_text()) for page in PAGES)
+    named = set(re.findall(r"python -m benchmarks (\w+)", text))
+    assert "quick" in named
+    assert named <= set(CLAIMS)
 
 
 def test_the_version_is_the_latest_of_the_changelog():
