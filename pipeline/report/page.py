@@ -17,7 +17,6 @@ from pipeline.report.facts import environment, facts, machines
 from pipeline.report.findings import Findings
 from pipeline.report.galleries import disagreements, distortions, least_sure, mistakes
 from pipeline.report.plots import arm_styles, data_uri, own_look, svg_text
-from pipeline.report.reliability import reliability
 from pipeline.report.sentences import details, ensemble_lines, fairness_lines, headline, mcnemar_lines
 from pipeline.report.style import STYLE
 from pipeline.report.summary import Summary, summarize
@@ -89,7 +88,6 @@ def _pictures(findings: Findings) -> dict[str, Any]:
     """The figures and galleries that there are, by the part of the page that shows them."""
     members, known, unlabelled = findings.members, findings.known, findings.unlabelled
     paired, styles = findings.comparison.paired, arm_styles(group_by_arm(members))
-    smoothing = [member.spec.recipe.train.label_smoothing for member in members]
     found: dict[str, list[Any]] = {
         "mistakes": [mistakes(known), disagreements(known)] if known else [],
         "confused": [confusions(known)] if known else [],
@@ -98,7 +96,6 @@ def _pictures(findings: Findings) -> dict[str, Any]:
         "training": [learning_curves(members, styles)],
         "distorted": [distortions([config.recipe.augment for config in findings.configs], findings.digits)],
         "difference": [paired_differences(paired, styles), epoch_differences(paired)] if paired else [],
-        "reliability": [reliability(known, styles, smoothing)] if known else [],
         "activations": [activation_curves(members, styles), learned_betas(members, styles)],
     }
     return {part: [each for each in all_of if each] for part, all_of in found.items()}

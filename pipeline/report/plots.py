@@ -70,9 +70,6 @@ class ArmStyle:
     marker: str
 
 
-ALL_ARMS = ArmStyle(INK, (0, (1, 1)), "x")  # of the ensemble of all members
-
-
 def arm_styles(arms: Iterable[str]) -> dict[str, ArmStyle]:
     """A style for each arm, in their order. Colours repeat after six arms, then with other dashes and markers."""
     count = len(PALETTE)

@@ -22,6 +22,7 @@ HEADS = ("network", "epoch", "loss", "accuracy", "validation", "s/epoch")
 REDRAWN = 4  # times a second
 BAR = 24  # columns
 LOADING = "loading libraries and data; the first epoch compiles"
+VOTING = "all networks are trained"
 
 
 class ProgressView:
@@ -107,6 +108,7 @@ class ProgressView:
         """The whole, then the networks in training; what does not fit is cut off below."""
         training = list(self._training.items())  # this is another thread's
         if not training:
+            self._spinner.text = Text(VOTING if 0 < self._total == self._done else LOADING)
             return self._spinner
         epochs = training[0][0].recipe.train.epochs
         done = self._done * epochs + sum(each.epoch - 1 + each.step / each.steps for _, each in training)

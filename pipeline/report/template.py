@@ -168,9 +168,6 @@ many are it.</p></div>
 </section>
 
 <section id="details"><h2>Details</h2>
-{% if reliability %}
-<details><summary>Do the votes know when they are unsure?</summary>{{ draw(reliability) }}</details>
-{% endif %}
 {% if activations %}
 <details><summary>Activations as learned</summary>{{ draw(activations) }}</details>
 {% endif %}

@@ -140,7 +140,7 @@ def test_links_lead_to_their_sections(open_page):
 def test_what_is_folded_opens(open_page):
     page = open_page()
     folded = page.locator("#details > details")
-    assert folded.count() == 4
+    assert folded.count() == 3
     for i in range(folded.count()):
         content = folded.nth(i).locator("> :not(summary)").first
         assert not content.is_visible()
