@@ -69,14 +69,6 @@ class JudgedImages:
         """Whether the members' vote is right, shape (n,)."""
         return np.asarray(predicted_labels(self.vote(members)) == self.truth)
 
-    def right_alone(self, members: Sequence[Member]) -> NDArray[np.int64]:
-        """How many of the members that vote on an image are right by themselves, int64 of shape (n,)."""
-        right = np.zeros(len(self), np.int64)
-        for member in members:
-            at, probabilities = self._predictions(member)
-            right[at] += predicted_labels(probabilities) == self.truth[at]
-        return right
-
     def score(self, members: Sequence[Member]) -> Score:
         """The score of the members' vote."""
         return Score(len(self), int((~self.right(members)).sum()))

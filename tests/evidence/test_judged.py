@@ -37,7 +37,6 @@ def test_validation_rows_are_those_that_every_group_predicted(groups):
     assert (images.numbers.tolist(), images.truth.tolist()) == ([0, 2, 4], [0, 2, 4])
     assert images.voters(groups[0]).tolist() == [1, 2, 1]
     assert images.right(groups[0]).tolist() == [True, True, True]  # on row 2, the surer one decides
-    assert images.right_alone(groups[0]).tolist() == [1, 1, 1]
     assert images.right(groups[1]).tolist() == [True, False, False]
     assert (images.score(groups[0]), images.score(groups[1])) == (Score(3, 0), Score(3, 2))
     alone = judged_images(Judges.VALIDATION, DIGITS, groups[0])
@@ -56,7 +55,6 @@ def test_on_held_back_images_all_vote(groups):
         images = judged_images(policy, DIGITS, *groups)
         assert (images.where, images.numbers.tolist(), images.truth.tolist()) == ("held-back", [6, 7, 8], [6, 7, 8])
         assert images.voters(groups[1]).tolist() == [2, 2, 2]
-        assert images.right_alone(groups[0]).tolist() == [2, 1, 1]
         assert images.right(groups[0]).tolist() == [True, False, False]
 
 
@@ -64,7 +62,6 @@ def test_both_kinds_are_numbered_one_after_the_other(groups):
     images = judged_images(Judges.BOTH, DIGITS, *groups)
     assert images.numbers.tolist() == [0, 2, 4, 6, 7, 8]
     assert images.right(groups[1]).tolist() == [True, False, False, True, True, True]
-    assert images.right_alone(groups[1]).tolist() == [1, 0, 0, 1, 1, 2]
 
 
 def test_without_held_back_digits_the_validation_rows_are_all_there_is(groups):
