@@ -1,5 +1,6 @@
 """From words to a command: tyro derives the flags from the fields of dataclasses, those of a preset among them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
@@ -65,7 +66,7 @@ def read_command(kind: Any, words: Sequence[str]) -> Command:
         kind,
         prog=prog,
         description=about,
-        args=["--help" if word == "--help-all" else word for word in words],
+        args=["--help" if word == "--help-all" else _at_home(word) for word in words],
         registry=_registry(short),
         return_unknown_args=True,
         **defaults,
@@ -73,6 +74,12 @@ def read_command(kind: Any, words: Sequence[str]) -> Command:
     if unknown:
         raise UserError(_unknown(unknown[0], kind))
     return command
+
+
+def _at_home(word: str) -> str:
+    """A word with the home folder for the ~ of --flag=~/path, which shells leave as it is."""
+    flag, sign, value = word.partition("=")
+    return flag + sign + os.path.expanduser(value) if flag.startswith("--") else word  # noqa: PTH111 - "" stays ""
 
 
 def _registry(short: bool) -> rules.ConstructorRegistry:

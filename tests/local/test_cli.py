@@ -49,6 +49,13 @@ def test_fields_of_a_preset_can_be_overridden():
     assert read("run", ["--seeds", "3"]).config.seeds == 3
 
 
+def test_home_is_understood_behind_the_sign_of_a_flag(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    wanted = read("run", ["--out=~/x", "--data", "a~b", "--labels=~/y.csv", "--name=x~"])
+    assert (wanted.config.out, wanted.config.data, wanted.config.name) == ("/home/ada/x", "a~b", "x~")
+    assert wanted.labels == Path("/home/ada/y.csv")
+
+
 def test_labels_belong_to_the_command_not_to_the_config(monkeypatch):
     wanted = read("run", ["leaderboard", "--labels", "private.csv"])
     assert (wanted.config, wanted.labels) == (preset("leaderboard"), Path("private.csv"))
