@@ -62,7 +62,7 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
     config = config_of(folder, sha256) if submission == folder.submission else None
     entry = Entry(
         id=secrets.token_hex(4),
-        time=_now(),
+        time=_time(),
         source=printable(submission),
         sha256=sha256,
         run=printable(folder.path) if config else None,
@@ -102,7 +102,7 @@ def submit_kernel(
         download_submission_of(kaggle, kernel, version, output)
         content = check_submission(output, competition_ids())
     sha256 = hashlib.sha256(content).hexdigest()
-    entry = Entry(secrets.token_hex(4), _now(), source, sha256, None, None, printable(message or source))
+    entry = Entry(secrets.token_hex(4), _time(), source, sha256, None, None, printable(message or source))
     return _submit(
         kaggle,
         entry,
@@ -184,7 +184,7 @@ def _sent_before(kaggle: Kaggle, entry: Entry) -> Entry | None:
         mark = MARK.search(found.description or "")
         if mark and mark[1] == entry.sha256[:HASH_LENGTH]:
             message = found.description[: mark.start()].rstrip()
-            return record(replace(entry, id=mark[2], message=message, time=_time_of(found.date), status="pending"))
+            return record(replace(entry, id=mark[2], message=message, time=_time(found.date), status="pending"))
     return None
 
 
@@ -216,9 +216,6 @@ def _command(what: list[str], message: str | None, again: bool) -> str:
     return shlex.join(words + ["--again"] * again)
 
 
-def _time_of(date: datetime | None) -> str:
+def _time(date: datetime | None = None) -> str:
+    """A time of Kaggle's, which is UTC without saying so, or now; as the log has it."""
     return (date or datetime.now(UTC)).replace(tzinfo=UTC).isoformat(timespec="seconds")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
