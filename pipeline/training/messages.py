@@ -1,7 +1,7 @@
 """What a worker process says to its parent, and a node of a cluster to the driver. Light, as each process loads it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.device.accelerator import Device
 
@@ -54,29 +54,15 @@ class Diverged:
 
 
 @dataclass(frozen=True)
-class OutOfMemory:
-    """The worker ends, because there is no memory left."""
+class Ended:
+    """The worker ends on an error."""
 
     reason: str
-    of_device: bool
-    """Whether it is the memory of its GPU or TPU; else it is that of the machine."""
+    short_of: Literal["", "disk", "memory", "memory of the device"] = ""
+    """What there was none left of, for others either; memory of the machine, or of its GPU or TPU."""
 
 
-@dataclass(frozen=True)
-class Broken:
-    """The worker ends on an error that says nothing of the others."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Unwritable:
-    """The worker ends, because it cannot write; nor could any other."""
-
-    reason: str
-
-
-Message = Ready | Progress | Committed | Diverged | OutOfMemory | Broken | Unwritable
+Message = Ready | Progress | Committed | Diverged | Ended
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pipeline.config.schema import MemberSpec
 from pipeline.config.text import last_lines, printable
 from pipeline.records.run_folder import RunFolder
-from pipeline.training.messages import Broken, Message, OutOfMemory
+from pipeline.training.messages import Ended, Message
 from pipeline.training.worker import serve
 
 START_METHOD: Final = "spawn"  # TensorFlow does not survive a fork
@@ -68,9 +68,8 @@ class WorkerProcess:
         self._log_begins = self.log.stat().st_size if self.log.exists() else 0  # after what those before it printed
         self.ready = False
         self.spec: Any = None
-        self.out_of_memory: OutOfMemory | None = None
         self.pulse = Pulse()
-        self._error = ""
+        self._ended: Ended | None = None
         context = multiprocessing.get_context(START_METHOD)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, number, folder, self.log), daemon=True)
@@ -104,11 +103,8 @@ class WorkerProcess:
             message: Message = self.connection.recv()
         except (EOFError, OSError):
             return None
-        match message:
-            case OutOfMemory():
-                self.out_of_memory = message
-            case Broken(reason):
-                self._error = reason
+        if isinstance(message, Ended):
+            self._ended = message
         return message
 
     def is_silent(self) -> bool:
@@ -122,20 +118,22 @@ class WorkerProcess:
 
     def last_words(self) -> str:
         """Why it ended: its last error, else the line of its log that says so, else its exit code."""
-        if self.out_of_memory:
-            return f"out of memory ({self.out_of_memory.reason})"
+        if self._ended:
+            return f"out of memory ({self._ended.reason})" if self._ended.short_of else self._ended.reason
         code = self.process.exitcode or 0
-        if self._error or code == -signal.SIGKILL:
-            return self._error or "killed, as happens when memory runs out"
+        if code == -signal.SIGKILL:
+            return "killed, as happens when memory runs out"
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         words = [fatal or error for fatal, error in LAST_WORDS.findall(self._log_text())]
         return f"{printable(words[-1].strip())} ({how})" if words else how
 
-    def lack_of_memory(self) -> OutOfMemory | None:
-        """What it lacked, if it ran out of memory: it said so, the system killed it, or its C++ parts gave up."""
-        if self.process.exitcode == -signal.SIGKILL or "std::bad_alloc" in self._log_text():
-            return self.out_of_memory or OutOfMemory(self.last_words(), of_device=False)
-        return self.out_of_memory
+    @property
+    def short_of(self) -> str:
+        """What memory it lacked, if any: it said so, the system killed it, or its C++ parts gave up; see `Ended`."""
+        if self._ended:
+            return self._ended.short_of
+        killed = self.process.exitcode == -signal.SIGKILL or "std::bad_alloc" in self._log_text()
+        return "memory" if killed else ""
 
     def see_log(self) -> str:
         """Where more stands, if anything does."""

@@ -24,7 +24,7 @@ from pipeline.data.digits import Digits
 from pipeline.records.atomic import full_disk_named
 from pipeline.records.members import commit
 from pipeline.records.run_folder import RunFolder
-from pipeline.training.messages import Broken, Committed, Diverged, Message, OutOfMemory, Ready, Unwritable
+from pipeline.training.messages import Committed, Diverged, Ended, Message, Ready
 
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)  # a full disk is a RunError already
 
@@ -50,15 +50,15 @@ def serve(connection: Connection, number: int, folder: RunFolder, log: Path) -> 
         os._exit(1)  # not sys.exit: the threads of a broken TensorFlow may never end
 
 
-def last_message(error: BaseException) -> Message:
+def last_message(error: BaseException) -> Ended:
     """What the parent should know of the error that ends a worker."""
     text = str(error)
     if isinstance(error, RunError) or getattr(error, "errno", None) in NOT_WRITABLE:
-        return Unwritable(text)
+        return Ended(text, "disk")
     exhausted = type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in text  # TensorFlow; JAX
     if exhausted or isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
-        return OutOfMemory(named(error), of_device=exhausted and "CPU" not in text)
-    return Broken(named(error))
+        return Ended(named(error), "memory of the device" if exhausted and "CPU" not in text else "memory")
+    return Ended(named(error))
 
 
 def _print_to(log: Path) -> None:

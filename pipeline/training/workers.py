@@ -26,7 +26,7 @@ from pipeline.records.run_folder import RunFolder
 from pipeline.training.checkpoint import epochs_done
 from pipeline.training.engine import Observer
 from pipeline.training.limits import Limits
-from pipeline.training.messages import Committed, Diverged, OutOfMemory, Progress, Ready, Unwritable
+from pipeline.training.messages import Committed, Diverged, Ended, Progress, Ready
 from pipeline.training.process import WorkerProcess, silent
 from pipeline.training.queue import MemberQueue
 
@@ -106,7 +106,7 @@ class Workers:
                 observer.finished(worker.release())
             case Diverged(reason):
                 queue.give_up(worker.release(), reason)
-            case Unwritable(reason):
+            case Ended(reason, "disk"):
                 raise RunError(reason)
             case None:
                 self._bury(worker, queue, observer)
@@ -141,8 +141,8 @@ class Workers:
         self._workers.remove(worker)
         if not worker.ready:
             self._do_without(worker, queue, observer)
-        elif memory := worker.lack_of_memory():
-            self._relieve(worker, memory, queue, observer)
+        elif worker.short_of:
+            self._relieve(worker, queue, observer)
         else:
             self._replace(worker, queue, observer)
 
@@ -156,15 +156,16 @@ class Workers:
         else:
             raise RunError(f"{reason}. {worker.log_tail()}")
 
-    def _relieve(self, worker: WorkerProcess, memory: OutOfMemory, queue: MemberQueue, observer: Observer) -> None:
+    def _relieve(self, worker: WorkerProcess, queue: MemberQueue, observer: Observer) -> None:
         """Go on with fewer workers after one ran out of the memory that it shared; alone, it fails with its member."""
-        sharers = [w for w in self._workers if not memory.of_device or self._device(w) == self._device(worker)]
+        of_machine = worker.short_of == "memory"
+        sharers = [w for w in self._workers if of_machine or self._device(w) == self._device(worker)]
         if sharers:
             words = f"{worker} ended: {worker.last_words()}"
             observer.warn(f"{words}. Going on with {len(self._workers)} workers; {worker.see_log()}")
             if worker.spec:
                 queue.put_back(worker.spec)
-        elif memory.of_device and worker.spec:
+        elif not of_machine and worker.spec:
             remedy = "alone on its device. Lower --train.batch-size or --width."
             queue.give_up(worker.spec, f"{worker.last_words()}, {remedy}")
             self._start(worker.number)
