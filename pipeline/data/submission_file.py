@@ -14,6 +14,10 @@ from pipeline.data.digits import Digits
 SUBMISSION_COLUMNS = ["ImageId", "Label"]
 SUBMISSION_HEADER = b"ImageId,Label"
 LARGEST_SUBMISSION = 10_000_000  # bytes; the competition's have 210 KB
+SAMPLE_IMAGES = 2_000
+OF_THE_SAMPLE = (
+    "(this looks like the sample, whose images are not the competition's: python -m pipeline download, then run quick)."
+)
 ROW = re.compile(rb"(0|[1-9][0-9]*),(0|[1-9][0-9]*)")
 ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zX", b"7z\xbc\xaf")  # how their files begin
 FEWEST_TO_VARY = 20  # images; as many that show one digit by chance are unheard of
@@ -83,7 +87,8 @@ def _fault(content: bytes, image_ids: Any) -> str | None:
         if fault := _row_fault(line, image_id):
             return f"line {number}: {fault}"
     if len(lines) - 1 != len(image_ids):
-        return f"expected {len(image_ids)} rows, one per test image. Received: {len(lines) - 1}"
+        sample = f" {OF_THE_SAMPLE}" if len(lines) - 1 == SAMPLE_IMAGES else ""
+        return f"expected {len(image_ids)} rows, one per test image. Received: {len(lines) - 1}{sample}"
     if same_digit(digits := [line[-1:] for line in lines[1:]]):
         return f"every image is given the digit {digits[0].decode()}: that predicts nothing."
     return None

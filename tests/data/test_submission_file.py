@@ -87,3 +87,10 @@ def test_labels_of_the_test_images_are_those_of_the_file(digits, tmp_path):
     assert known.held_back_labels.dtype == np.uint8
     assert known.digest() == digits.digest()  # the members' data stays the same
     assert with_labels(digits, None) is digits
+
+
+def test_the_samples_rows_are_named_for_what_they_are(tmp_path):
+    path = tmp_path / "submission.csv"
+    path.write_text("ImageId,Label\n" + "".join(f"{image},{image % 10}\n" for image in range(1, 2001)))
+    with pytest.raises(UserError, match=r"Received: 2000 \(this looks like the sample.*then run quick"):
+        check_submission(path, range(1, 28_001))
