@@ -181,7 +181,7 @@ def test_the_log_begins_with_versions_and_hardware():
     ("change", "message"),
     [
         ({"sedes": 1}, "CONFIG, at the top of this kernel, is not a run's config"),
-        ({"seeds": 0}, "seeds must be at least 1"),
+        ({"seeds": 0}, "seeds must be between 1 and 1,000"),
         ({}, "no competition data found"),
     ],
 )

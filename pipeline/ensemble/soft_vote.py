@@ -21,7 +21,7 @@ def soft_vote(probabilities: Sequence[Any]) -> NDArray[np.float64]:
         float64 of shape (n, classes).
 
     Raises:
-        ValueError: no member, or members of different shapes.
+        ValueError: no member, members of different shapes, or probabilities that are no finite numbers.
 
     Example:
         One sure member outvotes two that hesitate:
@@ -38,7 +38,10 @@ def soft_vote(probabilities: Sequence[Any]) -> NDArray[np.float64]:
     shapes = {np.shape(p) for p in probabilities}
     if len(shapes) > 1:
         raise ValueError(f"soft_vote needs members of one shape. Received: {sorted(shapes)}")
-    return np.mean(np.asarray(probabilities, dtype=np.float64), axis=0)
+    vote = np.mean(np.asarray(probabilities, dtype=np.float64), axis=0)
+    if not np.isfinite(vote).all():
+        raise ValueError("soft_vote needs finite probabilities. Received: some that are not")
+    return vote
 
 
 def predicted_labels(probabilities: Any) -> NDArray[np.int64]:

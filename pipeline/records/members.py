@@ -25,7 +25,6 @@ from pipeline.records.readers import DamagedError, array_in, damage_named, read_
 MANIFEST = "member.json"
 HISTORY, NETWORK = "history.csv", "model.keras"
 ARRAYS = ("validation_rows", "validation_probabilities", "test_probabilities")
-UNDECODABLE = "surrogateescape"  # bytes of a run's name that are no UTF-8 stay what they are
 READ = (HISTORY, *(f"{name}.npy" for name in ARRAYS))
 FILES = (*READ, NETWORK)  # beside the manifest, which has their hashes
 History = list[dict[str, float]]  # one dict per finished epoch
@@ -185,7 +184,7 @@ def write_metrics(path: Path, members: Sequence[Member]) -> None:
 
 
 def _write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors=UNDECODABLE) as stream:
+    with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, rows[0].keys(), lineterminator="\n")  # as git keeps it on every machine
         writer.writeheader()
         writer.writerows(rows)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pipeline.config.errors import UserError
 from pipeline.config.places import expanded
 from pipeline.config.schema import MemberSpec, RunConfig, member_specs
+from pipeline.config.text import printable
 from pipeline.data.digits import Digits, load
 from pipeline.records.finished import FinishedMembers
 from pipeline.records.members import MANIFEST, Member
@@ -97,8 +98,8 @@ def arm_labels(runs: Sequence[OpenedRun]) -> list[Callable[[str], str]]:
 
 
 def in_run(name: str) -> Callable[[str], str]:
-    """What to call an activation of that run."""
-    return lambda activation: f"{activation} ({name})"
+    """What to call an activation of that run, on a screen, in a table and in a figure."""
+    return lambda activation: f"{activation} ({printable(name)})"
 
 
 def load_data(runs: Sequence[OpenedRun], where: str | None) -> Digits:

@@ -23,7 +23,7 @@ from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.digits import CLASSES, SIDE, Digits
 from pipeline.network.curves import ActivationCurve
 from pipeline.records.atomic import atomic_replace
-from pipeline.records.members import UNDECODABLE, History, Member, probability_fault
+from pipeline.records.members import History, Member, probability_fault
 from pipeline.records.readers import DamagedError, damage_named, read_arrays, read_bytes
 from pipeline.records.run_folder import RunFolder
 
@@ -89,7 +89,7 @@ def read_study(folder: RunFolder) -> Study:
     """
     try:
         with damage_named(folder.metrics):
-            histories = _read_histories(read_bytes(folder.metrics).decode(errors=UNDECODABLE))
+            histories = _read_histories(read_bytes(folder.metrics).decode())
         with damage_named(folder.probabilities):
             arrays = read_arrays(folder.probabilities)
             content = json.loads(str(arrays["content"]))

@@ -31,3 +31,6 @@ def test_soft_vote_refuses_nothing_and_unequal_shapes():
         soft_vote([])
     with pytest.raises(ValueError, match=r"one shape.*\(1, 2\), \(2, 2\)"):
         soft_vote([np.zeros((1, 2)), np.zeros((2, 2))])
+    for broken in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="finite probabilities"):
+            soft_vote([[[0.5, 0.5]], [[0.5, broken]]])

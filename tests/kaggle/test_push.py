@@ -45,7 +45,7 @@ def test_bundle_then_the_clients_own_push(owner, folder, server, tmp_path):
 def test_an_unsound_config_is_refused_before_anything_is_written_or_sent(account, server, tiny):
     shutil.copy(ROOT / METADATA, METADATA)
     for act in (make_bundle, partial(push, account)):
-        with pytest.raises(UserError, match="seeds must be at least 1"):
+        with pytest.raises(UserError, match="seeds must be between 1 and 1,000"):
             act(replace(tiny, seeds=0))
     assert [path.name for path in Path().iterdir()] == [METADATA.name]
     assert "SaveKernel" not in server.calls

@@ -167,7 +167,7 @@ def test_the_short_help_has_what_people_change_and_the_long_one_all(capsys):
         (["run", "sample", "quick"], "'quick' is too much"),
         (["run", "--train.fresh-statistics", "true"], "'true' is too much"),
         (["run", "original", "--arms", "swich"], "unknown activation 'swich'; did you mean 'swish'?"),
-        (["run", "original", "--seeds", "0", "--train.epochs", "0"], "train.epochs must be at least 1"),
+        (["run", "original", "--seeds", "0", "--train.epochs", "0"], "train.epochs must be between 1 and 100,000"),
         (["run", "original", "--data", "nowhere.zip"], "no data at nowhere.zip"),
     ],
 )

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from factories import changed
 
+from pipeline.blend import blend_runs
 from pipeline.compare import compare_runs
 from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
+from pipeline.config.text import printable
+from pipeline.records import opened_runs
+from pipeline.records.opened_runs import load_data, open_run
 from pipeline.records.run_folder import RunFolder
+from pipeline.records.submission_record import read_submission_record
 
 
 def comparison(folder):
@@ -61,7 +66,9 @@ def test_runs_that_differ_in_the_training_are_arms_of_their_own(make_run, tiny):
 
 def test_arms_can_be_chosen(make_run, tiny):
     run = make_run(replace(tiny, arms=("relu", "swish", "elu"), seeds=2), "relu-s0-f0")
+    whole = compare_runs([run])
     out = compare_runs([run], arms=["swish", "elu"])
+    assert len(comparison(whole)["paired"]) == 3  # its record is left as it is
     (paired,) = comparison(out)["paired"]
     assert (paired["first"], paired["second"], len(paired["points"])) == ("elu", "swish", 2)
     assert "Half-finished" not in out.report.read_text()
@@ -73,9 +80,10 @@ def test_what_an_earlier_command_with_other_arms_left_counts_too(make_run, tiny)
     run = make_run(replace(tiny, arms=("relu", "swish", "elu"), seeds=2), "elu-s1-f0")
     fewer = replace(tiny, arms=("relu", "swish"), seeds=1)  # as if the last command had named no more
     (run / "config.json").write_text(to_json(fewer))
-    (run / "members" / "swish-s1-f0" / "member.json").write_text("{}")  # damaged
+    (run / "members" / "swish-s1-f0" / "model.keras").write_text("damaged")
+    (run / "members" / "relu-s1-f0").rename(run / "members" / "elu-s7-f0")  # a name that is not its own
     out = compare_runs([run])
-    assert {arm["activation"]: arm["members"] for arm in comparison(out)["arms"]} == {"relu": 2, "swish": 1, "elu": 1}
+    assert {arm["activation"]: arm["members"] for arm in comparison(out)["arms"]} == {"relu": 1, "swish": 1, "elu": 1}
     assert "Half-finished" not in out.report.read_text()
 
 
@@ -99,3 +107,27 @@ def test_what_cannot_be_compared_is_said(make_run, tiny, tmp_path):
         compare_runs([ours])
     with pytest.raises(UserError, match=r"nowhere is no run's folder"):
         compare_runs([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize("name", ["a{}b", "{0.x}", "$x^2$", "[bold]x", "caf\udce9", "\x1b[31m", "two\nlines"])
+def test_folders_of_any_name_are_compared_and_blended(name, make_run, tiny, tmp_path):
+    odd = make_run(tiny).rename(tmp_path / name)
+    other = make_run(changed(tiny, architecture="deotte"))  # runs of one name are told apart by their folders
+    assert [arm["activation"] for arm in comparison(compare_runs([odd, other]))["arms"]][:2] == [
+        f"relu ({printable(name)})", f"swish ({printable(name)})",
+    ]  # fmt: skip
+    blend = blend_runs([odd, other], out=tmp_path / f"blend of {name}")
+    assert read_submission_record(blend).runs[name] == str(odd)
+
+
+def test_a_run_that_was_moved_finds_its_data_above_its_folder(make_run, tiny, tmp_path, monkeypatch):
+    run = make_run(replace(tiny, data="digits/all.zip"))
+    seen = []
+    monkeypatch.setattr(opened_runs, "load", lambda where, load=opened_runs.load: seen.append(where) or load(where))
+    monkeypatch.chdir("/")
+    with pytest.raises(UserError, match="trained on digits/all.zip, which is neither here nor above .*--data"):
+        load_data([open_run(RunFolder(run))], None)
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "all.zip").touch()
+    load_data([open_run(RunFolder(run))], None)
+    assert seen == [str(tmp_path / "digits" / "all.zip")]
