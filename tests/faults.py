@@ -88,13 +88,13 @@ def run_with_fault(command, folder, at, *, kills):
         os._exit(code)
     os.close(writer)
     _, status = os.waitpid(child, 0)
-    told = b""
+    answer = b""
     while block := os.read(reader, 65536):
-        told += block
+        answer += block
     os.close(reader)
     code = os.waitstatus_to_exitcode(status)
-    assert not told.startswith(b"!"), told.decode()
-    return code, code == KILLED or told == b"reached"
+    assert not answer.startswith(b"!"), answer.decode()
+    return code, code == KILLED or answer == b"reached"
 
 
 def each_fault(prepare, command, check, kills, folder):

@@ -121,10 +121,10 @@ def test_hours_leave_out_what_would_not_end_in_time(config, folder, capsys):
     plan_faults(folder.path, capacity=1, seconds=500.0)  # a member of 3 epochs takes 25 minutes
     assert main(replace(config, hours=0.4)).stopped == ""
     assert labels(folder) == vote_of(config, 1)
-    told = " ".join(capsys.readouterr().out.split())
-    assert "Partial: 3 of 4 networks are missing (swish-s0-f0, relu-s1-f0, swish-s1-f0)" in told
-    assert "within the run's 0.4 hours. Rerun the same command to continue." in told
-    assert "Next, train what is missing (finished networks are kept): python -m pipeline run " in told
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Partial: 3 of 4 networks are missing (swish-s0-f0, relu-s1-f0, swish-s1-f0)" in printed
+    assert "within the run's 0.4 hours. Rerun the same command to continue." in printed
+    assert "Next, train what is missing (finished networks are kept): python -m pipeline run " in printed
     assert read_submission_record(folder).missing
     goes_on_to_the_whole_vote(config, folder)
 
@@ -175,9 +175,9 @@ def test_members_of_another_version_vote_and_are_named(config, folder, capsys):
         path.write_text(json.dumps(sealed(manifest)))
     capsys.readouterr()
     main(config)
-    told = capsys.readouterr().out
-    assert "though trained with keras 2.0 (here 3." in told
-    assert "relu-s0-f0, swish-s0-f0, relu-s1-f0, swish-s1-f0" in told
+    printed = capsys.readouterr().out
+    assert "though trained with keras 2.0 (here 3." in printed
+    assert "relu-s0-f0, swish-s0-f0, relu-s1-f0, swish-s1-f0" in printed
     assert labels(folder) == vote_of(config, 4)
 
 

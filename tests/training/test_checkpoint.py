@@ -118,7 +118,7 @@ def test_those_of_another_config_do_not_crowd_out_ours(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("there", "told"),
+    ("there", "words"),
     [
         ({**HERE, "config": "3c4d"}, "config 3c4d (now 1a2b)"),
         (
@@ -128,11 +128,11 @@ def test_those_of_another_config_do_not_crowd_out_ours(tmp_path):
         ({"config": "1a2b", "keras": "3.15.1", "jax": "0.7"}, "tensorflow unknown (now 2.21.0), jax 0.7 (now none)"),
     ],
 )
-def test_what_was_made_with_something_else_is_not_used_and_the_difference_is_named(there, told, tmp_path):
+def test_what_was_made_with_something_else_is_not_used_and_the_difference_is_named(there, words, tmp_path):
     save(tmp_path, HERE, variables(1), history(1))
     save(tmp_path, there, variables(2)[:1], history(2))
     target = variables(0)
     found, warnings = restore(tmp_path, HERE, target)
     assert found == history(1)
     assert contents(target) == contents(variables(1))
-    assert warnings == [f"checkpoint {tmp_path / 'epoch-0002.npz'} is not used, as it was made with {told}"]
+    assert warnings == [f"checkpoint {tmp_path / 'epoch-0002.npz'} is not used, as it was made with {words}"]

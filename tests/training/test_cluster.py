@@ -129,9 +129,9 @@ def test_a_lost_process_and_a_lost_node_cost_only_what_was_in_flight_there(nodes
 
     assert set(failed) == {diverging.id}
     assert "Lower --train.learning-rate" in failed[diverging.id]
-    told = "\n".join(observer.warnings)
+    text = "\n".join(observer.warnings)
     for spec in (killed, cut_off):
-        assert re.search(rf"{spec.id} was lost on \S+ \(.+\) and is tried once more", told)
+        assert re.search(rf"{spec.id} was lost on \S+ \(.+\) and is tried once more", text)
         assert damage(folder.member(spec), spec, digits.digest()) is None
     survivor = next(iter(nodes.worker_nodes)).node_id[:8]
     member = read_member(folder.member(cut_off), cut_off, digits.digest())

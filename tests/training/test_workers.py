@@ -21,13 +21,13 @@ from pipeline.training.workers import Workers
 
 
 class Recorder:
-    """Keeps what it is told; each warning leaves a mark in the folder, for workers to wait for."""
+    """Keeps what it hears; each warning leaves a mark in the folder, for workers to wait for."""
 
     def __init__(self, folder):
         self.folder, self.warnings, self.done = folder, [], []
 
     @property
-    def told(self):
+    def text(self):
         return "\n".join(self.warnings)
 
     def begin(self, finished, total):
@@ -81,8 +81,8 @@ def test_a_broken_device_is_given_up_and_its_members_are_trained_on_the_other(tr
     assert failed == {}
     assert sorted(observer.done) == ids(specs)
     assert {number for _, number in lines} == {"0"}
-    assert "device 1 is given up: 2 workers in a row died on it" in observer.told
-    assert observer.told.count("is tried once more") == 2
+    assert "device 1 is given up: 2 workers in a row died on it" in observer.text
+    assert observer.text.count("is tried once more") == 2
 
 
 def test_both_workers_of_a_broken_gpu_end(train, specs):
@@ -102,7 +102,7 @@ def test_deaths_that_are_not_in_a_row_cost_no_device(train, specs, tmp_path):
     assert (tmp_path / "fault-1-0").exists()
     assert failed == {}
     assert sorted(observer.done) == ids(specs)
-    assert "given up" not in observer.told
+    assert "given up" not in observer.text
 
 
 def test_a_member_that_dies_everywhere_is_left_out_and_only_it(train, specs):
@@ -110,7 +110,7 @@ def test_a_member_that_dies_everywhere_is_left_out_and_only_it(train, specs):
     assert list(failed) == ["relu-s1-f0"]
     assert failed["relu-s1-f0"].startswith("its worker ended twice: exit code 3; it left nothing in ")
     assert sorted([*observer.done, "relu-s1-f0"]) == ids(specs)
-    died = set(re.findall(r"worker-(\d).log", observer.told))
+    died = set(re.findall(r"worker-(\d).log", observer.text))
     assert died == {"0", "1"}  # one after the other
 
 
@@ -121,10 +121,10 @@ def test_what_runs_out_of_memory_goes_on_with_fewer_workers(how, train, specs):
     assert failed == {}
     assert sorted(observer.done) == ids(specs)
     assert {number for _, number in lines} == {"0"}
-    assert "Going on with 2 workers" in observer.told
-    assert "Going on with 1 workers" in observer.told
+    assert "Going on with 2 workers" in observer.text
+    assert "Going on with 1 workers" in observer.text
     if how == "host_memory":
-        assert "out of memory (MemoryError: Unable to allocate 3.00 GiB)" in observer.told
+        assert "out of memory (MemoryError: Unable to allocate 3.00 GiB)" in observer.text
 
 
 def test_killed_alone_a_member_has_a_second_try_and_the_others_go_on(train, specs):
@@ -134,7 +134,7 @@ def test_killed_alone_a_member_has_a_second_try_and_the_others_go_on(train, spec
     assert list(failed) == ["swish-s1-f0"]
     assert failed["swish-s1-f0"].startswith("its worker ended twice: killed, as happens when memory runs out; ")
     assert sorted([*observer.done, "swish-s1-f0"]) == ids(specs)
-    assert "relu-s0-f0 is tried once more" in observer.told
+    assert "relu-s0-f0 is tried once more" in observer.text
 
 
 def test_a_gpu_without_memory_for_two_trains_one_at_a_time(train, specs):
@@ -143,14 +143,14 @@ def test_a_gpu_without_memory_for_two_trains_one_at_a_time(train, specs):
     )
     assert failed == {}
     assert {number for _, number in lines} == {"0", "1"}
-    assert observer.told.count("out of memory (ResourceExhaustedError: OOM when allocating tensor on") == 2
+    assert observer.text.count("out of memory (ResourceExhaustedError: OOM when allocating tensor on") == 2
 
 
 def test_a_gpu_without_memory_for_one_fails_that_member_at_once_and_says_what_helps(train, specs):
     failed, observer, _ = train({"how": "device_memory", "member": "swish-s0-f0"})
     assert list(failed) == ["swish-s0-f0"]
     assert "alone on its device. Lower --train.batch-size or --width." in failed["swish-s0-f0"]
-    assert observer.told.count("out of memory") == 1
+    assert observer.text.count("out of memory") == 1
     assert sorted([*observer.done, "swish-s0-f0"]) == ids(specs)
 
 
@@ -162,7 +162,7 @@ def test_a_replacement_that_dies_at_its_start_ends_its_device_not_the_run(train,
     )
     assert failed == {}
     assert sorted(observer.done) == ids(specs)
-    assert "worker 1 ended before it could train: exit code 3. Going on without it, with 1; " in observer.told
+    assert "worker 1 ended before it could train: exit code 3. Going on without it, with 1; " in observer.text
 
 
 def test_no_worker_that_can_start_is_an_error_with_its_reason_and_the_end_of_its_log(train, tmp_path):
@@ -232,14 +232,14 @@ def test_a_worker_that_hangs_is_named_and_waited_for(train, specs, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    ("how", "told"),
+    ("how", "words"),
     [("disk", r"no room to write .*epoch-0001.npz.*bytes are free"), ("read_only", "Read-only file .*epoch-0001.npz")],
 )
-def test_a_full_disk_ends_the_run_and_is_nobodys_fault(how, told, train, tmp_path):
+def test_a_full_disk_ends_the_run_and_is_nobodys_fault(how, words, train, tmp_path):
     observer = Recorder(tmp_path)
-    with pytest.raises(RunError, match=told):
+    with pytest.raises(RunError, match=words):
         train({"how": how, "member": "relu-s1-f0"}, observer=observer)
-    assert observer.told == ""
+    assert observer.text == ""
 
 
 def test_a_request_to_stop_leaves_what_is_in_flight(train, specs, tmp_path):
