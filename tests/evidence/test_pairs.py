@@ -42,6 +42,22 @@ def test_a_pair_reads_its_fold_and_the_held_back_images(spec, digits):
     assert without.difference.tolist() == [-1, 1, 0]
 
 
+def test_of_two_networks_the_surer_is_ahead_in_both_measures(spec, digits):
+    """Swish gives 0.4 and 0 to wrong digits, relu 0.1 and 0.2: positive is in favour of the later arm."""
+    validation = {"relu": np.array([[0.9, 0.1], [0.2, 0.8]]), "swish": np.array([[0.6, 0.4], [0.0, 1.0]])}
+    groups = {
+        arm: [
+            make_member(
+                spec, arm, rows=[0, 1], validation=np.pad(chances, ((0, 0), (0, 8))), history=[{"seconds": 1.0}] * 2
+            )
+        ]
+        for arm, chances in validation.items()
+    }
+    ((_, (found,)),) = pairs_of(groups, replace(digits, held_back_labels=None)).items()
+    assert found.wrong_probability == pytest.approx([-0.3, 0.2], abs=1e-6)
+    assert found.log_loss == pytest.approx([np.log(0.6 / 0.9), np.log(1 / 0.8)], abs=1e-6)
+
+
 def test_pairs_keep_their_folds(spec, digits):
     groups = {
         arm: [member(spec, arm, seed, fold, [fold], [fold]) for seed in (0, 1) for fold in (0, 3)]

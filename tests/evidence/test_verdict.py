@@ -110,3 +110,6 @@ def test_time_ratio_is_geometric_with_students_interval():
     expected = ttest_1samp(np.log(ratios), 0).confidence_interval()
     assert result.time_ratio == pytest.approx(np.prod(ratios) ** 0.25)
     assert np.log(result.time_interval) == pytest.approx(expected)
+    three = compare_pairs({(arm, "a"): [pair(ratio=ratio) for ratio in ratios] for arm in "bcd"})
+    expected = ttest_1samp(np.log(ratios), 0).confidence_interval(1 - 0.05 / 3)
+    assert np.log(three[0].time_interval) == pytest.approx(expected)
