@@ -112,7 +112,7 @@ def each_fault(prepare, command, check, kills, folder):
         code, reached = run_with_fault(command, folder, at, kills=kills)
         if not reached:
             assert code == FINISHED
-            assert at > 5
+            assert at > 2
             return
         assert code in ((KILLED,) if kills else (FAILED, FINISHED)), at
         check(code)
