@@ -24,11 +24,53 @@ SUBMISSION = "submission.csv"
 RECEIPT = "kernel.json"
 
 
+class _Inside:
+    """A file or folder of that name in a run's folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: "RunFolder", _: type) -> Path:
+        return folder.path / self._name
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A run's folder."""
 
     path: Path
+    config = _Inside("config.json")
+    """The config of the last command that ran here."""
+    data = _Inside("data.json")
+    """Source and SHA-256 of the data that the members were trained on."""
+    environment = _Inside("environment.json")
+    """Versions and hardware."""
+    comparison = _Inside("comparison.json")
+    """All results of the comparison."""
+    metrics = _Inside("metrics.csv")
+    """Every epoch of every member."""
+    probabilities = _Inside("probabilities.npz")
+    """What every network of a comparison predicted, to recompute it without the members."""
+    report = _Inside("report.html")
+    """The report for people."""
+    submission = _Inside(SUBMISSION)
+    """The predictions of the test images."""
+    submission_record = _Inside("submission.json")
+    """What the submission was made of, and when."""
+    push = _Inside("push.json")
+    """Which kernel this run was pushed as, if it was."""
+    receipt = _Inside(RECEIPT)
+    """What a kernel wrote, by name and SHA-256."""
+    kernel_log = _Inside("kernel.log")
+    """What a kernel printed."""
+    members = _Inside("members")
+    """The folders of the finished members."""
+    all_checkpoints = _Inside("checkpoints")
+    """The checkpoints of the members that are not finished."""
+    lock = _Inside(".lock")
+    """Locked by the process that works in the folder."""
+    owner = _Inside(".owner.json")
+    """Which process that is."""
 
     @classmethod
     def of(cls, config: RunConfig) -> "RunFolder":
@@ -36,89 +78,9 @@ class RunFolder:
         return cls(default_run_folder(config))
 
     @property
-    def config(self) -> Path:
-        """The config of the last command that ran here."""
-        return self.path / "config.json"
-
-    @property
-    def data(self) -> Path:
-        """Source and SHA-256 of the data that the members were trained on."""
-        return self.path / "data.json"
-
-    @property
-    def environment(self) -> Path:
-        """Versions and hardware."""
-        return self.path / "environment.json"
-
-    @property
-    def comparison(self) -> Path:
-        """All results of the comparison."""
-        return self.path / "comparison.json"
-
-    @property
-    def metrics(self) -> Path:
-        """Every epoch of every member."""
-        return self.path / "metrics.csv"
-
-    @property
-    def probabilities(self) -> Path:
-        """What every network of a comparison predicted, to recompute it without the members."""
-        return self.path / "probabilities.npz"
-
-    @property
-    def report(self) -> Path:
-        """The report for people."""
-        return self.path / "report.html"
-
-    @property
-    def submission(self) -> Path:
-        """The predictions of the test images."""
-        return self.path / SUBMISSION
-
-    @property
-    def submission_record(self) -> Path:
-        """What the submission was made of, and when."""
-        return self.path / "submission.json"
-
-    @property
     def is_blend(self) -> bool:
         """Whether a blend wrote the submission here."""
         return self.submission_record.exists() and not self.config.exists()
-
-    @property
-    def push(self) -> Path:
-        """Which kernel this run was pushed as, if it was."""
-        return self.path / "push.json"
-
-    @property
-    def receipt(self) -> Path:
-        """What a kernel wrote, by name and SHA-256."""
-        return self.path / RECEIPT
-
-    @property
-    def kernel_log(self) -> Path:
-        """What a kernel printed."""
-        return self.path / "kernel.log"
-
-    @property
-    def members(self) -> Path:
-        """The folders of the finished members."""
-        return self.path / "members"
-
-    @property
-    def all_checkpoints(self) -> Path:
-        """The checkpoints of the members that are not finished."""
-        return self.path / "checkpoints"
-
-    @property
-    def lock(self) -> Path:
-        """Locked by the process that works in the folder."""
-        return self.path / ".lock"
-
-    @property
-    def owner(self) -> Path:
-        """Which process that is."""
-        return self.path / ".owner.json"
 
     def member(self, spec: MemberSpec) -> Path:
         """The folder of a finished member."""
