@@ -30,7 +30,6 @@ def compared_arms(arms, *paired, fairness=None, score=None):
     return Comparison(
         arms=[Arm(arm, 2, [], [], 1.0, None) for arm in arms],
         ensembles=[Ensemble("all", 2 * len(arms), None, score, None)],
-        tests=[],
         paired=list(paired),
         fairness=fairness or Fairness([], [], []),
         same_size=[],

@@ -7,7 +7,6 @@ from statistics import median
 from pipeline.data.digits import Digits
 from pipeline.evidence.fairness import Fairness, check_fairness, partners
 from pipeline.evidence.judged import Judges, judged_images
-from pipeline.evidence.mcnemar import McNemar, mcnemar_tests
 from pipeline.evidence.pairs import pairs_of
 from pipeline.evidence.same_size import SameSize, same_size
 from pipeline.evidence.verdict import Paired, compare_pairs
@@ -52,7 +51,6 @@ class Comparison:
 
     arms: list[Arm]
     ensembles: list[Ensemble]
-    tests: list[McNemar]
     paired: list[Paired]
     """Each two arms over their pairs of the same seed and fold; only arms that have fair pairs."""
     fairness: Fairness
@@ -77,7 +75,6 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
     return Comparison(
         arms=[_arm(name, group, groups.get("relu", []), digits) for name, group in groups.items()],
         ensembles=[_ensemble(name, group, digits) for name, group in voting.items()],
-        tests=mcnemar_tests(groups, digits),
         paired=compare_pairs(
             {arms: pairs for arms, pairs in pairs_of(groups, digits).items() if arms in fairness.fair}
         ),

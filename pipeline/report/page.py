@@ -17,7 +17,7 @@ from pipeline.report.facts import environment, facts, machines
 from pipeline.report.findings import Findings
 from pipeline.report.galleries import disagreements, distortions, least_sure, mistakes
 from pipeline.report.plots import arm_styles, data_uri, own_look, svg_text
-from pipeline.report.sentences import details, ensemble_lines, fairness_lines, headline, mcnemar_lines
+from pipeline.report.sentences import details, ensemble_lines, fairness_lines, headline
 from pipeline.report.style import STYLE
 from pipeline.report.summary import Summary, summarize
 from pipeline.report.table import cells, rows_csv
@@ -80,7 +80,6 @@ def _comparison(findings: Findings) -> dict[str, Any]:
         "details": details,
         "ensembles": ensemble_lines(comparison),
         "fairness": fairness_lines(comparison.fairness),
-        "tests": mcnemar_lines(comparison),
     }
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pipeline.evidence.comparison import Comparison
 from pipeline.evidence.fairness import REQUIRED, Fairness, Shared, Unequal
 from pipeline.evidence.intervals import FEWEST_PAIRS, LEVEL, Interval
-from pipeline.evidence.mcnemar import McNemar
 from pipeline.evidence.same_size import SameSize
 from pipeline.evidence.verdict import MARGIN, Paired, Verdict
 
@@ -25,7 +24,7 @@ MOST_NAMED = 6  # members that are left out
 
 def comparison_lines(comparison: Comparison) -> list[str]:
     """All that a comparison says in words, the headline first."""
-    return [*paired_lines(comparison), *mcnemar_lines(comparison), *ensemble_lines(comparison)]
+    return [*paired_lines(comparison), *ensemble_lines(comparison)]
 
 
 def paired_lines(comparison: Comparison) -> list[str]:
@@ -109,20 +108,6 @@ def _unequal_line(unequal: Unequal) -> str:
     )
 
 
-def mcnemar_lines(comparison: Comparison) -> list[str]:
-    """One sentence per McNemar test."""
-    return [_mcnemar_line(test) for test in comparison.tests]
-
-
-def _mcnemar_line(test: McNemar) -> str:
-    return (
-        f"{test.first} against {test.second}, ensembles, {test.rows} images: only {test.first} gets "
-        f"{test.only_first_right} right, only {test.second} gets {test.only_second_right}; "
-        f"{_p_values('exact McNemar test', test.p_value, test.p_adjusted)}. This compares these trained networks, not "
-        "the activations as such."
-    )
-
-
 def ensemble_lines(comparison: Comparison) -> list[str]:
     """What mixing arms adds to an ensemble."""
     return [*map(_same_size_line, comparison.same_size)]
@@ -168,13 +153,6 @@ def is_unfinished(note: str) -> bool:
 def half_finished(missing: int, total: int) -> str:
     """What nobody should overlook about a comparison of runs that are not finished."""
     return f"Half-finished: {missing} of {total} networks are missing."
-
-
-def _p_values(test: str, raw: float, adjusted: float) -> str:
-    """Named for what they are; one where they are the same."""
-    if raw == adjusted:
-        return f"p = {raw:.2g} ({test})"
-    return f"p = {raw:.2g} ({test}, raw), {adjusted:.2g} after Bonferroni's correction"
 
 
 def _range(interval: Interval, digits: int = 3) -> str:

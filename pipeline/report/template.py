@@ -63,7 +63,6 @@ TEMPLATE = """\
 {% endfor %}
 {{ lines(fairness) }}
 {{ lines(ensembles) }}
-{% if tests %}<details id="tests"><summary>McNemar tests</summary>{{ lines(tests) }}</details>{% endif %}
 </section>
 {% endif %}
 {% endmacro %}

@@ -8,7 +8,6 @@ from factories import compared, pair
 
 from pipeline.evidence.epochs import EpochSpan
 from pipeline.evidence.fairness import Fairness, Shared, Unequal
-from pipeline.evidence.mcnemar import McNemar
 from pipeline.evidence.same_size import Gain, SameSize
 from pipeline.evidence.verdict import Estimate, Verdict, compare_pairs
 from pipeline.report.findings import Findings
@@ -20,7 +19,6 @@ from pipeline.report.sentences import (
     fairness_lines,
     half_finished,
     headline,
-    mcnemar_lines,
 )
 
 BALANCED = [pair(5, 6, fold=0), pair(6, 5, fold=1)] * 3
@@ -104,15 +102,6 @@ def test_what_pairs_did_not_share_is_said():
         "pairs, first with seed 0, fold 0.",
     ]
     assert fairness_lines(Fairness([], [], [])) == []
-
-
-def test_mcnemar_names_its_p_values(outcome):
-    comparison = replace(outcome()[3], tests=[McNemar("relu", "swish", "held-back", 7, 2, 0.18, 0.54)])
-    (line,) = mcnemar_lines(comparison)
-    assert (
-        "held-back images: only relu gets 7 right, only swish gets 2; p = 0.18 (exact McNemar test, raw), 0.54 after "
-        in line
-    )
 
 
 def test_what_mixing_arms_adds_in_words(outcome):
