@@ -58,7 +58,7 @@ def epoch_images(spec: MemberSpec, data: str) -> int:
     """
     rows, batch = training_images(spec, data), spec.recipe.train.batch_size
     if rows < batch:
-        raise UserError(f"train.batch_size is {batch}, but a member has only {rows} rows to train on. Lower it.")
+        raise UserError(f"train.batch_size is {batch}, but a network has only {rows} rows to train on. Lower it.")
     return rows // batch * batch
 
 

@@ -83,7 +83,7 @@ def _read_runs(
         there, not_there = read_run(run, label)
         finished, missing = finished + there, missing + not_there
     if not finished:
-        raise UserError(f"none of the members is finished: {missing[0]}")
+        raise UserError(f"none of the networks is finished: {missing[0]}")
     check_unique(finished)
     finished = [as_recorded(member) for member in finished]
     note = half_finished(len(missing), len(missing) + len(finished)) if missing else ""

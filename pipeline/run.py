@@ -115,4 +115,4 @@ def main(
 
 def _without_members(reasons: Mapping[str, str]) -> str:
     lines = "\n".join(f"  - {member}: {reason}" for member, reason in reasons.items())
-    return f"no member could be trained to its end, so there is no submission:\n{lines}"
+    return f"no network could be trained to its end, so there is no submission:\n{lines}"

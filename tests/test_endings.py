@@ -90,7 +90,7 @@ def test_asked_to_stop_it_votes_with_what_is_finished_and_the_same_command_goes_
 
 def test_asked_to_stop_before_any_member_is_finished_it_invents_nothing(config, folder):
     plan_faults(folder.path, {"how": "ask_the_run_to_stop", "member": "relu-s0-f0"}, capacity=1)
-    with pytest.raises(RunError, match=r"(?s)no member could be trained.*relu-s0-f0: the run was asked to stop"):
+    with pytest.raises(RunError, match=r"(?s)no network could be trained.*relu-s0-f0: the run was asked to stop"):
         main(config)
     assert not folder.submission.exists()
     goes_on_to_the_whole_vote(config, folder)

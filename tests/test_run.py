@@ -145,7 +145,7 @@ def test_a_damaged_member_is_trained_again(finished, csv_source, runs_folder):
 def test_when_no_member_can_be_trained_the_run_fails(csv_source, runs_folder):
     failed = run(runs_folder, csv_source, "failed", "--arms", "exponential")  # beyond float32
     assert failed.returncode == 1
-    assert "no member could be trained" in failed.stderr
+    assert "no network could be trained" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
@@ -170,7 +170,7 @@ def test_a_disk_without_room_for_a_checkpoint_ends_the_run_and_names_the_file(cs
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--train.batch-size", "90"], "train.batch_size is 90, but a member has only 80 rows"),
+        (["--train.batch-size", "90"], "train.batch_size is 90, but a network has only 80 rows"),
         (["--folds", "30"], "digit 0 has 10 labelled rows"),
         (["--out", "file/x"], "cannot write to the folder"),
     ],

@@ -53,7 +53,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How one member is trained."""
+    """How one network is trained."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
 
@@ -100,9 +100,9 @@ class Recipe:
     dropout: float = 1.0
     """Factor on the network's dropout rates, 0 to 1.9: 0 trains without. residual has none."""
     folds: int = 10
-    """Stratified folds that the labelled rows are cut into; a member validates on one. 0: no validation rows at all."""
+    """Stratified folds that the labelled rows are cut into; a network validates on one. 0: no validation rows."""
     split_seed: int = 0
-    """Seed of the split into folds; the same for all members."""
+    """Seed of the split into folds; the same for all networks."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
@@ -124,7 +124,7 @@ class RunConfig:
     arms: tuple[str, ...] = ("relu", "swish")
     """Activations to train: relu, swish, swish_beta, or any element-wise activation that Keras has by name."""
     seeds: int = 1
-    """Members per arm and fold. Seed s gives every arm the same rows, augmentation, dropout and initial weights."""
+    """Networks per activation and fold. Those of one seed share rows, augmentation, dropout and initial weights."""
     first_seed: int = 0
     """The first of the seeds. A later one gives networks that are independent of an earlier study's."""
     folds_used: int = 1
@@ -136,11 +136,11 @@ class RunConfig:
     """What computes below Keras. auto: what the environment variable KERAS_BACKEND says, else TensorFlow; on a TPU,
     JAX."""
     hours: float | None = None
-    """Hours for the training; by default 11.5 in a kernel, 8.5 on a TPU, and no limit elsewhere. No member is started
+    """Hours for the training; by default 11.5 in a kernel, 8.5 on a TPU, and no limit elsewhere. No network is started
     that would not end in time, by the seconds measured so far. The finished ones vote; rerun the same command to train
     the rest."""
     engine: EngineName = "local"
-    """What trains the members: local, processes on this machine; ray, the nodes of a Ray cluster (docs/cluster.md)."""
+    """What trains the networks: local, processes on this machine; ray, the nodes of a Ray cluster (docs/cluster.md)."""
     ray_address: str | None = None
     """Where the Ray cluster is: auto, HOST:PORT or ray://HOST:PORT. By default a Ray of this machine is started."""
 

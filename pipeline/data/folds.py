@@ -62,6 +62,6 @@ def check_rows(config: RunConfig, digits: Digits) -> None:
         training -= max((folds == fold).sum() for fold in range(config.folds_used))
     if training < recipe.train.batch_size:
         raise UserError(
-            f"train.batch_size is {recipe.train.batch_size}, but a member has only {training} rows to train on. "
+            f"train.batch_size is {recipe.train.batch_size}, but a network has only {training} rows to train on. "
             "Lower it."
         )

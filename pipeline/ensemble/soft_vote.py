@@ -34,10 +34,10 @@ def soft_vote(probabilities: Sequence[Any]) -> NDArray[np.float64]:
         [0]
     """
     if not probabilities:
-        raise ValueError("soft_vote needs the probabilities of at least one member. Received: none")
+        raise ValueError("soft_vote needs the probabilities of at least one network. Received: none")
     shapes = {np.shape(p) for p in probabilities}
     if len(shapes) > 1:
-        raise ValueError(f"soft_vote needs members of one shape. Received: {sorted(shapes)}")
+        raise ValueError(f"soft_vote needs networks of one shape. Received: {sorted(shapes)}")
     vote = np.mean(np.asarray(probabilities, dtype=np.float64), axis=0)
     if not np.isfinite(vote).all():
         raise ValueError("soft_vote needs finite probabilities. Received: some that are not")

@@ -48,13 +48,13 @@ def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, 
         there.path,
     )
     if not there.data.exists():
-        raise RunError("it had not finished a member.")
+        raise RunError("it had not finished a network.")
     data_digest = there.read_data_digest()
     taken = [spec for spec in specs if _take_member(spec, content, there, folder, data_digest)]
     if not taken:
-        raise RunError("it had not finished a member.")
+        raise RunError("it had not finished a network.")
     there.data.replace(folder.data)
-    told = f"{len(taken)} of {len(specs)} members were finished; they are in {folder.path}."
+    told = f"{len(taken)} of {len(specs)} networks were finished; they are in {folder.path}."
     if _take_submission(there, folder):
         told += f" So is a submission of what was finished: {folder.submission}."
     return f"{told} {rest_command(config, folder)}"

@@ -183,7 +183,7 @@ class RunFolder:
         except (DamagedError, KeyError, TypeError):
             raise UserError(
                 f"{self.data} is damaged, so nobody can tell which data the run used. Choose another folder, or, if "
-                "you are sure that the data is the same, delete that file: members of other data are never reused."
+                "you are sure that the data is the same, delete that file: networks of other data are never reused."
             ) from None
 
     def claim(self, config: RunConfig, digits: Digits) -> None:

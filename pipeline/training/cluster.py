@@ -169,7 +169,7 @@ class _Training:
             match report:
                 case Started(node, host, versions):
                     if differences := other_versions(versions):
-                        words = f"the node {host} has {differences}: its members would have other bits"
+                        words = f"the node {host} has {differences}: its networks would have other bits"
                         raise RunError(f"{words}. {SAME_VERSIONS}")
                     task.node, task.host = node, host
                 case Progress():
@@ -233,7 +233,7 @@ class _Training:
 
     def _warn_if_nowhere(self) -> None:
         if not self._others(None):
-            self._observer.warn("no node of the cluster has room for a member; waiting for one")
+            self._observer.warn("no node of the cluster has room for a network; waiting for one")
 
     def _others(self, node: str | None) -> bool:
         """Whether a node other than that could train a member."""

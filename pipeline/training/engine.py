@@ -94,7 +94,7 @@ def _take_in(finished: Sequence[Member], folder: RunFolder, observer: Observer, 
         if versions := other_versions(member.environment):
             strangers[versions].append(member.spec.id)
     for versions, ids in strangers.items():
-        observer.warn(f"finished members that vote as they are, though trained with {versions}: {', '.join(ids)}")
+        observer.warn(f"finished networks that vote as they are, though trained with {versions}: {', '.join(ids)}")
 
 
 def other_versions(environment: dict[str, str]) -> str:

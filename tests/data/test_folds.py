@@ -50,5 +50,5 @@ def test_a_batch_may_have_all_rows_of_a_member_and_no_more(folds, used, rows, di
     config = changed(tiny, folds=folds, folds_used=used)
     rows = rows or 100 - int((validation_folds(digits, folds, config.recipe.split_seed) == 0).sum())
     check_rows(changed(config, batch_size=rows), digits)
-    with pytest.raises(UserError, match=f"batch_size is {rows + 1}, but a member has only {rows} rows"):
+    with pytest.raises(UserError, match=f"batch_size is {rows + 1}, but a network has only {rows} rows"):
         check_rows(changed(config, batch_size=rows + 1), digits)

@@ -174,7 +174,7 @@ def test_the_command_writes_a_record_of_what_it_did(csv_source, tmp_path):
         (["swish", "--rounds", 0], "--rounds must be at least 1. Received: 0"),
         (["swish", "--arms", "relu", "swich"], "did you mean 'swish'?"),
         (["swish", "--data", "nowhere.zip"], "nowhere.zip"),
-        (["swish", "--batches", 5000], "train.batch_size is 5000, but a member has only 2700 rows"),
+        (["swish", "--batches", 5000], "train.batch_size is 5000, but a network has only 2700 rows"),
         (["swish", "--arms"], "--arms must name at least one"),
         (["start", "--data", "nowhere.zip"], "nowhere.zip"),
         (["publish", "nowhere", "--out", "record"], "nowhere is no run's folder"),

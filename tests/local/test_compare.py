@@ -103,7 +103,7 @@ def test_what_cannot_be_compared_is_said(make_run, tiny, tmp_path):
     with pytest.raises(UserError, match=r"data.json is damaged"):
         compare_runs([other])
     shutil.rmtree(ours / "members")
-    with pytest.raises(UserError, match="none of the members is finished"):
+    with pytest.raises(UserError, match="none of the networks is finished"):
         compare_runs([ours])
     with pytest.raises(UserError, match=r"nowhere is no run's folder"):
         compare_runs([tmp_path / "nowhere"])
