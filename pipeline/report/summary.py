@@ -125,7 +125,11 @@ def _hardest(known: Readings | None) -> str:
     worst = np.flatnonzero(wrong == wrong.max())[:MOST_NAMED]
     text = f"Hardest: {joined(list(map(str, worst)))}, {wrong.max()} wrong{' each' if len(worst) > 1 else ''}."
     most = [divmod(int(place), CLASSES) for place in np.argsort(-mistakes, axis=None, kind="stable")[:MOST_NAMED]]
-    often = ", ".join(f"a {digit} is read as {guess}" for digit, guess in most if mistakes[digit, guess] > 1)
+    often = ", ".join(
+        f"{'an' if digit == 8 else 'a'} {digit} is read as {guess}"
+        for digit, guess in most
+        if mistakes[digit, guess] > 1
+    )
     return f"{text} Most often {often}." if often else text
 
 
