@@ -90,11 +90,11 @@ def _fetch_after_failure(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> str
             fetch(kaggle, pushed, folder)
             return f"All that it wrote is in {folder.path}."
         with _locked(folder), _downloading(folder) as download:
-            told = salvage(files, log, pushed, folder, download)
+            outcome = salvage(files, log, pushed, folder, download)
         _write_log(folder, log)
     except (UserError, RunError) as error:
         return f"Nothing of it could be fetched: {error}"
-    return told
+    return outcome
 
 
 def _listed(kaggle: Kaggle, pushed: Push) -> tuple[list[OutputFile], str]:

@@ -54,10 +54,10 @@ def salvage(files: list[OutputFile], log: str, pushed: Push, folder: RunFolder, 
     if not taken:
         raise RunError("it had not finished a network.")
     there.data.replace(folder.data)
-    told = f"{len(taken)} of {len(specs)} networks were finished; they are in {folder.path}."
+    outcome = f"{len(taken)} of {len(specs)} networks were finished; they are in {folder.path}."
     if _take_submission(there, folder):
-        told += f" So is a submission of what was finished: {folder.submission}."
-    return f"{told} {rest_command(config, folder)}"
+        outcome += f" So is a submission of what was finished: {folder.submission}."
+    return f"{outcome} {rest_command(config, folder)}"
 
 
 def rest_command(config: RunConfig, folder: RunFolder) -> str:

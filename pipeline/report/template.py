@@ -79,7 +79,7 @@ TEMPLATE = """\
 {% for warning in summary.warnings %}<p class="alert"><b>{{ warning }}</b></p>{% endfor %}
 <h1>{{ heading }}.</h1>
 {% if findings.folder %}
-<p>{{ summary.made }}{% if summary.interval %} For other digits like these: {{ summary.interval }}.{% endif %}</p>
+<p>{{ summary.made }}{% if summary.interval %} Other digits may differ ({{ summary.interval }}).{% endif %}</p>
 {{ lines(summary.remarks) }}
 {% else %}
 {{ lines(answer.remarks) }}
