@@ -104,8 +104,8 @@ def main(
         voters = [member.spec.id for member in members]
         made_of = SubmissionRecord({config.name: voters}, findings.missing)
         write_submission(folder, digits.image_ids, findings.predicted, made_of)
-        write_report(folder, findings)
         copy = None if on_kaggle() else keep_copy_of(folder, config.name)
+        write_report(folder, findings)
     show(console, run_screen(summarize(findings), folder, console.width, copy))
     table = pd.DataFrame(
         {"ImageId": digits.image_ids, "Label": findings.predicted, "certainty": findings.vote.max(axis=1)}
