@@ -52,7 +52,7 @@ def confusions(known: Readings) -> Plot:
     mistakes = matrix - np.diag(np.diag(matrix))
     shades = np.empty((CLASSES, CLASSES, 4))
     shades[..., :3] = to_rgb(PALETTE[1])
-    shades[..., 3] = STRONGEST * mistakes / max(mistakes.max(), 1)
+    shades[..., 3] = STRONGEST * mistakes / max(int(mistakes.max()), 1)
     figure = Figure(figsize=(WIDTH, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shades, interpolation="none")
