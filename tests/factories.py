@@ -36,7 +36,6 @@ def make_member(
     test=NO_PROBABILITIES,
     history=(),
     fingerprints=None,
-    activations=(),
     environment=None,
     label=None,
 ):
@@ -49,7 +48,6 @@ def make_member(
         test_probabilities=np.asarray(test, np.float32),
         environment=environment or {},
         fingerprints=fingerprints or {},
-        activations=activations,
         label=label,
     )
 

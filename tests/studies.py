@@ -9,12 +9,8 @@ from pipeline.config.schema import member_specs
 from pipeline.data.folds import split_rows
 from pipeline.evidence.comparison import Arm, Comparison, Ensemble, compare
 from pipeline.evidence.fairness import Fairness
-from pipeline.network.curves import ActivationCurve
 from pipeline.records.scores import Score
 from pipeline.report.findings import Findings
-
-X = np.linspace(-5, 5, 21)
-LAYERS = 4
 
 
 def findings_of(digits, config, failed=(), sharpness=1.0, **more):
@@ -59,7 +55,6 @@ def _guess(spec, digits, number, sharpness):
         test=_probabilities(generator, np.resize(digits.labels, len(digits.image_ids)), sharpness),
         history=epochs,
         fingerprints=dict.fromkeys(("rows", "draws", "initial_weights", "dropout"), f"{spec.seed} {spec.fold}"),
-        activations=_curves(spec.activation, generator),
         environment={"device": "<a chip>", "precision": "float32"},
     )
 
@@ -70,13 +65,6 @@ def _probabilities(generator, truth, sharpness):
     logits[np.arange(len(truth)), truth] += sharpness
     probabilities = np.exp(logits)
     return probabilities / probabilities.sum(axis=1, keepdims=True)
-
-
-def _curves(activation, generator):
-    if activation != "swish_beta":
-        return [ActivationCurve(LAYERS, None, X.tolist(), np.maximum(X, 0).tolist())]
-    betas = generator.uniform(0.5, 2, LAYERS)
-    return [ActivationCurve(1, float(b), X.tolist(), (2 * X / (1 + np.exp(-b * X))).tolist()) for b in betas]
 
 
 def with_held_back(digits):

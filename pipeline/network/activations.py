@@ -13,14 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from pipeline.config.schema import OWN_ACTIVATIONS
 from pipeline.device.fusion import one_pass, onednn_fuses
-from pipeline.network.curves import ActivationCurve
-
-RECORDED_X = np.linspace(-5, 5, 101, dtype=np.float32)
 
 
 def _swish_value(x: Any) -> tuple[Any]:
@@ -132,16 +128,3 @@ def activation_layer(name: str, dtype: Any = None) -> keras.layers.Layer:
     if function is None:
         raise ValueError(f"unknown activation. Expected one of {OWN_ACTIVATIONS} or Keras's. Received: {name!r}")
     return keras.layers.Activation(function, dtype=dtype)
-
-
-def recorded_curves(network: keras.Model) -> list[ActivationCurve]:
-    """The activations that a network applies, evaluated by its own layers; layers that are alike share a curve."""
-    curves: dict[bytes, ActivationCurve] = {}
-    for layer in network.layers:
-        if not isinstance(layer, SwishBeta | keras.layers.Activation):
-            continue
-        y = ops.convert_to_numpy(layer.call(ops.convert_to_tensor(RECORDED_X)))
-        beta = float(ops.convert_to_numpy(layer.beta)) if isinstance(layer, SwishBeta) else None
-        known = curves.get(y.tobytes())
-        curves[y.tobytes()] = ActivationCurve((known.layers if known else 0) + 1, beta, RECORDED_X.tolist(), y.tolist())
-    return list(curves.values())

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import MemberSpec, digest
 from pipeline.data.digits import CLASSES
-from pipeline.network.curves import ActivationCurve
 from pipeline.records.atomic import atomic_replace, file_sha256
 from pipeline.records.readers import DamagedError, array_in, damage_named, read_bytes, read_sealed, sealed
 
@@ -46,8 +45,6 @@ class Member:
     """Versions, hardware and precision it was trained with."""
     fingerprints: dict[str, str]
     """SHA-256 of what it shares with the other arms of its seed and fold: rows, draws, initial_weights, dropout."""
-    activations: Sequence[ActivationCurve]
-    """Its activations, in the order of the layers."""
     label: str | None = None
     """What it is compared as where its activation alone does not tell: an activation of one of several runs."""
 
@@ -92,7 +89,6 @@ def commit(folder: Path, member: Member, data_digest: str, save_model: Callable[
             "data_digest": data_digest,
             "environment": member.environment,
             "fingerprints": member.fingerprints,
-            "activations": [asdict(curve) for curve in member.activations],
             "sha256": {name: file_sha256(temporary / name) for name in FILES},
         }
         (temporary / MANIFEST).write_text(json.dumps(sealed(manifest), indent=2) + "\n")
@@ -148,7 +144,6 @@ def read_member(folder: Path, spec: MemberSpec, data_digest: str) -> Member:
                 history=_read_history(content[HISTORY].decode()),
                 environment=manifest["environment"],
                 fingerprints=manifest["fingerprints"],
-                activations=[ActivationCurve(**curve) for curve in manifest["activations"]],
                 **arrays,
             )
     except FileNotFoundError as error:

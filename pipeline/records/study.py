@@ -10,7 +10,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ from pipeline.config.errors import UserError
 from pipeline.config.rules import validate
 from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.digits import CLASSES, SIDE, Digits
-from pipeline.network.curves import ActivationCurve
 from pipeline.records.atomic import atomic_replace
 from pipeline.records.members import History, Member, probability_fault
 from pipeline.records.readers import DamagedError, damage_named, read_arrays, read_bytes
@@ -68,7 +67,6 @@ def write_study(folder: RunFolder, study: Study) -> None:
                 "config": next(c for c, config in enumerate(study.configs) if config.recipe == member.spec.recipe),
                 **{key: getattr(member.spec, key) for key in ("activation", "seed", "fold")},
                 **{key: getattr(member, key) for key in ("label", "environment", "fingerprints")},
-                "activations": [asdict(curve) for curve in member.activations],
             }
         )
     content = {
@@ -142,7 +140,6 @@ def _member(
         test_probabilities=arrays[f"test_{i}"].astype(np.float32).reshape(-1, CLASSES),
         environment=own["environment"],
         fingerprints=own["fingerprints"],
-        activations=[ActivationCurve(**curve) for curve in own["activations"]],
         label=own["label"],
     )
     if fault := probability_fault(member):

@@ -10,7 +10,6 @@ from pipeline.config.config_json import to_json
 from pipeline.records.atomic import atomic_replace, atomic_write_json
 from pipeline.records.members import group_by_arm, write_metrics
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.activation_figures import activation_curves, learned_betas
 from pipeline.report.answer import answer, images_to_predict
 from pipeline.report.difference_figures import epoch_differences, paired_differences
 from pipeline.report.facts import environment, facts, machines
@@ -95,6 +94,5 @@ def _pictures(findings: Findings) -> dict[str, Any]:
         "training": [learning_curves(members, styles)],
         "distorted": [distortions([config.recipe.augment for config in findings.configs], findings.digits)],
         "difference": [paired_differences(paired, styles), epoch_differences(paired)] if paired else [],
-        "activations": [activation_curves(members, styles), learned_betas(members, styles)],
     }
     return {part: [each for each in all_of if each] for part, all_of in found.items()}

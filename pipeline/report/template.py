@@ -167,9 +167,6 @@ many are it.</p></div>
 </section>
 
 <section id="details"><h2>Details</h2>
-{% if activations %}
-<details><summary>Activations as learned</summary>{{ draw(activations) }}</details>
-{% endif %}
 {% for config in findings.configs %}
 <details><summary>Config of {{ config.name }}</summary><pre>{{ to_json(config) }}</pre></details>
 {% endfor %}

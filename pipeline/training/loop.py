@@ -22,7 +22,6 @@ from pipeline.config.schema import MemberSpec, digest
 from pipeline.data.digits import Digits
 from pipeline.data.folds import split_rows
 from pipeline.device.accelerator import describe_environment, found_device, resolve_precision
-from pipeline.network.activations import recorded_curves
 from pipeline.records.members import History, Member
 from pipeline.records.scores import log_loss
 from pipeline.training.checkpoint import restore, save
@@ -95,7 +94,6 @@ def train_member(
             "draws": draws,
             **fingerprints,
         },
-        activations=recorded_curves(trainer.network),
     )
     return member, trainer.network
 

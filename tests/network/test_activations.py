@@ -5,7 +5,7 @@ from keras import ops
 from trainers import compiled
 
 from pipeline.config.schema import KERAS_ACTIVATIONS, OWN_ACTIVATIONS
-from pipeline.network.activations import OWN_BUILDERS, SwishBeta, _swish_beta, activation_layer, recorded_curves, swish
+from pipeline.network.activations import OWN_BUILDERS, SwishBeta, _swish_beta, activation_layer, swish
 
 X = np.concatenate([np.linspace(-12, 12, 241), [-80.0, 80.0, 0.0]]).reshape(4, 61)
 W = np.random.default_rng(0).normal(0, 2, X.shape)  # not 1: a gradient must pass on what it is given
@@ -113,21 +113,6 @@ def test_layers_hold_the_very_object_and_not_kerass_swish():
 def test_layers_compute_in_the_precision_that_they_are_given(name):
     y = activation_layer(name, "mixed_bfloat16")(ops.ones((2, 3)))
     assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
-
-
-def test_recorded_curves_are_the_networks_own():
-    network = keras.Sequential(
-        [keras.Input((4,)), *[activation_layer(name) for name in ("swish", "swish_beta", "swish", "swish_beta")]]
-    )
-    network.layers[3].beta.assign(2.5)
-    curves = recorded_curves(network)
-    x = np.linspace(-5, 5, 101)
-    assert [(c.layers, c.beta) for c in curves] == [(2, None), (1, 1.0), (1, 2.5)]
-    for curve, expected in zip(
-        curves, (x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-x)), 2 * x / (1 + np.exp(-2.5 * x))), strict=True
-    ):
-        np.testing.assert_allclose(curve.x, x, atol=1e-6)
-        np.testing.assert_allclose(curve.y, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX alone tells what a gradient keeps")

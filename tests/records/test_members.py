@@ -9,7 +9,6 @@ import pytest
 from factories import damage
 
 from pipeline.config.schema import digest
-from pipeline.network.curves import ActivationCurve
 from pipeline.records import finished
 from pipeline.records.finished import FinishedMembers
 from pipeline.records.members import FILES, Member, commit, commit_files, read_member, write_metrics
@@ -21,7 +20,6 @@ HISTORY = [
     {"epoch": 2, "loss": 0.1 + 0.2, "validation_accuracy": 0.7, "seconds": 2.0},
     {"epoch": 3, "loss": 1e-17, "validation_accuracy": 0.9, "seconds": 4.0},
 ]
-CURVE = ActivationCurve(7, 1.25, [-1.0, 0.0], [0.1, 1 / 3])
 ARRAYS = {
     "validation_rows": np.array([1, 3]),
     "validation_probabilities": np.full((2, 10), 0.1, np.float32),
@@ -31,7 +29,7 @@ ARRAYS = {
 
 @pytest.fixture
 def member(spec):
-    return Member(spec, HISTORY, **ARRAYS, environment={"device": "x"}, fingerprints={"rows": "r"}, activations=[CURVE])
+    return Member(spec, HISTORY, **ARRAYS, environment={"device": "x"}, fingerprints={"rows": "r"})
 
 
 @pytest.fixture
@@ -48,7 +46,6 @@ def test_read_is_what_was_committed(folder, spec):
     assert member.history == HISTORY
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(getattr(member, name), array)
-    assert member.activations == [CURVE]
     assert (member.environment, member.fingerprints) == ({"device": "x"}, {"rows": "r"})
     assert member.seconds_per_epoch == [2.0, 4.0]
     assert keras.saving.load_model(folder / "model.keras").count_params() == 3

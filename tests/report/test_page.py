@@ -68,7 +68,7 @@ def test_it_needs_no_other_file_no_network_and_no_script(page):
 
 def test_every_figure_is_svg_with_an_alt_text(page):
     found = pictures(page)
-    assert len(found) == 6
+    assert len(found) == 4
     for alt, svg in found.items():
         assert len(alt) > 20
         assert ElementTree.fromstring(svg).tag.endswith("svg")
@@ -77,8 +77,8 @@ def test_every_figure_is_svg_with_an_alt_text(page):
 def test_pandas_reads_every_csv_without_care(page, entry):
     files = downloads(page) | downloads(render_report(entry))
     assert set(files) == {f"{name}.csv" for name in (
-        "paired-differences", "difference-by-epoch", "learning-curves", "confusions", "activations",
-        "betas", "scores", "mistakes", "disagreements", "least-sure", "certainty", "shares",
+        "paired-differences", "difference-by-epoch", "learning-curves", "confusions",
+        "scores", "mistakes", "disagreements", "least-sure", "certainty", "shares",
     )}  # fmt: skip
     for text in files.values():
         table = pd.read_csv(io.StringIO(text))
