@@ -70,12 +70,12 @@ def judge_studies(setting: Setting, studies: int) -> tuple[Spread, list[Verdict]
         two_way(tally_studies(simulate(setting, min(CHUNK, studies - start), generator), setting))
         for start in range(0, studies, CHUNK)
     ]
-    difference, shared, own = (
-        np.concatenate([getattr(s, value) for s in spreads]) for value in ("difference", "shared", "own")
+    difference, variance = (
+        np.concatenate([getattr(s, value) for s in spreads]) for value in ("difference", "variance")
     )
-    degrees, images = setting.pairs - 1, setting.folds * setting.images
-    each = [Spread(setting.pairs, d, s, o, degrees) for d, s, o in zip(difference, shared, own, strict=True)]
-    return Spread(setting.pairs, difference, shared, own, degrees), [judge(one, images, LEVEL) for one in each]
+    images = setting.folds * setting.images
+    each = [Spread(setting.pairs, d, v) for d, v in zip(difference, variance, strict=True)]
+    return Spread(setting.pairs, difference, variance), [judge(one, images, LEVEL) for one in each]
 
 
 def _share(verdicts: list[Verdict], *wanted: Verdict) -> float:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from benchmarks.record import show
 from pipeline.config.errors import UserError
-from pipeline.evidence.epochs import EpochSpan
+from pipeline.evidence.epochs import EpochDifference, differences_by_epoch
 from pipeline.evidence.pairs import Pair
-from pipeline.evidence.verdict import Paired, compare_pairs
+from pipeline.evidence.verdict import compare_pairs
 from pipeline.records.atomic import atomic_replace
 from pipeline.report.difference_figures import epoch_differences
 from pipeline.report.plots import Plot, own_look
@@ -35,16 +35,15 @@ class Epochs:
 
     def run(self) -> None:
         """Print the differences after the last epoch and over the last third of them, and draw the figure."""
-        paired = pairs_only(self.folder / "metrics.csv", self.images)
-        lines = [_cells(result, span) for result in paired for span in (result.by_epoch[-1], result.late) if span]
-        show(str(self.folder), COLUMNS, lines)
+        pairs = pairs_only(self.folder / "metrics.csv", self.images)
+        show(str(self.folder), COLUMNS, [line for arms, found in pairs.items() for line in _lines(arms, found)])
         with own_look():
-            if plot := epoch_differences(paired):
+            if plot := epoch_differences(compare_pairs(pairs)):
                 _save(plot, self.out or self.folder)
 
 
-def pairs_only(metrics: Path, images: int) -> list[Paired]:
-    """Each two arms of a study, the later first, from its metrics.csv; without what takes predictions per image.
+def pairs_only(metrics: Path, images: int) -> dict[tuple[str, str], list[Pair]]:
+    """Pairs of each two arms of a study, the later first, from its metrics.csv; without predictions per image.
 
     Raises:
         UserError: the file is missing or no study's.
@@ -60,7 +59,7 @@ def pairs_only(metrics: Path, images: int) -> list[Paired]:
         curves = (100 * (table[first] - table[second])).dropna()
         keyed = zip(curves.index, curves.to_numpy(), strict=True)
         pairs[first, second] = [_pair(seed, fold, curve, images) for (seed, fold), curve in keyed]
-    return compare_pairs({arms: found for arms, found in pairs.items() if found})
+    return {arms: found for arms, found in pairs.items() if found}
 
 
 def _pair(seed: int, fold: int, by_epoch: NDArray[np.float64], images: int) -> Pair:
@@ -68,19 +67,27 @@ def _pair(seed: int, fold: int, by_epoch: NDArray[np.float64], images: int) -> P
     net = round(by_epoch[-1] * images / 100)
     difference = np.zeros(images, np.int8)
     difference[: abs(net)] = np.sign(net)
-    unknown = np.empty(0)
-    return Pair(seed, fold, images * fold + np.arange(images), difference, unknown, unknown, 1.0, by_epoch)
+    return Pair(seed, fold, images * fold + np.arange(images), difference, np.empty(0), 1.0, by_epoch)
 
 
-def _cells(result: Paired, span: EpochSpan) -> list[str]:
-    epochs = f"{span.first_epoch} to {span.last_epoch}" if span is result.late else str(span.last_epoch)
-    low, high = span.interval or (np.nan, np.nan)
-    return [f"{result.first} - {result.second}", epochs, str(len(result.points)), f"{span.difference:+z.3f}",
-            f"{low:+z.3f} to {high:+z.3f}", f"{span.first_ahead}, {span.second_ahead}"]  # fmt: skip
+def _lines(arms: tuple[str, str], pairs: list[Pair]) -> list[list[str]]:
+    """After the last epoch, and on average over the last third of them: to look there was not planned."""
+    epochs = len(pairs[0].by_epoch)
+    late = epochs // 3
+    (last,) = differences_by_epoch([pair.by_epoch[-1:] for pair in pairs])
+    (mean,) = differences_by_epoch([pair.by_epoch[-late:].mean(keepdims=True) for pair in pairs])
+    spans = {str(epochs): last, **({f"{epochs - late + 1} to {epochs}": mean} if late > 1 else {})}
+    return [_cells(arms, span, found, len(pairs)) for span, found in spans.items()]
+
+
+def _cells(arms: tuple[str, str], epochs: str, found: EpochDifference, pairs: int) -> list[str]:
+    low, high = found.interval or (np.nan, np.nan)
+    return [" - ".join(arms), epochs, str(pairs), f"{found.difference:+z.3f}", f"{low:+z.3f} to {high:+z.3f}",
+            f"{found.first_ahead}, {found.second_ahead}"]  # fmt: skip
 
 
 def _save(plot: Plot, folder: Path) -> None:
-    path = folder / f"{plot.name}.png"
+    path = folder / "difference-by-epoch.png"
     with atomic_replace(path) as temporary:
         plot.figure.savefig(temporary, format="png", dpi=120, facecolor="white", metadata={"Software": None})
     print(f"written: {path}")

@@ -66,7 +66,7 @@ def _of_run(run: RunFolder) -> tuple[dict[str, str], dict[str, NDArray[np.intege
         UserError: the folder holds no finished run.
     """
     opened = open_run(run)
-    members, missing = read_run(opened, str)
+    members, missing = read_run(opened)
     if missing:
         raise UserError(f"{run.path} is not finished: {missing[0]}. Give its command again.")
     records = {

@@ -11,7 +11,7 @@ from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.ensemble.submission import keep_copy_of, make_room_for_copies, write_submission
 from pipeline.evidence.contributions import judge_blend
 from pipeline.records.members import Member
-from pipeline.records.opened_runs import OpenedRun, in_run, joint_name, load_data, open_run, read_run, run_names
+from pipeline.records.opened_runs import OpenedRun, folders_digest, load_data, open_run, read_run, run_names
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import SubmissionRecord
 from pipeline.report.terminal import blend_screen, new_console, show
@@ -41,7 +41,7 @@ def blend_runs(folders: Sequence[Path], out: Path | None = None, data: str | Non
     members = [member for group in groups.values() for member in group]
     predictions = predicted_labels(soft_vote([member.test_probabilities for member in members]))
     blend = judge_blend(groups, digits)
-    target = _own_folder(out or runs_folder() / f"blend-{joint_name(runs)}")
+    target = _own_folder(out or runs_folder() / f"blend-{folders_digest(folders)}")
     made_of = SubmissionRecord(
         members={name: [member.spec.id for member in group] for name, group in groups.items()},
         missing=missing,
@@ -78,7 +78,7 @@ def _members_of(runs: Sequence[OpenedRun]) -> tuple[dict[str, list[Member]], int
     lacking, notes = 0, []
     voting_in: dict[MemberSpec, Path] = {}
     for run, name in zip(runs, run_names(runs), strict=True):
-        found, missing = read_run(run, in_run(name))
+        found, missing = read_run(run)
         if not found:
             raise UserError(f"{run.folder.path} has no finished network: {missing[0]}")
         if missing:
@@ -87,10 +87,8 @@ def _members_of(runs: Sequence[OpenedRun]) -> tuple[dict[str, list[Member]], int
             lacking += len(missing)
         groups[name] = [member for member in found if member.spec not in voting_in]
         if again := [member.spec for member in found if member.spec in voting_in]:
-            ids, where = (
-                ", ".join(spec.id for spec in again),
-                " and ".join(dict.fromkeys(str(voting_in[spec]) for spec in again)),
-            )
+            ids = ", ".join(spec.id for spec in again)
+            where = " and ".join(dict.fromkeys(str(voting_in[spec]) for spec in again))
             if not groups[name]:
                 raise UserError(
                     f"{run.folder.path} adds no network: {where} has {ids} too, trained alike. Leave it out."

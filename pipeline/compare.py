@@ -1,5 +1,6 @@
 """Compare runs, finished or half-finished, or the record of a study: the members that are there, pair by pair."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,24 +9,16 @@ import numpy as np
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
+from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.submission_file import with_labels
 from pipeline.evidence.comparison import compare
 from pipeline.records.members import Member
-from pipeline.records.opened_runs import (
-    OpenedRun,
-    arm_labels,
-    check_unique,
-    joint_name,
-    load_data,
-    open_run,
-    read_run,
-    short_digest,
-)
+from pipeline.records.opened_runs import arm_names, folders_digest, load_data, open_run, read_run
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import Study, as_recorded, is_study, read_study, write_study
 from pipeline.report.findings import Findings
 from pipeline.report.page import write_report
-from pipeline.report.sentences import JOINT, half_finished, is_unfinished
+from pipeline.report.sentences import JOINT, half_finished
 from pipeline.report.terminal import comparison_screen, new_console, show
 
 
@@ -56,13 +49,21 @@ def compare_runs(
             are not one study's, or labels that are not of the test images.
     """
     if any(is_study(RunFolder(folder)) for folder in folders):
-        study, name = _read_records(folders, data, arms, labels)
+        if data or labels or not all(is_study(RunFolder(folder)) for folder in folders):
+            raise UserError(
+                f"one of {', '.join(map(str, folders))} is the record of a study. Compare it alone or with other "
+                "records, without --data and --labels: it holds the digits that it was judged by."
+            )
+        study = _read_records(folders, arms)
     else:
-        study, name = _read_runs(folders, data, arms, labels)
-    comparison = compare(study.members, study.digits, {})
-    missing = int(is_unfinished(study.note))
-    findings = Findings(study.configs, study.digits, study.members, comparison, study.note, missing)
-    target = RunFolder(make_folder(out or runs_folder() / f"compare-{name}", CHOOSE_ANOTHER))
+        study = _read_runs(folders, data, arms, labels)
+    ((spec, times),) = Counter(member.spec for member in study.members).most_common(1)
+    if times > 1:
+        raise UserError(f"{spec.id} is in two of the runs, trained alike. Name only one of them.")
+    findings = Findings(
+        study.configs, study.digits, study.members, compare(study.members, study.digits, {}), study.note
+    )
+    target = RunFolder(make_folder(out or runs_folder() / f"compare-{folders_digest(folders, arms)}", CHOOSE_ANOTHER))
     write_report(target, findings)
     write_study(target, study)
     console = new_console()
@@ -70,90 +71,72 @@ def compare_runs(
     return target
 
 
-def _read_runs(
-    folders: Sequence[Path], data: str | None, arms: Sequence[str], labels: Path | None
-) -> tuple[Study, str]:
-    """The finished members of runs, and a name for them."""
-    runs = _with_arms([open_run(RunFolder(folder)) for folder in folders], arms)
-    _check_folds(runs)
+def _read_runs(folders: Sequence[Path], data: str | None, arms: Sequence[str], labels: Path | None) -> Study:
+    """The finished members of runs, as their record will hold them."""
+    runs = [open_run(RunFolder(folder)) for folder in folders]
+    wanted = _chosen(arms, [spec for run in runs for spec in run.specs])
+    runs = [replace(run, specs=[spec for spec in run.specs if spec.activation in wanted]) for run in runs]
+    for folder, run in zip(folders, runs, strict=True):
+        _check_folds(folders[0], runs[0].config, folder, run.config)
     digits = with_labels(load_data(runs, data), labels)
-    finished: list[Member] = []
+    members: list[Member] = []
     missing: list[str] = []
-    for run, label in zip(runs, arm_labels(runs), strict=True):
-        there, not_there = read_run(run, label)
-        finished, missing = finished + there, missing + not_there
-    if not finished:
+    for run, name in zip(runs, arm_names(runs), strict=True):
+        there, not_there = read_run(run, name)
+        members += map(as_recorded, there)
+        missing += not_there
+    if not members:
         raise UserError(f"none of the networks is finished: {missing[0]}")
-    check_unique(finished)
-    finished = [as_recorded(member) for member in finished]
-    note = half_finished(len(missing), len(missing) + len(finished)) if missing else ""
-    return Study([run.config for run in runs], digits, finished, note), joint_name(runs)
+    note = half_finished(len(missing), len(missing) + len(members))
+    return Study([run.config for run in runs], digits, members, note)
 
 
-def _read_records(
-    folders: Sequence[Path], data: str | None, arms: Sequence[str], labels: Path | None
-) -> tuple[Study, str]:
-    """The same of the records of studies, read as one."""
-    if data or labels or not all(is_study(RunFolder(folder)) for folder in folders):
-        raise UserError(
-            f"one of {', '.join(map(str, folders))} is the record of a study. Compare it alone or with other records, "
-            "without --data and --labels: it holds the digits that it was judged by."
-        )
+def _read_records(folders: Sequence[Path], arms: Sequence[str]) -> Study:
+    """The records of studies, read as one."""
     studies = [read_study(RunFolder(folder)) for folder in folders]
     for folder, study in zip(folders[1:], studies[1:], strict=True):
         _check_joint(folders[0], studies[0], folder, study)
-    everyone = [member for study in studies for member in study.members]
-    _check_arms(arms, list(dict.fromkeys(member.spec.activation for member in everyone)))
-    members = [member for member in everyone if not arms or member.spec.activation in arms]
-    check_unique(members)
-    notes = [*filter(None, (study.note for study in studies)), *([JOINT] if len(studies) > 1 else [])]
-    name = short_digest([*(str(folder.resolve()) for folder in folders), *arms])
-    return Study([c for study in studies for c in study.configs], studies[0].digits, members, " ".join(notes)), name
+    members = [member for study in studies for member in study.members]
+    wanted = _chosen(arms, [member.spec for member in members])
+    notes = [*(study.note for study in studies), JOINT if len(studies) > 1 else ""]
+    return Study(
+        [config for study in studies for config in study.configs],
+        studies[0].digits,
+        [member for member in members if member.spec.activation in wanted],
+        " ".join(filter(None, notes)),
+    )
+
+
+def _chosen(arms: Sequence[str], specs: Sequence[MemberSpec]) -> Sequence[str]:
+    """The activations to compare: those that are named, or all that there are."""
+    known = list(dict.fromkeys(spec.activation for spec in specs))
+    if absent := [arm for arm in arms if arm not in known]:
+        raise UserError(f"--arms names {', '.join(absent)}, but the arms of these runs are {', '.join(known)}.")
+    return arms or known
 
 
 def _check_joint(first: Path, ours: Study, other: Path, theirs: Study) -> None:
     """Raise a UserError if two records are not of one study: of one recipe, judged by the same digits."""
     recipes = [asdict(config.recipe) for study in (ours, theirs) for config in study.configs]
     differ = [field for field in recipes[0] if any(recipe[field] != recipes[0][field] for recipe in recipes)]
-    ours_held_back, theirs_held_back = (
-        () if study.digits.held_back_labels is None else study.digits.held_back_labels for study in (ours, theirs)
-    )
-    if not np.array_equal(ours.digits.labels, theirs.digits.labels):
-        differ.append("the labelled digits")
-    if not np.array_equal(ours_held_back, theirs_held_back):
-        differ.append("the held-back digits")
+    for what in ("labels", "held_back_labels"):
+        if not np.array_equal(getattr(ours.digits, what), getattr(theirs.digits, what)):
+            differ.append(what)
     if differ:
         raise UserError(
             f"{first} and {other} are not one study: they differ in {', '.join(differ)}. Compare each alone."
         )
 
 
-def _with_arms(runs: Sequence[OpenedRun], arms: Sequence[str]) -> list[OpenedRun]:
-    """The runs as if they had had no other arms than those, if any are named."""
-    known = list(dict.fromkeys(spec.activation for run in runs for spec in run.specs))
-    _check_arms(arms, known)
-    return [replace(run, specs=[s for s in run.specs if s.activation in (arms or known)]) for run in runs]
-
-
-def _check_arms(arms: Sequence[str], known: Sequence[str]) -> None:
-    if absent := [arm for arm in arms if arm not in known]:
-        raise UserError(f"--arms names {', '.join(absent)}, but the arms of these runs are {', '.join(known)}.")
-
-
-def _check_folds(runs: Sequence[OpenedRun]) -> None:
-    """Raise a UserError if the runs' networks were not validated on the same images."""
-    first = runs[0]
-    for other in runs[1:]:
-        differ = [
-            f"{field} ({ours} and {theirs})"
-            for field, ours, theirs in (
-                ("folds", first.config.recipe.folds, other.config.recipe.folds),
-                ("split_seed", first.config.recipe.split_seed, other.config.recipe.split_seed),
-            )
-            if ours != theirs
-        ]
-        if differ:
-            raise UserError(
-                f"{first.folder.path} and {other.folder.path} cannot be compared: they differ in {', '.join(differ)}. "
-                "Their networks were not validated on the same images."
-            )
+def _check_folds(first: Path, ours: RunConfig, other: Path, theirs: RunConfig) -> None:
+    """Raise a UserError if two runs' networks were not validated on the same images."""
+    differ = [
+        f"{field} ({getattr(ours.recipe, field)} and {getattr(theirs.recipe, field)})"
+        for field in ("folds", "split_seed")
+        if getattr(ours.recipe, field) != getattr(theirs.recipe, field)
+    ]
+    if differ:
+        raise UserError(
+            f"{first} and {other} cannot be compared: they differ in {', '.join(differ)}. Their networks were not "
+            "validated on the same images."
+        )

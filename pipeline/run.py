@@ -27,7 +27,6 @@ from pipeline.report.findings import Findings
 from pipeline.report.page import write_report
 from pipeline.report.progress_view import ProgressView
 from pipeline.report.sentences import partial_note
-from pipeline.report.summary import summarize
 from pipeline.report.terminal import new_console, run_screen, show, starting_lines
 from pipeline.training.engine import Engine, train_members
 from pipeline.training.limits import Limits, stopped_by_sigterm
@@ -102,11 +101,11 @@ def main(
             rate=view.images_per_second,
         )
         voters = [member.spec.id for member in members]
-        made_of = SubmissionRecord({config.name: voters}, findings.missing)
+        made_of = SubmissionRecord({config.name: voters}, findings.missing, scores=findings.recorded_score)
         write_submission(folder, digits.image_ids, findings.predicted, made_of)
         copy = None if on_kaggle() else keep_copy_of(folder, config.name)
         write_report(folder, findings)
-    show(console, run_screen(summarize(findings), folder, console.width, copy))
+    show(console, run_screen(findings, folder, console.width, copy))
     table = pd.DataFrame(
         {"ImageId": digits.image_ids, "Label": findings.predicted, "certainty": findings.vote.max(axis=1)}
     )

@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import runs_folder
-from pipeline.config.schema import member_specs
+from pipeline.config.schema import MemberSpec, member_specs
 from pipeline.kaggle.pushes import state as pushed_state
 from pipeline.kaggle.submission_log import Entry, read_log
 from pipeline.records.atomic import file_sha256
-from pipeline.records.readers import DamagedError, damage_named, moment, read_json
+from pipeline.records.readers import moment
 from pipeline.records.run_folder import RunFolder
-from pipeline.records.submission_record import read_submission_record
+from pipeline.records.submission_record import SubmissionRecord, read_submission_record
 from pipeline.report.words import count, text_table
 
 
@@ -45,8 +44,8 @@ def list_runs() -> list[Row]:
         if folder.config.exists() or folder.is_blend:
             sha256 = file_sha256(folder.submission) if folder.submission.is_file() else ""
             claimed.add(sha256)
-            sent = _at_kaggle([entry for entry in log if entry.sha256 == sha256])
-            rows.append(_run_row(folder, sent) if folder.config.exists() else _blend_row(folder, sent))
+            row = _row(folder)
+            rows.append(replace(row, score=_at_kaggle([e for e in log if e.sha256 == sha256]) or row.score))
     rows += [
         Row(_time_of(e.time), e.source, "submitted", _at_kaggle([e]), e.message) for e in log if e.sha256 not in claimed
     ]
@@ -62,52 +61,38 @@ def runs_screen(rows: Sequence[Row], width: int) -> list[str]:
     )
 
 
-def _run_row(folder: RunFolder, sent: str) -> Row:
-    when = max(_changed(path) for path in (folder.config, folder.comparison) if path.exists())
+def _row(folder: RunFolder) -> Row:
+    """Of a run or a blend."""
+    name = folder.path.name
+    when = max(_changed(path) for path in (folder.config, folder.submission_record) if path.exists())
     try:
-        config = folder.read_config()
+        config = folder.read_config() if folder.config.exists() else None
     except UserError:
-        return Row(when, folder.path.name, f"{folder.config.name} is damaged", sent)
-    specs = member_specs(config)
-    done = sum(folder.member(spec).is_dir() for spec in specs)
-    state, score = f"{done} of {len(specs)} networks", ""
-    try:
-        with damage_named(folder.comparison):
-            comparison = read_json(folder.comparison)
-            if comparison["ensembles"][-1]["members"] + len(comparison["failed"]) == len(specs):
-                state, score = _finished(comparison)  # else it is from before the run was extended
-    except FileNotFoundError:
-        if folder.push.exists():
-            state = pushed_state(folder)
-    except DamagedError:
-        state = f"{folder.comparison.name} is damaged"
-    recipe = f"{config.recipe.architecture}, {len(specs)} × {count(config.recipe.train.epochs, 'epoch')}"
-    return Row(when, folder.path.name, state, sent or score, recipe, " ".join(config.arms))
-
-
-def _blend_row(folder: RunFolder, sent: str) -> Row:
-    when = _changed(folder.submission_record)
+        return Row(when, name, f"{folder.config.name} is damaged")
     try:
         record = read_submission_record(folder)
     except UserError:
-        record = None
-    if record is None:
-        return Row(when, folder.path.name, f"{folder.submission_record.name} is damaged", sent)
-    score = _accuracy(record.scores["whole"], record.scores["where"]) if record.scores else ""
-    state = f"{count(record.voters, 'network')} voted"
-    return Row(when, folder.path.name, state, sent or score, f"votes of {', '.join(record.runs)}")
+        return Row(when, name, f"{folder.submission_record.name} is damaged")
+    score = _accuracy(**record.scores) if record and record.scores else ""
+    if config:
+        specs = member_specs(config)
+        recipe = f"{config.recipe.architecture}, {len(specs)} × {count(config.recipe.train.epochs, 'epoch')}"
+        return Row(when, name, _state(folder, record, specs), score, recipe, " ".join(config.arms))
+    voted = f"{count(record.voters, 'network')} voted" if record else ""
+    return Row(when, name, voted, score, f"votes of {', '.join(record.runs)}" if record else "")
 
 
-def _finished(comparison: dict[str, Any]) -> tuple[str, str]:
-    """State of a finished run, and the score of its vote, if one is known."""
-    vote = comparison["ensembles"][-1]
-    state = f"finished, {len(comparison['failed'])} failed" if comparison["failed"] else "finished"
-    known = [_accuracy(vote[kind], kind.replace("_", "-")) for kind in ("held_back", "validation") if vote[kind]]
-    return state, known[0] if known else ""
+def _state(folder: RunFolder, record: SubmissionRecord | None, specs: Sequence[MemberSpec]) -> str:
+    """How far a run has come."""
+    if record and record.voters == len(specs):
+        return "finished"
+    if record is None and folder.push.exists():
+        return pushed_state(folder)
+    return f"{sum(folder.member(spec).is_dir() for spec in specs)} of {len(specs)} networks"
 
 
-def _accuracy(score: dict[str, int], where: str) -> str:
-    return f"{1 - score['errors'] / score['images']:.5f} {where}"
+def _accuracy(where: str, whole: dict[str, int], **_: object) -> str:
+    return f"{1 - whole['errors'] / whole['images']:.5f} {where}"
 
 
 def _at_kaggle(sent: Sequence[Entry]) -> str:

@@ -19,13 +19,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from factories import make_member
 from filelock import FileLock
 from kaggle_server import KaggleServer
 
 from pipeline.config.schema import MemberSpec, Recipe, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import PIXELS, Digits, embedded_sample
-from pipeline.evidence.comparison import compare
 from pipeline.kaggle import client, connection, push, waiting
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import METADATA
@@ -150,38 +148,6 @@ def csv_source(tmp_path_factory, digits):
 def csv_folder(csv_source, tmp_path):
     """A copy of them, to damage."""
     return shutil.copytree(csv_source, tmp_path / "digits")
-
-
-@pytest.fixture
-def outcome(spec, digits, tiny):
-    """A function that makes members which guess at random, and says all that there is to say of them."""
-
-    def make(fold=0, held_back=True):
-        known = replace(digits, held_back_labels=digits.labels[:30] if held_back else None)
-        group = [_guessing_member(spec, known, arm, seed, fold) for seed in (0, 1) for arm in ("relu", "swish")]
-        return [tiny], known, group, compare(group, known, {"elu-s0-f0": "<worker> died"})
-
-    return make
-
-
-def _guessing_member(spec, digits, activation, seed, fold):
-    generator = np.random.default_rng(seed)
-    rows = np.arange(20) if fold is not None else np.arange(0)
-    history = [{"epoch": e, "loss": 1 / e, "seconds": 1.0 + e} for e in (1, 2, 3)]
-    if fold is not None:
-        history = [{**record, "validation_accuracy": 0.5 + 0.1 * record["epoch"]} for record in history]
-    return make_member(
-        spec,
-        activation,
-        seed,
-        fold,
-        rows=rows,
-        validation=generator.dirichlet(np.ones(10), len(rows)).astype(np.float32).reshape(-1, 10),
-        test=generator.dirichlet(np.ones(10), 30).astype(np.float32),
-        history=history,
-        fingerprints={"rows": f"{fold}", "draws": f"{seed}", "initial_weights": f"{seed}"},
-        environment={"device": "<a chip>"},
-    )
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def findings_of(digits, config, failed=(), sharpness=1.0, **more):
 def compared_arms(arms, *paired, fairness=None, score=None):
     """A comparison of arms that holds these results of pairs, and nothing else."""
     return Comparison(
-        arms=[Arm(arm, 2, [], [], 1.0, None) for arm in arms],
+        arms=[Arm(arm, 2, [], [], 1.0) for arm in arms],
         ensembles=[Ensemble("all", 2 * len(arms), None, score, None)],
         paired=list(paired),
         fairness=fairness or Fairness([], [], []),

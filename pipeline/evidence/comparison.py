@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from pipeline.data.digits import Digits
-from pipeline.evidence.fairness import Fairness, check_fairness, partners
+from pipeline.evidence.fairness import Fairness, check_fairness
 from pipeline.evidence.judged import Judges, judged_images
 from pipeline.evidence.pairs import pairs_of
 from pipeline.evidence.same_size import SameSize, same_size
@@ -26,8 +26,6 @@ class Arm:
     """Of each member on the held-back images; empty where their digits are not known."""
     seconds_per_epoch: float
     """Median wall seconds over the members' epochs, the first of each left out (it pays for compilation)."""
-    ratio_to_relu: float | None
-    """Median over pairs of (seed, fold) of seconds per epoch over ReLU's; None without such a pair."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
     fairness = check_fairness(groups)
     voting = groups | ({"all": list(members)} if len(groups) > 1 else {})
     return Comparison(
-        arms=[_arm(name, group, groups.get("relu", []), digits) for name, group in groups.items()],
+        arms=[_arm(name, group, digits) for name, group in groups.items()],
         ensembles=[_ensemble(name, group, digits) for name, group in voting.items()],
         paired=compare_pairs(
             {arms: pairs for arms, pairs in pairs_of(groups, digits).items() if arms in fairness.fair}
@@ -84,15 +82,13 @@ def compare(members: Sequence[Member], digits: Digits, failed: dict[str, str]) -
     )
 
 
-def _arm(name: str, group: list[Member], relu: list[Member], digits: Digits) -> Arm:
-    ratios = [median(ours.seconds_per_epoch) / median(relus.seconds_per_epoch) for ours, relus in partners(group, relu)]
+def _arm(name: str, group: list[Member], digits: Digits) -> Arm:
     return Arm(
         activation=name,
         members=len(group),
         validation=[score for m in group if (score := _score(Judges.VALIDATION, [m], digits))],
         held_back=[score for m in group if (score := _score(Judges.HELD_BACK, [m], digits))],
         seconds_per_epoch=median(seconds for m in group for seconds in m.seconds_per_epoch),
-        ratio_to_relu=median(ratios) if ratios else None,
     )
 
 

@@ -39,9 +39,6 @@ class Unequal:
     pairs: int
     """How many pairs, and of how many."""
     of: int
-    seed: int
-    """The first such pair."""
-    fold: int | None
 
 
 @dataclass(frozen=True)
@@ -80,12 +77,11 @@ def check_fairness(groups: Mapping[str, Sequence[Member]]) -> Fairness:
 def _unequal(first: str, second: str, what: Shared, pairs: Sequence[tuple[Member, Member]]) -> Unequal | None:
     """What the pairs of two arms do not have in common, or cannot prove to have; None if nothing."""
     records = [(_recorded(one, what), _recorded(other, what)) for one, other in pairs]
-    odd = [i for i, (ours, theirs) in enumerate(records) if ours is None or ours != theirs]
+    odd = [(ours, theirs) for ours, theirs in records if ours is None or ours != theirs]
     if not odd:
         return None
-    spec = pairs[odd[0]][0].spec
-    recorded = all(record is not None for i in odd for record in records[i])
-    return Unequal(first, second, what, recorded, len(odd), len(pairs), spec.seed, spec.fold)
+    recorded = all(record is not None for pair in odd for record in pair)
+    return Unequal(first, second, what, recorded, len(odd), len(pairs))
 
 
 def _recorded(member: Member, what: Shared) -> Any:

@@ -49,21 +49,12 @@ class Spread:
 
     pairs: int
     difference: Any
-    shared: Any
-    """The part of the variance that stays however many pairs read the same images."""
-    own: Any
-    """The part that falls as 1 / pairs."""
-    degrees: float
-    """Degrees of freedom."""
-
-    @property
-    def variance(self) -> Any:
-        """Variance of the mean difference."""
-        return self.shared + self.own
+    variance: Any
 
     def interval(self, level: float = LEVEL) -> tuple[Any, Any]:
         """The interval that misses the true difference with a probability of `level`."""
-        half = t.ppf(1 - level / 2, self.degrees) * np.sqrt(self.variance)
+        degrees = self.pairs - 1 if self.pairs > 1 else np.inf
+        half = t.ppf(1 - level / 2, degrees) * np.sqrt(self.variance)
         return self.difference - half, self.difference + half
 
 
@@ -99,9 +90,10 @@ def two_way(sums: Tally) -> Spread:
     # Where no reading differs, the rule of three: what none of n images shows may still befall about 3 in n.
     by_image = np.where(sums.cell_squares == 0, 2 * (sums.squared_counts / cells) ** 2, by_image)
     by_cell = sums.cell_squares - mean**2 * cells
+    # The first part stays however many pairs read the same images, the second falls as 1 / pairs.
     shared, own = np.maximum(by_image - by_cell, 0), np.maximum(by_pair, np.minimum(by_image, by_cell))
     to_points = 100 / cells
-    return Spread(pairs, 100 * mean, shared * to_points**2, own * to_points**2, pairs - 1)
+    return Spread(pairs, 100 * mean, shared * to_points**2 + own * to_points**2)
 
 
 def one_way(sums: Tally) -> Spread:
@@ -109,7 +101,7 @@ def one_way(sums: Tally) -> Spread:
     cells = sums.images.sum()
     mean = sums.nets.sum(axis=-1) / cells
     by_image = np.where(sums.cell_squares == 0, 2, sums.cell_squares - mean**2 * cells)
-    return Spread(1, 100 * mean, by_image * (100 / cells) ** 2, 0.0, np.inf)
+    return Spread(1, 100 * mean, by_image * (100 / cells) ** 2)
 
 
 def student_interval(values: Any, level: float = LEVEL) -> Interval | None:

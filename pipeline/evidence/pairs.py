@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.evidence.fairness import partners
-from pipeline.evidence.judged import Judges, judged_images, log_losses, wrong_probabilities
-from pipeline.records.members import History, Member
+from pipeline.evidence.judged import Judges, judged_images, wrong_probabilities
+from pipeline.records.members import Member
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,17 @@ class Pair:
     difference: NDArray[np.int8]
     """Per image: 1 where only the first is right, -1 where only the second is, else 0; shape (v,)."""
     wrong_probability: NDArray[np.float64]
-    """Per image: the probability that the second gives to wrong digits, less that of the first; shape (v,). Empty, as
-    is the next, where only accuracies are known."""
-    log_loss: NDArray[np.float64]
-    """The same of the log loss, in nats."""
+    """Per image: the probability that the second gives to wrong digits, less that of the first; shape (v,). Empty where
+    only accuracies are known."""
     time_ratio: float
     """Seconds per epoch, first over second."""
     by_epoch: NDArray[np.float64]
     """First minus second validation accuracy after each epoch, percentage points; empty if not both recorded it."""
-    is_settled: bool = False
-    """Whether both ended at a learning rate near zero, so that the last epoch is no snapshot among others."""
-
-    @property
-    def net(self) -> int:
-        """Images that only the first reads right, less those that only the second does."""
-        return int(self.difference.sum(dtype=np.int64))
 
     @property
     def points(self) -> float:
         """Difference in accuracy, in percentage points."""
-        return 100 * self.net / len(self.images)
+        return 100 * int(self.difference.sum(dtype=np.int64)) / len(self.images)
 
 
 def pairs_of(groups: Mapping[str, Sequence[Member]], digits: Digits) -> dict[tuple[str, str], list[Pair]]:
@@ -75,17 +66,9 @@ def _pair(first: Member, second: Member, digits: Digits) -> Pair | None:
         images=images.numbers,
         difference=right[0] - right[1],
         wrong_probability=wrong_probabilities(theirs, images.truth) - wrong_probabilities(ours, images.truth),
-        log_loss=log_losses(theirs, images.truth) - log_losses(ours, images.truth),
         time_ratio=median(first.seconds_per_epoch) / median(second.seconds_per_epoch),
         by_epoch=_accuracy_differences(first.history, second.history),
-        is_settled=_ends_near_zero(first.history) and _ends_near_zero(second.history),
     )
-
-
-def _ends_near_zero(history: History) -> bool:
-    """Whether the learning rate fell to a hundredth of its highest."""
-    rates = [record["learning_rate"] for record in history if "learning_rate" in record]
-    return bool(rates) and rates[-1] <= max(rates) / 100
 
 
 def _accuracy_differences(first: Sequence[Any], second: Sequence[Any]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evidence.epochs import EpochSpan, differences_by_epoch, late_difference
+from pipeline.evidence.epochs import EpochDifference, differences_by_epoch
 from pipeline.evidence.intervals import FEWEST_PAIRS, LEVEL, Interval, Spread, one_way, student_interval, tally, two_way
 from pipeline.evidence.pairs import Pair
 
@@ -46,12 +46,10 @@ class Paired:
     second: str
     verdict: Verdict
     seeds: list[int]
-    """Of each pair, as are the next three."""
+    """Of each pair, as are the next two."""
     folds: list[int | None]
     points: list[float]
     """Its difference in accuracy."""
-    nets: list[int]
-    """Images that only the first reads right, less those that only the second does."""
     images: int
     """Distinct images that were read."""
     level: float
@@ -69,12 +67,8 @@ class Paired:
     """Another estimand, the second planned measure: mean probability that the second gives to wrong digits, less that
     of the first, percentage points. It says how sure networks are of what is right; it decides nothing. None where
     only accuracies are known."""
-    log_loss: Estimate | None
-    """The same of the mean log loss, in nats."""
-    by_epoch: list[EpochSpan]
+    by_epoch: list[EpochDifference]
     """The difference in validation accuracy after each epoch; empty without validation rows."""
-    late: EpochSpan | None
-    """The same on average over the last third of the epochs; None where the learning rate fell to zero."""
     time_ratio: float
     """Seconds per epoch, first over second: geometric mean over pairs."""
     time_interval: Interval | None
@@ -106,29 +100,25 @@ def judge(spread: Spread, images: int, level: float) -> Verdict:
 def _paired(arms: tuple[str, str], pairs: Sequence[Pair], level: float) -> Paired:
     spread = _spread(pairs, [pair.difference for pair in pairs])
     images = len(np.unique(np.concatenate([pair.images for pair in pairs])))
-    curves = [pair.by_epoch for pair in pairs]
     logs = np.log([pair.time_ratio for pair in pairs])
     times = student_interval(logs, level)
-    nets = [pair.net for pair in pairs]
+    points = [pair.points for pair in pairs]
     return Paired(
         first=arms[0],
         second=arms[1],
         verdict=judge(spread, images, level),
         seeds=[pair.seed for pair in pairs],
         folds=[pair.fold for pair in pairs],
-        points=[pair.points for pair in pairs],
-        nets=nets,
+        points=points,
         images=images,
         level=level,
         difference=float(spread.difference),
         interval=_interval(spread, level),
         equivalence_interval=_interval(spread, 2 * level),
-        first_ahead=sum(net > 0 for net in nets),
-        second_ahead=sum(net < 0 for net in nets),
-        wrong_probability=_estimate(pairs, [pair.wrong_probability for pair in pairs], level),
-        log_loss=_estimate(pairs, [pair.log_loss / 100 for pair in pairs], level),
-        by_epoch=differences_by_epoch(curves),
-        late=None if all(pair.is_settled for pair in pairs) else late_difference(curves),
+        first_ahead=sum(x > 0 for x in points),
+        second_ahead=sum(x < 0 for x in points),
+        wrong_probability=_estimate(pairs, level),
+        by_epoch=differences_by_epoch([pair.by_epoch for pair in pairs]),
         time_ratio=float(np.exp(logs.mean())),
         time_interval=(float(np.exp(times[0])), float(np.exp(times[1]))) if times else None,
     )
@@ -147,8 +137,9 @@ def _interval(spread: Spread, level: float) -> Interval | None:
     return float(low), float(high)
 
 
-def _estimate(pairs: Sequence[Pair], readings: Sequence[NDArray[Any]], level: float) -> Estimate | None:
-    """Of readings in percent; None where a pair has none."""
+def _estimate(pairs: Sequence[Pair], level: float) -> Estimate | None:
+    """Of the second measure; None where a pair has none."""
+    readings = [pair.wrong_probability for pair in pairs]
     if not all(len(reading) for reading in readings):
         return None
     spread = _spread(pairs, readings)

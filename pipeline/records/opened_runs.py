@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import expanded
@@ -46,11 +47,6 @@ def open_run(folder: RunFolder) -> OpenedRun:
         if folder.is_blend and (record := read_submission_record(folder)):
             runs = " ".join(record.runs.values())
             raise UserError(f"{folder.path} is a blend, not a run. Name its runs: {runs}") from None
-        if folder.metrics.exists():
-            raise UserError(
-                f"{folder.path} is a record without what each network predicts: python -m benchmarks epochs "
-                f"{folder.path} reads what it has."
-            ) from None
         raise UserError(f"{folder.path} is no run's folder: cannot read {error.filename} ({error.strerror}).") from None
     wanted, members = member_specs(config), FinishedMembers(folder, data_sha256)
     return OpenedRun(folder, config, data_sha256, members, wanted + _left_by_others(folder, wanted, members))
@@ -68,10 +64,12 @@ def _left_by_others(folder: RunFolder, wanted: Sequence[MemberSpec], members: Fi
     return found
 
 
-def read_run(run: OpenedRun, label: Callable[[str], str]) -> tuple[list[Member], list[str]]:
-    """The finished members of a run, each labelled by its activation, and why each of the others is missing."""
+def read_run(run: OpenedRun, name: str = "") -> tuple[list[Member], list[str]]:
+    """The finished members of a run, labelled as of that name if one is given, and why others are missing."""
     finished, missing = run.members.among(run.specs)
-    return [replace(member, label=label(member.arm)) for member in finished], list(missing.values())
+    if name:
+        finished = [replace(member, label=f"{member.arm} ({printable(name)})") for member in finished]
+    return finished, list(missing.values())
 
 
 def run_names(runs: Sequence[OpenedRun]) -> list[str]:
@@ -90,16 +88,9 @@ def run_names(runs: Sequence[OpenedRun]) -> list[str]:
     raise UserError(f"the same run is named twice: {next(name for name in names if names.count(name) > 1)}")
 
 
-def arm_labels(runs: Sequence[OpenedRun]) -> list[Callable[[str], str]]:
-    """For each run, what to call an activation of it: just that if all runs have one recipe, else with the run."""
-    if len({run.config.recipe for run in runs}) == 1:
-        return [str for _ in runs]
-    return [in_run(name) for name in run_names(runs)]
-
-
-def in_run(name: str) -> Callable[[str], str]:
-    """What to call an activation of that run, on a screen, in a table and in a figure."""
-    return lambda activation: f"{activation} ({printable(name)})"
+def arm_names(runs: Sequence[OpenedRun]) -> list[str]:
+    """For each run, what its activations are told apart by: nothing if all runs have one recipe, else its name."""
+    return [""] * len(runs) if len({run.config.recipe for run in runs}) == 1 else run_names(runs)
 
 
 def load_data(runs: Sequence[OpenedRun], where: str | None) -> Digits:
@@ -139,23 +130,7 @@ def _place_of_data(run: OpenedRun) -> str:
     )
 
 
-def check_unique(members: Sequence[Member]) -> None:
-    """Raise a UserError if two members are the same network."""
-    seen: set[MemberSpec] = set()
-    for member in members:
-        if member.spec in seen:
-            raise UserError(f"{member.spec.id} is in two of the runs, trained alike. Name only one of them.")
-        seen.add(member.spec)
-
-
-def joint_name(runs: Sequence[OpenedRun]) -> str:
-    """Eight hex digits that stand for these runs and their arms."""
-    parts: list[str] = []
-    for run in runs:
-        parts += [str(run.folder.path.resolve()), *dict.fromkeys(spec.activation for spec in run.specs)]
-    return short_digest(parts)
-
-
-def short_digest(parts: Sequence[str]) -> str:
-    """Eight hex digits that stand for some texts, paths among them."""
+def folders_digest(folders: Sequence[Path], arms: Sequence[str] = ()) -> str:
+    """Eight hex digits that stand for some runs' folders, and arms of theirs."""
+    parts = [*(str(folder.resolve()) for folder in folders), *arms]
     return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()[:8]

@@ -1,4 +1,8 @@
-"""Records read with suspicion: whatever is wrong with a file becomes one error with its reason, in bounded memory."""
+"""Records read with suspicion: whatever is wrong with a file becomes one error with its reason, in bounded memory.
+
+All readers of a file raise FileNotFoundError where there is none, and DamagedError where it cannot be read, is larger
+than any record, or is not what was written.
+"""
 
 import hashlib
 import io
@@ -43,23 +47,13 @@ def damage_named(path: Path) -> Iterator[None]:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DamagedError: it cannot be read, is larger than any record, or no JSON.
-    """
+    """What a JSON file holds."""
     with damage_named(path):
         return json.loads(read_bytes(path, LARGEST_JSON))
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:
-    """A dataclass from its JSON.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DamagedError: it cannot be read, or is no such record.
-    """
+    """A dataclass from its JSON."""
     from pydantic import TypeAdapter, ValidationError  # 0.1 s, which --help does not need
 
     with damage_named(path):
@@ -76,12 +70,7 @@ def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """What `sealed` returned, from its JSON.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DamagedError: it is not what was written.
-    """
+    """What `sealed` returned, from its JSON."""
     with damage_named(path):
         content: dict[str, Any] = read_json(path)
         if content.pop(SEAL, None) != _seal(content):
@@ -90,12 +79,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
 
 
 def read_bytes(path: Path, largest: int = LARGEST_ARRAYS) -> bytes:
-    """The content of a file.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DamagedError: it cannot be read, or is larger than that.
-    """
+    """The content of a file."""
     with damage_named(path):
         with path.open("rb") as stream:
             content = stream.read(largest + 1)
@@ -105,12 +89,7 @@ def read_bytes(path: Path, largest: int = LARGEST_ARRAYS) -> bytes:
 
 
 def read_arrays(path: Path, largest: int = LARGEST_ARRAYS) -> dict[str, NDArray[Any]]:
-    """The arrays in an .npz file, by name; never a pickle. The CRC of each is checked.
-
-    Raises:
-        FileNotFoundError: there is none.
-        DamagedError: it cannot be read, would unpack to more than `largest` bytes, or holds something else.
-    """
+    """The arrays in an .npz file, by name; never a pickle. The CRC of each is checked."""
     with damage_named(path), zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         if sum(entry.file_size for entry in entries) > largest:

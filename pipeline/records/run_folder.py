@@ -39,38 +39,24 @@ class RunFolder:
     """A run's folder."""
 
     path: Path
-    config = _Inside("config.json")
-    """The config of the last command that ran here."""
-    data = _Inside("data.json")
-    """Source and SHA-256 of the data that the members were trained on."""
-    environment = _Inside("environment.json")
-    """Versions and hardware."""
-    comparison = _Inside("comparison.json")
-    """All results of the comparison."""
-    metrics = _Inside("metrics.csv")
-    """Every epoch of every member."""
-    probabilities = _Inside("probabilities.npz")
-    """What every network of a comparison predicted, to recompute it without the members."""
-    report = _Inside("report.html")
-    """The report for people."""
-    submission = _Inside(SUBMISSION)
-    """The predictions of the test images."""
-    submission_record = _Inside("submission.json")
-    """What the submission was made of, and when."""
-    push = _Inside("push.json")
-    """Which kernel this run was pushed as, if it was."""
-    receipt = _Inside(RECEIPT)
-    """What a kernel wrote, by name and SHA-256."""
-    kernel_log = _Inside("kernel.log")
-    """What a kernel printed."""
-    members = _Inside("members")
-    """The folders of the finished members."""
-    all_checkpoints = _Inside("checkpoints")
-    """The checkpoints of the members that are not finished."""
-    lock = _Inside(".lock")
-    """Locked by the process that works in the folder."""
-    owner = _Inside(".owner.json")
-    """Which process that is."""
+    config = _Inside("config.json")  # the config of the last command that ran here
+    data = _Inside("data.json")  # source and SHA-256 of the data that the members were trained on
+    environment = _Inside("environment.json")  # versions and hardware
+    comparison = _Inside("comparison.json")  # all results of the comparison
+    metrics = _Inside("metrics.csv")  # every epoch of every member
+    probabilities = _Inside(
+        "probabilities.npz"
+    )  # what the networks of a comparison predicted, to repeat it without them
+    report = _Inside("report.html")  # the report for people
+    submission = _Inside(SUBMISSION)  # the predictions of the test images
+    submission_record = _Inside("submission.json")  # what the submission was made of, and when
+    push = _Inside("push.json")  # which kernel this run was pushed as, if it was
+    receipt = _Inside(RECEIPT)  # what a kernel wrote, by name and SHA-256
+    kernel_log = _Inside("kernel.log")  # what a kernel printed
+    members = _Inside("members")  # the folders of the finished members
+    all_checkpoints = _Inside("checkpoints")  # the checkpoints of the members that are not finished
+    lock = _Inside(".lock")  # locked by the process that works in the folder
+    owner = _Inside(".owner.json")  # which process that is
 
     @classmethod
     def of(cls, config: RunConfig) -> "RunFolder":

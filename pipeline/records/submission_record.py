@@ -22,7 +22,8 @@ class SubmissionRecord:
     runs: dict[str, str] = field(default_factory=dict)
     """Of a blend: the folder of each run, by the run's name."""
     scores: dict[str, Any] | None = None
-    """Of a blend: as evidence/contributions.py judged it."""
+    """Of the vote: images and errors in `whole`, their kind in `where`; None if nobody knows the digits. Of a blend,
+    all that evidence/contributions.py judged."""
     written: str = ""
     """ISO 8601, UTC."""
     sha256: str = ""

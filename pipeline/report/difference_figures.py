@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.evidence.epochs import EpochSpan
+from pipeline.evidence.epochs import EpochDifference
 from pipeline.evidence.intervals import FEWEST_PAIRS
 from pipeline.evidence.verdict import MARGIN, Paired
-from pipeline.report.plots import INK, WIDTH, ArmStyle, Plot, csv_text
+from pipeline.report.plots import INK, WIDTH, ArmStyle, Plot
 from pipeline.report.sentences import percent
 
 COLUMNS_OF_DOTS = 60  # dots of one column are stacked
@@ -44,17 +44,13 @@ def paired_differences(paired: Sequence[Paired], styles: Mapping[str, ArmStyle])
             "line on one side of zero shows a difference, a bar within the band that the two are equally good"
         )
     return Plot(
-        "paired-differences",
         "Pair by pair",
         figure,
         "Each dot is a pair, two networks of one seed and fold, in the colour of the arm that reads more images right. "
         f"The diamond is the mean; {bars}. In the grey band, differences are below {MARGIN} points: too small to "
         "matter.",
         "Dot plot of the differences in accuracy: " + "; ".join(map(_mean_in_words, paired)) + ".",
-        csv_text(["first", "second", "seed", "fold", "points", "net_images"],
-             ([r.first, r.second, *row] for r in paired
-              for row in zip(r.seeds, r.folds, r.points, r.nets, strict=True))),
-    )  # fmt: skip
+    )
 
 
 def _name_sides(axes: Axes, left: str, right: str) -> None:
@@ -92,19 +88,15 @@ def epoch_differences(paired: Sequence[Paired]) -> Plot | None:
         _draw_epochs(axes, result)
     panels[-1].set_xlabel("epoch")
     return Plot(
-        "difference-by-epoch",
         "Epoch by epoch",
         figure,
         _epochs_caption(shown),
         "The difference in validation accuracy by epoch: " + "; ".join(map(_last_in_words, shown)) + ".",
-        csv_text(["first", "second", "epoch", "points", "low", "high", "first_ahead", "second_ahead"],
-             ([r.first, r.second, s.first_epoch, s.difference, *(s.interval or ("", "")), s.first_ahead, s.second_ahead]
-              for r in shown for s in r.by_epoch)),
-    )  # fmt: skip
+    )
 
 
 def _draw_epochs(axes: Axes, result: Paired) -> None:
-    epochs = [span.first_epoch for span in result.by_epoch]
+    epochs = [span.epoch for span in result.by_epoch]
     means = [span.difference for span in result.by_epoch]
     axes.axhspan(-MARGIN, MARGIN, color=INK, alpha=0.15, lw=0)
     axes.axhline(0, color=INK, alpha=0.5, lw=1)
@@ -112,18 +104,13 @@ def _draw_epochs(axes: Axes, result: Paired) -> None:
     if all(span.interval for span in result.by_epoch):
         low, high = np.array([span.interval for span in result.by_epoch]).T
         axes.errorbar(epochs, means, (np.array(means) - low, high - means), color=INK, alpha=0.6, lw=1, ls="none")
-    if late := result.late:
-        ends = [late.first_epoch - 0.3, late.last_epoch + 0.3]
-        axes.plot(ends, [late.difference] * 2, color=INK, lw=3)
-        if late.interval:
-            axes.fill_between(ends, *late.interval, color=INK, alpha=0.25, lw=0)
     reach = _late_reach(result.by_epoch)
     axes.set(ylim=(-reach, reach), xlim=(0.4, len(epochs) + 0.6), ylabel="points")
     axes.set_title(f"↑ {result.first} better, ↓ {result.second} better", loc="left")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _late_reach(spans: Sequence[EpochSpan]) -> float:
+def _late_reach(spans: Sequence[EpochDifference]) -> float:
     """So far from zero do the later two thirds of the epochs reach: the first ones would squeeze them to a line."""
     late = spans[len(spans) // 3 :]
     return 1.1 * max(abs(x) for span in late for x in (span.difference, *(span.interval or ()), 1.5 * MARGIN))
@@ -133,15 +120,11 @@ def _epochs_caption(shown: Sequence[Paired]) -> str:
     text = "The difference in validation accuracy after each epoch, on average over the pairs"
     if any(span.interval for result in shown for span in result.by_epoch):
         text += ", with its 95% interval over pairs (for these validation images)"
-    text += f". In the grey band, differences are below {MARGIN} points."
-    if any(result.late for result in shown):
-        text += (
-            " The thick line is the mean over the last third of the epochs, the shade its interval. Nobody planned to "
-            "look at it, so it is a hint, no finding. The first epochs may lie outside the picture."
-        )
-    return text
+    return text + (
+        f". In the grey band, differences are below {MARGIN} points. The first epochs may lie outside the picture."
+    )
 
 
 def _last_in_words(result: Paired) -> str:
     last = result.by_epoch[-1]
-    return f"{result.first} against {result.second} {last.difference:+z.3f} points after epoch {last.last_epoch}"
+    return f"{result.first} against {result.second} {last.difference:+z.3f} points after epoch {last.epoch}"

@@ -1,20 +1,22 @@
 """What a run or a comparison of runs came to: all that its report is made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema import RunConfig
-from pipeline.data.digits import Digits
+from pipeline.data.digits import TEST_IMAGES, Digits
 from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.evidence.comparison import Comparison
 from pipeline.records.members import Member
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.scores import Score
+from pipeline.report.answer import Answer, answer
 from pipeline.report.readings import Readings, known_readings, unlabelled_readings
 
 
@@ -38,6 +40,11 @@ class Findings:
     """Networks that it trained; the others were there before."""
     rate: float | None = None
     """Training images per second of this machine, all networks that train at a time together; None if not measured."""
+
+    @cached_property
+    def answer(self) -> Answer:
+        """Which activation to take; in images of the competition where a study's record has none to predict."""
+        return answer(self.comparison, len(self.digits.image_ids) or TEST_IMAGES)
 
     @cached_property
     def known(self) -> Readings | None:
@@ -65,19 +72,17 @@ class Findings:
         return np.array([predicted_labels(m.test_probabilities) != self.predicted for m in self.members])
 
     @property
-    def unlike_vote(self) -> dict[str, float]:
-        """How many images a network of each arm reads otherwise than the vote of all, on average."""
-        counts = self.apart.sum(axis=1)
-        arms = np.array([member.arm for member in self.members])
-        return {arm: float(counts[arms == arm].mean()) for arm in dict.fromkeys(arms.tolist())}
-
-    @property
     def score(self) -> tuple[str, Score] | None:
         """What the vote of all makes, and on which kind of images; None if no digit is known."""
         vote = self.comparison.ensembles[-1]
         if vote.held_back:
             return "held-back", vote.held_back
         return ("validation", vote.validation) if vote.validation else None
+
+    @property
+    def recorded_score(self) -> dict[str, Any] | None:
+        """The same as submission.json has it, in the form of a blend's."""
+        return {"where": self.score[0], "whole": asdict(self.score[1])} if self.score else None
 
     @property
     def rate_of_one(self) -> float:

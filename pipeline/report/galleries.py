@@ -19,8 +19,8 @@ from pipeline.report.plots import csv_text
 from pipeline.report.readings import Readings
 from pipeline.report.words import joined
 
-SHOWN = 24  # tiles at once; the others are folded
-MOST = 96  # tiles in all; the others are in the CSV only
+SHOWN = 24  # of the least sure
+MOST = 96  # tiles; the others are in the CSV only
 VARIANTS = 4  # of each digit
 GAP = 2  # pixels between them
 
@@ -46,8 +46,7 @@ class Gallery:
     """Of its CSV file, without the ending."""
     title: str
     caption: str
-    shown: list[Tile]
-    folded: list[Tile]
+    tiles: list[Tile]
     csv: str
 
 
@@ -96,8 +95,7 @@ def _gallery(read: Readings, rows: NDArray[np.int64], name: str, title: str, ord
         name,
         title,
         caption,
-        tiles[:SHOWN],
-        tiles[SHOWN:],
+        tiles,
         csv_text([read.id_name, *["digit"] * is_known, *(f"{a}_{x}" for a in votes for x in ("reads", "probability"))],
              ([read.ids[row], *read.truth[row : row + is_known],
                *(x for v in votes.values() for x in (v[row].argmax(), v[row].max()))] for row in rows)),

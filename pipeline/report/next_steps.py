@@ -65,37 +65,30 @@ def out_of_fold_accuracy(recipe: Recipe) -> float | None:
 
 
 def next_steps(
-    configs: Sequence[RunConfig],
-    folder: RunFolder | None,
-    *,
-    images: int = TRAINING_IMAGES,
-    pace: Pace | None = None,
-    missing: int = 0,
-    is_doubtful: bool = False,
+    config: RunConfig, folder: RunFolder, pace: Pace, *, images: int, missing: int = 0, is_doubtful: bool = False
 ) -> list[Step]:
-    """What to do after a run or a comparison of runs, the most urgent first.
+    """What to do after a run, the most urgent first.
 
     Nothing is proposed to decide between activations: to add pairs until something shows would find what is not there.
 
     Args:
-        configs: The runs' configs.
-        folder: The folder with the submission; None if there is none.
+        config: The run's.
+        folder: Its folder, with the submission.
+        pace: How fast this machine trains.
         images: How many are labelled.
-        pace: How fast this machine trains, if it is known.
         missing: Networks that are still to be trained.
         is_doubtful: Whether the predictions are such that nobody should send them.
     """
-    steps, config = [], configs[0]
+    steps = []
     if missing:
-        remark = pace.time_of(config, images, missing) if pace and len(configs) == 1 else ""
-        steps.append(
-            Step("train what is missing (finished networks are kept)", [(run_command(c), remark) for c in configs])
-        )
-    if not folder:
-        return steps
+        remark = pace.time_of(config, images, missing)
+        steps.append(Step("train what is missing (finished networks are kept)", [(run_command(config), remark)]))
     if config.data == "sample":
-        commands = [(f"{COMMAND} download", ""), _training(preset("quick"), "quick", pace), (f"{COMMAND} submit", "")]
-        return [*steps, Step(f"to compete ({TOKEN})", commands)]
+        quick = _training(preset("quick"), "quick", pace, TRAINING_IMAGES)
+        return [
+            *steps,
+            Step(f"to compete ({TOKEN})", [(f"{COMMAND} download", ""), quick, (f"{COMMAND} submit", "")]),
+        ]
     if not is_doubtful:
         send = [f"{COMMAND} fetch", f"{COMMAND} submit"] if on_kaggle() else [_submit(folder)]
         steps.append(Step(f"to learn its score ({TOKEN})", [(command, "") for command in send]))
@@ -105,10 +98,9 @@ def next_steps(
     return steps
 
 
-def _training(config: RunConfig, name: str, pace: Pace | None, images: int = TRAINING_IMAGES) -> tuple[str, str]:
+def _training(config: RunConfig, name: str, pace: Pace, images: int) -> tuple[str, str]:
     """The command that trains a preset, or a part of it, with its time here and what it reached."""
-    time = f"{pace.time_of(config, images)}; " if pace else ""
-    return run_command(config), f"{time}accuracy about {OUT_OF_FOLD[name]:.3f}"
+    return run_command(config), f"{pace.time_of(config, images)}; accuracy about {OUT_OF_FOLD[name]:.3f}"
 
 
 def _submit(folder: RunFolder) -> str:

@@ -10,16 +10,15 @@ from pipeline.config.config_json import to_json
 from pipeline.records.atomic import atomic_replace, atomic_write_json
 from pipeline.records.members import group_by_arm, write_metrics
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.answer import answer, images_to_predict
 from pipeline.report.difference_figures import epoch_differences, paired_differences
-from pipeline.report.facts import environment, facts, machines
+from pipeline.report.facts import environment, facts
 from pipeline.report.findings import Findings
 from pipeline.report.galleries import disagreements, distortions, least_sure, mistakes
 from pipeline.report.plots import arm_styles, data_uri, own_look, svg_text
-from pipeline.report.sentences import details, ensemble_lines, fairness_lines, headline
+from pipeline.report.sentences import comparison_lines
 from pipeline.report.style import STYLE
-from pipeline.report.summary import Summary, summarize
-from pipeline.report.table import cells, rows_csv
+from pipeline.report.summary import summarize
+from pipeline.report.table import score_rows, used
 from pipeline.report.template import TEMPLATE
 from pipeline.report.training_figures import learning_curves
 from pipeline.report.vote_figures import by_digit, certainty, confusions, shares
@@ -28,7 +27,7 @@ from pipeline.report.words import joined
 
 def write_report(folder: RunFolder, findings: Findings) -> None:
     """Write environment.json, comparison.json, metrics.csv and report.html."""
-    atomic_write_json(folder.environment, machines(findings.members))
+    atomic_write_json(folder.environment, environment(findings.members))
     atomic_write_json(folder.comparison, asdict(findings.comparison))
     with atomic_replace(folder.metrics) as temporary:
         write_metrics(temporary, findings.members)
@@ -39,6 +38,7 @@ def write_report(folder: RunFolder, findings: Findings) -> None:
 def render_report(findings: Findings) -> str:
     """One run, or several compared, as one HTML page: the entry first, or, where there is none, the comparison."""
     summary = summarize(findings)
+    heads, rows = used(score_rows(findings.comparison))
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(TEMPLATE)
     with own_look():  # figures are drawn when the template asks for their text
         return page.render(
@@ -49,37 +49,16 @@ def render_report(findings: Findings) -> str:
             summary=summary,
             facts=facts(findings, datetime.now(UTC)),
             environment=environment(findings.members),
-            **_scores(findings, summary),
-            **_comparison(findings),
+            heads=["who", *heads[1:]],
+            rows=rows,
+            digits=by_digit(findings.known) if findings.known else [],
+            comparison_lines=comparison_lines(findings.comparison),
             **_pictures(findings),
             joined=joined,
             to_json=to_json,
             svg_text=svg_text,
             data_uri=data_uri,
         )
-
-
-def _scores(findings: Findings, summary: Summary) -> dict[str, Any]:
-    """The table of the scores, and that of the digits."""
-    columns, rows = cells(summary.rows)
-    return {
-        "columns": ["who", *columns[1:]],
-        "rows": rows,
-        "scores_csv": rows_csv(summary.rows),
-        "digits": by_digit(findings.known) if findings.known else [],
-    }
-
-
-def _comparison(findings: Findings) -> dict[str, Any]:
-    """What there is to say of activations."""
-    comparison = findings.comparison
-    return {
-        "answer": answer(comparison, images_to_predict(findings.digits)),
-        "headline": headline,
-        "details": details,
-        "ensembles": ensemble_lines(comparison),
-        "fairness": fairness_lines(comparison.fairness),
-    }
 
 
 def _pictures(findings: Findings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What all figures of the report share: one look that fits light and dark pages, one style per arm, numbers as CSV."""
+"""What the figures and tables of the report share: a look for light and dark pages, a style per arm, CSV."""
 
 import csv
 import io
@@ -49,16 +49,12 @@ def own_look() -> Iterator[None]:
 class Plot:
     """One figure."""
 
-    name: str
-    """Of its CSV file, without the ending."""
     title: str
     figure: Figure
     caption: str
     """What to see, in words that hold for this run."""
     alt: str
     """For those who cannot see it."""
-    csv: str
-    """Its numbers."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ def svg_text(figure: Figure) -> str:
 
 
 def csv_text(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
-    """The numbers of a figure as CSV; fractions with six significant digits."""
+    """A table as CSV; fractions with six significant digits."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header)

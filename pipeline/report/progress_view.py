@@ -14,7 +14,6 @@ from rich.text import Text
 
 from pipeline.config.schema import MemberSpec
 from pipeline.device.accelerator import Device
-from pipeline.report.speed import Speed
 from pipeline.report.words import duration, text_table
 from pipeline.training.messages import Progress
 
@@ -31,11 +30,16 @@ class ProgressView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._done = self._total = self.trained = 0
-        self._started = time.monotonic()
+        self._epochs = 0  # of each network
+        self._started: float | None = None  # when the first network reported
+        self._begun: dict[MemberSpec, float] = {}  # epochs of each network at its first report
+        self._reached: dict[MemberSpec, float] = {}  # and at its last
+        self._epochs_per_second: float | None = None  # of all networks together; known after an epoch
+        self.images_per_second: float | None = None
+        """Training images of all networks together; None where nothing was measured."""
         self._training: dict[MemberSpec, Progress] = {}
         self._seconds: dict[MemberSpec, float] = {}
         self._devices: set[Device] = set()
-        self._speed: Speed | None = None
         self._spinner = Spinner("dots", LOADING)
         self._live = Live(console=console, refresh_per_second=REDRAWN, transient=True, get_renderable=self._drawn)
 
@@ -46,11 +50,6 @@ class ProgressView:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
-
-    @property
-    def images_per_second(self) -> float | None:
-        """Training images per second of all networks together; None where nothing was measured."""
-        return self._speed.images_per_second if self._speed else None
 
     def begin(self, finished: Sequence[MemberSpec], total: int) -> None:
         """Say how many of the run's members were finished before."""
@@ -76,9 +75,7 @@ class ProgressView:
         if progress.device:
             self._show_device(progress.device, spec.recipe.train.precision)
             return
-        if self._speed is None:
-            self._speed = Speed(self._total - self._done, spec.recipe.train.epochs)
-        self._speed.take_in(spec.id, progress, spec.recipe.train.batch_size)
+        self._measure(spec, progress)
         self._training[spec] = progress
         if progress.record:
             self._seconds[spec] = progress.record["seconds"]
@@ -99,10 +96,28 @@ class ProgressView:
             f"{self._seconds[spec]:.1f}" if spec in self._seconds else "",
         ]
 
+    def _measure(self, spec: MemberSpec, progress: Progress) -> None:
+        """Learn from a report how fast the networks train: from the first one on, when libraries are loaded."""
+        now, train = time.monotonic(), spec.recipe.train
+        self._epochs = train.epochs
+        self._started = self._started or now
+        self._reached[spec] = progress.epoch - 1 + progress.step / progress.steps
+        self._begun.setdefault(spec, self._reached[spec])
+        gained = sum(self._reached.values()) - sum(self._begun.values())
+        if gained >= 1 and now > self._started:
+            self._epochs_per_second = gained / (now - self._started)
+            self.images_per_second = self._epochs_per_second * progress.steps * train.batch_size
+
     def _left(self) -> str:
         """Such as "3 min left"; empty before that can be known."""
-        left = self._speed.seconds_left if self._speed else None
-        return "" if left is None else f"{duration(left)} left"
+        if self._epochs_per_second is None:
+            return ""
+        return f"{duration((self._total * self._epochs - self._epochs_done()) / self._epochs_per_second)} left"
+
+    def _epochs_done(self) -> float:
+        """Epochs of all networks."""
+        training = list(self._training.values())  # this may be another thread
+        return self._done * self._epochs + sum(each.epoch - 1 + each.step / each.steps for each in training)
 
     def _drawn(self) -> RenderableType:
         """The whole, then the networks in training; what does not fit is cut off below."""
@@ -110,12 +125,11 @@ class ProgressView:
         if not training:
             self._spinner.text = Text(VOTING if 0 < self._total == self._done else LOADING)
             return self._spinner
-        epochs = training[0][0].recipe.train.epochs
-        done = self._done * epochs + sum(each.epoch - 1 + each.step / each.steps for _, each in training)
+        done, total = self._epochs_done(), self._total * self._epochs
         whole = Table.grid(padding=(0, 2))
         rate = f"{rate:,.0f} images/s" if (rate := self.images_per_second) else ""
-        bar = ProgressBar(self._total * epochs, done, width=BAR)
-        whole.add_row("  all", bar, f"{done:.0f} of {self._total * epochs} epochs", rate, self._left())
+        bar = ProgressBar(total, done, width=BAR)
+        whole.add_row("  all", bar, f"{done:.0f} of {total} epochs", rate, self._left())
         lines = text_table(HEADS, [self._cells(*each) for each in training], self._console.width)
         return Group(whole, Text("\n".join(lines), no_wrap=True))
 

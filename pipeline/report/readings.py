@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.digits import Digits
+from pipeline.data.digits import CLASSES, Digits
 from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.evidence.judged import Judges, judged_images
 from pipeline.records.members import Member, group_by_arm
@@ -40,6 +40,13 @@ class Readings:
     def certainty(self) -> NDArray[np.float64]:
         """The probability that the vote of all gives to it, shape (n,)."""
         return self.vote.max(axis=1)
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """How often the vote of all reads a digit, by row, as another, by column; shape (10, 10)."""
+        matrix = np.zeros((CLASSES, CLASSES), np.int64)
+        np.add.at(matrix, (self.truth, self.guesses), 1)
+        return matrix
 
     @property
     def mistakes(self) -> NDArray[np.int64]:

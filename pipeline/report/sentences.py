@@ -7,6 +7,7 @@ from pipeline.evidence.fairness import REQUIRED, Fairness, Shared, Unequal
 from pipeline.evidence.intervals import FEWEST_PAIRS, LEVEL, Interval
 from pipeline.evidence.same_size import SameSize
 from pipeline.evidence.verdict import MARGIN, Paired, Verdict
+from pipeline.report.words import count
 
 SHARED = {
     Shared.ROWS: "the training and validation rows",
@@ -23,18 +24,12 @@ MOST_NAMED = 6  # members that are left out
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:
-    """All that a comparison says in words, the headline first."""
-    return [*paired_lines(comparison), *ensemble_lines(comparison)]
-
-
-def paired_lines(comparison: Comparison) -> list[str]:
-    """What the pairs of each two arms show, the headline first, and whether they were fair."""
-    return [*(describe(result) for result in comparison.paired), *fairness_lines(comparison.fairness)]
-
-
-def describe(result: Paired) -> str:
-    """The headline and the numbers behind it."""
-    return f"{headline(result)}: {details(result)}"
+    """All that a comparison says in words, the headlines first."""
+    return [
+        *(f"{headline(result)}: {details(result)}" for result in comparison.paired),
+        *fairness_lines(comparison.fairness),
+        *map(same_size_line, comparison.same_size),
+    ]
 
 
 def headline(result: Paired) -> str:
@@ -52,7 +47,7 @@ def headline(result: Paired) -> str:
 
 def details(result: Paired) -> str:
     """The numbers behind the headline, in a few sentences."""
-    pairs = _count(len(result.points), "pair")
+    pairs = count(len(result.points), "pair")
     text = f"{result.difference:+z.3f} points"  # z: a mean that rounds to zero has no sign
     if result.interval and result.equivalence_interval:
         text += (
@@ -75,13 +70,13 @@ def details(result: Paired) -> str:
 
 def _sureness(result: Paired) -> str:
     """The second measure, said as another estimand; empty without its interval."""
-    wrong, loss = result.wrong_probability, result.log_loss
-    if not (wrong and wrong.interval and loss and loss.interval):
+    wrong = result.wrong_probability
+    if not (wrong and wrong.interval):
         return ""
     return (
         "Another question, how sure they are of the right digit, decides nothing here: in favour of "
         f"{result.first}, {wrong.mean:+z.3f} points of the probability given to wrong digits ({percent(result.level)} "
-        f"interval {_range(wrong.interval)}), {loss.mean:+z.5f} of the log loss ({_range(loss.interval, 5)})."
+        f"interval {_range(wrong.interval)})."
     )
 
 
@@ -100,20 +95,12 @@ def fairness_lines(fairness: Fairness) -> list[str]:
 def _unequal_line(unequal: Unequal) -> str:
     arms = f"{unequal.first} and {unequal.second}"
     text = f"Not compared pair by pair: {arms}. T" if unequal.what in REQUIRED else f"Not equal between {arms}: t"
-    fold = "none" if unequal.fold is None else unequal.fold
     how = "differed" if unequal.recorded else "were not recorded"
-    return (
-        f"{text}{SHARED[unequal.what][1:]} {how} in {unequal.pairs} of {_count(unequal.of, 'pair')}, first with seed "
-        f"{unequal.seed}, fold {fold}."
-    )
+    return f"{text}{SHARED[unequal.what][1:]} {how} in {unequal.pairs} of {count(unequal.of, 'pair')}."
 
 
-def ensemble_lines(comparison: Comparison) -> list[str]:
-    """What mixing arms adds to an ensemble."""
-    return [*map(_same_size_line, comparison.same_size)]
-
-
-def _same_size_line(result: SameSize) -> str:
+def same_size_line(result: SameSize) -> str:
+    """What mixing two arms adds to an ensemble."""
     size, half = result.size, result.size // 2
     pure = {result.first: f"{size} {result.first}", result.second: f"{size} {result.second}"}
     mixed = f"{half} {result.first} + {half} {result.second}"
@@ -126,7 +113,7 @@ def _same_size_line(result: SameSize) -> str:
     return (
         f"Ensembles of {size}, errors of {result.images:,} images: {pure[result.first]} {result.first_errors:.1f}, "
         f"{pure[result.second]} {result.second_errors:.1f}, {mixed} {result.mixed_errors:.1f}. Errors of "
-        f"{mixed}: {gains}, {over}, from {_count(result.blocks, 'block')} of seeds."
+        f"{mixed}: {gains}, {over}, from {count(result.blocks, 'block')} of seeds."
     )
 
 
@@ -145,19 +132,14 @@ def partial_note(left: Mapping[str, str], total: int) -> str:
     )
 
 
-def is_unfinished(note: str) -> bool:
-    """Whether a note says that networks are missing."""
-    return bool(note) and not note.startswith(JOINT)
-
-
 def half_finished(missing: int, total: int) -> str:
-    """What nobody should overlook about a comparison of runs that are not finished."""
-    return f"Half-finished: {missing} of {total} networks are missing."
+    """What nobody should overlook about a comparison of runs that are not finished; empty if nothing is missing."""
+    return (
+        f"Half-finished: {missing} of {total} networks are missing; the command of their run trains them."
+        if missing
+        else ""
+    )
 
 
-def _range(interval: Interval, digits: int = 3) -> str:
-    return f"{interval[0]:+z.{digits}f} to {interval[1]:+z.{digits}f}"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count != 1 else ''}"
+def _range(interval: Interval) -> str:
+    return f"{interval[0]:+z.3f} to {interval[1]:+z.3f}"

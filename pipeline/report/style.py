@@ -4,12 +4,12 @@ STYLE = """\
 :root {
   color-scheme: light dark;
   --page: #ffffff; --text: #1b1c1d; --muted: #57595c; --line: #c9cbce; --panel: #f3f4f6; --link: #0b57a4;
-  --alert: #a02c00; --shadow: #0006;
+  --alert: #a02c00;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14171a; --text: #e6e6e6; --muted: #adb1b6; --line: #44494f; --panel: #20252a; --link: #8ec1ff;
-    --alert: #ff9d73; --shadow: #fff6;
+    --alert: #ff9d73;
   }
   .tile img, .pixels { filter: invert(1); }
 }
@@ -45,15 +45,7 @@ figcaption { font-size: .9rem; }
 .tile img { width: 5.25rem; height: 5.25rem; image-rendering: pixelated; display: block; }
 .pixels { image-rendering: pixelated; }
 .tile { font-size: .85rem; line-height: 1.35; }
-.scroll {
-  overflow-x: auto; max-width: 100%; margin: .6rem 0;
-  background:
-    linear-gradient(to right, var(--page) 40%, transparent) left / 3rem 100% no-repeat local,
-    linear-gradient(to left, var(--page) 40%, transparent) right / 3rem 100% no-repeat local,
-    linear-gradient(to right, var(--shadow), transparent) left / .8rem 100% no-repeat scroll,
-    linear-gradient(to left, var(--shadow), transparent) right / .8rem 100% no-repeat scroll,
-    var(--page);
-}
+.scroll { overflow-x: auto; max-width: 100%; margin: .6rem 0; }
 .hint { display: none; }
 @media (max-width: 60rem) { .hint { display: block; } }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -64,7 +56,7 @@ summary { cursor: pointer; padding: .2rem 0; font-weight: 600; }
 @media print {
   body { max-width: none; padding: 0; font-size: 11px; }
   .hint, nav { display: none; }
-  .scroll { overflow: visible; background: none; }
+  .scroll { overflow: visible; }
   details::details-content { content-visibility: visible; block-size: auto; opacity: 1; }
   figure, .tile, tr, .next { break-inside: avoid; }
 }

@@ -9,11 +9,9 @@ from pipeline.data.checks import share_warning
 from pipeline.data.digits import CLASSES
 from pipeline.records.members import group_by_arm
 from pipeline.records.scores import Score
-from pipeline.report.answer import answer, images_to_predict
 from pipeline.report.findings import Findings
 from pipeline.report.next_steps import Pace, Step, next_steps, out_of_fold_accuracy
 from pipeline.report.readings import Readings
-from pipeline.report.table import Row, score_rows
 from pipeline.report.words import all_of, count, duration, joined
 
 MOST_NAMED = 2  # digits, and mistakes, in a sentence
@@ -36,7 +34,6 @@ class Summary:
     """What the file is, in a few words."""
     report: str
     """What the report shows."""
-    rows: list[Row]
     remarks: list[str]
     question: str
     """Which activation to take; empty where there is no choice, or nothing to tell by."""
@@ -49,7 +46,7 @@ def summarize(findings: Findings) -> Summary:
     doubt = share_warning(digits, findings.predicted)
     failed = [f"{member} is left out: {reason}" for member, reason in comparison.failed.items()]
     title, score, interval = _scored(*findings.score) if findings.score else _agreement(findings)
-    question = answer(comparison, images_to_predict(digits)).headline if comparison.paired else ""
+    question = findings.answer.headline if comparison.paired else ""
     return Summary(
         title=title,
         made=_made(findings),
@@ -57,18 +54,10 @@ def summarize(findings: Findings) -> Summary:
         score=score,
         interval=interval,
         submission=f"{len(digits.image_ids):,} rows, format checked",
-        rows=score_rows(comparison, findings.unlike_vote),
         report=_report(findings),
         remarks=[text for text in (_voters(findings), _hardest(findings.known), _expected(findings)) if text],
         question=f"{joined([arm.activation for arm in comparison.arms], 'or')}? {question}." if question else "",
-        steps=next_steps(
-            findings.configs,
-            findings.folder,
-            images=len(digits.labels),
-            pace=_pace(findings),
-            missing=findings.missing,
-            is_doubtful=bool(doubt),
-        ),
+        steps=_steps(findings, bool(doubt)),
     )
 
 
@@ -117,8 +106,8 @@ def _hardest(known: Readings | None) -> str:
     """Which digits the vote misreads, and as what."""
     if known is None:
         return ""
-    mistakes = np.zeros((CLASSES, CLASSES), np.int64)
-    np.add.at(mistakes, (known.truth[known.mistakes], known.guesses[known.mistakes]), 1)
+    mistakes = known.confusion
+    np.fill_diagonal(mistakes, 0)
     if not mistakes.any():
         return "No digit is misread."
     wrong = mistakes.sum(axis=1)
@@ -151,9 +140,13 @@ def _expected(findings: Findings) -> str:
     )
 
 
-def _pace(findings: Findings) -> Pace | None:
-    """How fast this machine trains; where it trained nothing now, by the records of single networks, for a run."""
+def _steps(findings: Findings, is_doubtful: bool) -> list[Step]:
+    """What to do after a run; nothing after a comparison. Its speed is that of single networks if none was trained."""
     if not findings.folder:
-        return None
+        return []
     recipe, rate = findings.members[0].spec.recipe, findings.rate
-    return Pace(findings.rate_of_one, recipe, is_lowest=True) if rate is None else Pace(rate, recipe)
+    pace = Pace(findings.rate_of_one, recipe, is_lowest=True) if rate is None else Pace(rate, recipe)
+    images = len(findings.digits.labels)
+    return next_steps(
+        findings.configs[0], findings.folder, pace, images=images, missing=findings.missing, is_doubtful=is_doubtful
+    )

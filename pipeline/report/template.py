@@ -13,7 +13,7 @@ TEMPLATE = """\
 <figure>
   <h3>{{ plot.title }}</h3>
   <img alt="{{ plot.alt }}" src="{{ data_uri('image/svg+xml', svg_text(plot.figure)) | safe }}">
-  <figcaption>{{ plot.caption }} Numbers: {{ download(plot.name, plot.csv) }}</figcaption>
+  <figcaption>{{ plot.caption }}</figcaption>
 </figure>
 {% endfor %}
 </div>
@@ -32,41 +32,42 @@ TEMPLATE = """\
 {% for gallery in galleries %}
 <h3>{{ gallery.title }}</h3>
 <p class="muted">{{ gallery.caption }} Numbers: {{ download(gallery.name, gallery.csv) }}</p>
-{{ tiles(gallery.shown) }}
-{% if gallery.folded %}
-<details><summary>{{ gallery.folded | length }} more</summary>{{ tiles(gallery.folded) }}</details>
+{{ tiles(gallery.tiles[:24]) }}
+{% if gallery.tiles | length > 24 %}
+<details><summary>{{ gallery.tiles[24:] | length }} more</summary>{{ tiles(gallery.tiles[24:]) }}</details>
 {% endif %}
 {% endfor %}
+{% endmacro %}
+
+{% macro plain_table(heads, lines) %}
+<table>
+  <thead><tr>{% for head in heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
+  <tbody>{% for line in lines %}<tr>{% for cell in line %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody>
+</table>
 {% endmacro %}
 
 {% macro table(label, heads, lines) %}
 <p class="hint muted">The table scrolls sideways →</p>
-<div class="scroll" tabindex="0" role="region" aria-label="{{ label }}"><table>
-  <thead><tr>{% for head in heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
-  <tbody>{% for line in lines %}<tr>{% for cell in line %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody>
-</table></div>
+<div class="scroll" tabindex="0" role="region" aria-label="{{ label }}">{{ plain_table(heads, lines) }}</div>
 {% endmacro %}
 
-{% macro lines(texts) %}{% for text in texts %}<p>{{ text }}</p>{% endfor %}{% endmacro %}
+{% macro lines(texts) %}
+{% for text in texts %}<p>{{ text[:1] | upper }}{{ text[1:] }}</p>{% endfor %}
+{% endmacro %}
 
 {% macro comparison() %}
 {% if arms | length > 1 %}
 <section id="difference"><h2>{{ joined(arms, "or") }}?</h2>
-{% if findings.folder %}<p><b>{{ answer.headline }}.</b></p>{% endif %}
-{{ lines(answer.remarks if findings.folder else []) }}
+{% if findings.folder %}
+<p><b>{{ findings.answer.headline }}.</b></p>
+{{ lines(findings.answer.remarks) }}
+{% endif %}
 {{ draw(difference) }}
-{% for result in findings.comparison.paired %}
-<details{{ " open" if findings.comparison.paired | length == 1 }}>
-<summary>{{ headline(result)[:1] | upper }}{{ headline(result)[1:] }}</summary>
-<p>{{ details(result) }}</p>
-</details>
-{% endfor %}
-{{ lines(fairness) }}
-{{ lines(ensembles) }}
+{{ lines(comparison_lines) }}
 </section>
 {% endif %}
 {% endmacro %}
-{% set heading = summary.title if findings.folder else answer.headline %}
+{% set heading = summary.title if findings.folder else findings.answer.headline %}
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -82,13 +83,11 @@ TEMPLATE = """\
 <p>{{ summary.made }}{% if summary.interval %} Other digits may differ ({{ summary.interval }}).{% endif %}</p>
 {{ lines(summary.remarks) }}
 {% else %}
-{{ lines(answer.remarks) }}
+{{ lines(findings.answer.remarks) }}
 {% endif %}
-{% if findings.folder or summary.steps %}
-<div class="next" id="next">
 {% if findings.folder %}
+<div class="next" id="next">
 <p>Submission: <code>{{ findings.folder.submission.as_posix() }}</code>, {{ summary.submission }}.</p>
-{% endif %}
 {% for step in summary.steps %}
 <h2>Next, {{ step.why }}</h2>
 {% for command, remark in step.commands %}
@@ -117,11 +116,9 @@ TEMPLATE = """\
 <main>
 {{ "" if findings.folder else comparison() }}
 <section id="scores"><h2>Scores</h2>
-{{ table("Scores", columns, rows) }}
+{{ table("Scores", heads, rows) }}
 <p class="muted">One network: the mean of so many networks, each by itself, with the range from the best to the worst.
-A vote is the mean of the probabilities of its networks. Seconds per epoch: median, first epochs left out.
-× relu: the same in multiples of ReLU's, median over pairs of one seed and fold.
-Numbers: {{ download("scores", scores_csv) }}</p>
+A vote is the mean of the probabilities of its networks. Seconds per epoch: median, first epochs left out.</p>
 </section>
 
 {% if digits %}
@@ -129,13 +126,7 @@ Numbers: {{ download("scores", scores_csv) }}</p>
 {{ hang(mistakes) }}
 <div class="plots">
 <div><h3>Digit by digit</h3>
-<table>
-  <thead><tr><th scope="col">digit</th><th scope="col">right</th><th scope="col">wrong</th><th scope="col">recall</th>
-  <th scope="col">precision</th></tr></thead>
-  <tbody>{% for row in digits %}<tr><td>{{ row.digit }}</td><td>{{ row.right }}</td><td>{{ row.wrong }}</td>
-  <td>{{ "%.4f" % row.recall if row.recall is not none }}</td>
-  <td>{{ "%.4f" % row.precision if row.precision is not none }}</td></tr>{% endfor %}</tbody>
-</table>
+{{ plain_table(["digit", "right", "wrong", "recall", "precision"], digits) }}
 <p class="muted">Recall: of the images of the digit, how many are read right. Precision: of the images read as it, how
 many are it.</p></div>
 {{ draw(confused) }}
@@ -164,6 +155,7 @@ many are it.</p></div>
 {{ comparison() if findings.folder else "" }}
 <section id="facts"><h2>What was trained</h2>
 <dl>{% for name, value in facts.items() %}<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>
+<p class="muted">The numbers behind the figures: comparison.json and metrics.csv, beside this page.</p>
 </section>
 
 <section id="details"><h2>Details</h2>

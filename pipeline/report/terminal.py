@@ -13,12 +13,11 @@ from pipeline.data.digits import Digits
 from pipeline.evidence.contributions import Blend
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import SubmissionRecord
-from pipeline.report.answer import answer, images_to_predict
 from pipeline.report.findings import Findings
 from pipeline.report.next_steps import Step, blend_steps
 from pipeline.report.sentences import comparison_lines
 from pipeline.report.summary import Summary, summarize
-from pipeline.report.table import cells
+from pipeline.report.table import kinds_of, score_rows, single_rows, used, vote_rows
 from pipeline.report.words import count, text_table
 
 MOST_ARMS = 6  # in the table on a screen
@@ -42,14 +41,15 @@ def starting_lines(config: RunConfig, folder: RunFolder, digits: Digits, width: 
     return [f"run: {config.name} in {folder.path}", *_wrapped(f"data: {digits.source}; {sizes}", width)]
 
 
-def run_screen(summary: Summary, folder: RunFolder, width: int, copy: Path | None = None) -> list[str]:
+def run_screen(findings: Findings, folder: RunFolder, width: int, copy: Path | None = None) -> list[str]:
     """The end of a run: what was made, how good it is, where it is, with a copy or none, and what to do next."""
-    shown = [row for row in summary.rows if row.images == summary.rows[0].images]
-    singles = [row for row in shown if row.votes_per_image is None]
-    table = [*singles[:MOST_ARMS], *(shown[-1:] if shown[-1].networks > 1 else [])]
+    summary, comparison = summarize(findings), findings.comparison
+    kind = kinds_of(comparison)[0]
+    singles, vote = single_rows(comparison, kind), vote_rows(comparison, kind)[-1:]
+    table = [*singles[:MOST_ARMS], *(vote if len(findings.members) > 1 else [])]
     lines = [line for warning in summary.warnings for line in _wrapped(WARNING + warning, width)]
     lines += _wrapped(summary.made, width)
-    lines += ["", *_places(summary, folder, copy, width), "", *text_table(*cells(table), width)]
+    lines += ["", *_places(summary, folder, copy, width), "", *text_table(*used(table), width)]
     if len(singles) > MOST_ARMS:
         lines.append(f"  and {len(singles) - MOST_ARMS} more in the report")
     if remarks := [*summary.remarks, *([summary.question] if summary.question else [])]:
@@ -101,18 +101,16 @@ def _folded(command: str, width: int) -> list[str]:
 
 def comparison_screen(findings: Findings, folder: RunFolder, width: int) -> list[str]:
     """A comparison: the answer, the arms side by side, all that was tested, and where the report is."""
-    summary, comparison = summarize(findings), findings.comparison
-    found = answer(comparison, images_to_predict(findings.digits))
+    summary, found = summarize(findings), findings.answer
     return [
         *(line for warning in summary.warnings for line in _wrapped(WARNING + warning, width)),
         *_wrapped(f"{found.headline}.", width),
         "",
-        *text_table(*cells(summary.rows), width),
+        *text_table(*used(score_rows(findings.comparison)), width),
         "",
-        *(line for text in (*found.remarks, *comparison_lines(comparison)) for line in _wrapped(text, width)),
+        *(line for text in (*found.remarks, *comparison_lines(findings.comparison)) for line in _wrapped(text, width)),
         "",
         f"report: {folder.report}",
-        *_next(summary.steps, width),
     ]
 
 
@@ -145,7 +143,7 @@ def blend_screen(
     lines += [f"  file     {folder.submission}", f"  copy     {copy}", "", *table]
     if blend:
         lines += ["", *(line for text in _contributions(blend) for line in _wrapped(text, width))]
-    harmful = [run.run for run in blend.contributions if run.interval[1] < 0] if blend else []
+    harmful = [run.run for run in blend.contributions if run.saved_errors < 0] if blend else []
     better = [path for name, path in record.runs.items() if name not in harmful] if harmful else []
     return [*lines, *_next(blend_steps(folder, is_sample, better), width)]
 
@@ -155,10 +153,7 @@ def _contributions(blend: Blend) -> list[str]:
     texts = ["A run saves the errors that the blend makes without it, less those that it makes with it."]
     for run in blend.contributions:
         if run.saved_errors < 0:
-            low, high = (-x for x in reversed(run.interval))
-            shown = "makes the blend worse" if run.interval[1] < 0 else "does not help here"
-            more = f"{-run.saved_errors} more wrong with it than without (95%: {low:+.1f} to {high:+.1f})"
-            texts.append(f"{run.run} {shown}: {more}.")
+            texts.append(f"{run.run} makes the blend worse here: {-run.saved_errors} more wrong with it than without.")
     if blend.votes < blend.networks:
         texts.append(
             f"{blend.votes:.3g} of the {blend.networks} networks vote on a validation image, all on one to predict."

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from pipeline.records.members import Member, group_by_arm
-from pipeline.report.plots import WIDTH, ArmStyle, Plot, csv_text
+from pipeline.report.plots import WIDTH, ArmStyle, Plot
 
 FEW_EPOCHS = 3  # up to so many, each point is marked
 
@@ -16,10 +16,8 @@ FEW_EPOCHS = 3  # up to so many, each point is marked
 def learning_curves(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -> Plot:
     """Training loss and, if there are validation rows, validation errors by epoch, per arm."""
     panels: dict[str, Callable[[dict[str, float]], float]] = {"training loss": lambda record: record["loss"]}
-    keys = ["loss"]
     if all("validation_accuracy" in m.history[0] for m in members):
         panels["validation errors, %"] = lambda record: 100 * (1 - record["validation_accuracy"])
-        keys.append("validation_accuracy")
     figure = Figure(figsize=(WIDTH, 2.8 * len(panels)), layout="constrained")
     rows = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axes, (title, value) in zip(rows, panels.items(), strict=True):
@@ -27,17 +25,11 @@ def learning_curves(members: Sequence[Member], styles: Mapping[str, ArmStyle]) -
         axes.set(title=title, xlabel="epoch")
     rows[0].legend()
     return Plot(
-        "learning-curves",
         "Learning curves",
         figure,
-        _curves_caption(members),
+        "The mean over the networks of each arm; a band runs from the lowest to the highest of several.",
         f"{' and '.join(panels).capitalize()} by epoch, one line per arm: {', '.join(styles)}.",
-        csv_text(
-            ["arm", "seed", "fold", "epoch", *keys],
-            ([m.arm, m.spec.seed, m.spec.fold, int(r["epoch"]), *(r[k] for k in keys)]
-             for m in members for r in m.history),
-        ),
-    )  # fmt: skip
+    )
 
 
 def _draw_curves(
@@ -63,16 +55,3 @@ def _draw_curves(
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(0.5, len(epochs) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-
-
-def _curves_caption(members: Sequence[Member]) -> str:
-    groups = group_by_arm(members)
-    if all(len(group) == 1 for group in groups.values()):
-        text = "Each line is a single network."
-    else:
-        text = "Each line is the mean over an arm's networks, its band runs from the lowest to the highest of them."
-        if len(groups) > 1:
-            text += " Where bands overlap, one network of either arm may beat one of the other."
-    if len(members[0].history) == 1:
-        text += " One epoch shows no course of learning."
-    return text

@@ -1,54 +1,35 @@
 """What the vote of all networks reads: by digit, confused with which other, how surely, and how often."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.data.digits import CLASSES
-from pipeline.report.plots import PALETTE, WIDTH, Plot, csv_text
+from pipeline.report.plots import PALETTE, WIDTH, Plot
 from pipeline.report.readings import Readings
 
 STRONGEST = 0.5  # opacity of the most frequent mistake: numbers stay readable on it, dark or light
 DOUBTFUL = 0.9  # of a vote
 
 
-@dataclass(frozen=True)
-class DigitScore:
-    """How the vote reads one digit."""
-
-    digit: int
-    right: int
-    wrong: int
-    recall: float | None
-    """Of its images, the fraction read right."""
-    precision: float | None
-    """Of the images read as it, the fraction that are it."""
-
-
-def by_digit(known: Readings) -> list[DigitScore]:
-    """How the vote of all reads each digit."""
-    matrix = _confusion_matrix(known)
-    right, images, read = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+def by_digit(known: Readings) -> list[list[str]]:
+    """How the vote of all reads each digit: the digit, right, wrong, recall and precision; empty where undefined."""
+    matrix = known.confusion
+    counts = zip(np.diag(matrix).tolist(), matrix.sum(axis=1).tolist(), matrix.sum(axis=0).tolist(), strict=True)
     return [
-        DigitScore(d, int(right[d]), int(images[d] - right[d]),
-                   float(right[d] / images[d]) if images[d] else None, float(right[d] / read[d]) if read[d] else None)
-        for d in range(CLASSES)
-    ]  # fmt: skip
+        [str(digit), f"{right:,}", f"{images - right:,}", _share(right, images), _share(right, read)]
+        for digit, (right, images, read) in enumerate(counts)
+    ]
 
 
-def _confusion_matrix(known: Readings) -> NDArray[np.int64]:
-    """How often a digit, by row, is read as another, by column; shape (10, 10)."""
-    matrix = np.zeros((CLASSES, CLASSES), np.int64)
-    np.add.at(matrix, (known.truth, known.guesses), 1)
-    return matrix
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.4f}" if whole else ""
 
 
 def confusions(known: Readings) -> Plot:
     """True against predicted digits of the vote of all."""
-    matrix = _confusion_matrix(known)
+    matrix = known.confusion
     mistakes = matrix - np.diag(np.diag(matrix))
     shades = np.empty((CLASSES, CLASSES, 4))
     shades[..., :3] = to_rgb(PALETTE[1])
@@ -62,15 +43,12 @@ def confusions(known: Readings) -> Plot:
     most = np.unravel_index(mistakes.argmax(), mistakes.shape)
     worst = f" Most often, {most[0]} is read as {most[1]}: {mistakes[most]} times." if mistakes.any() else ""
     return Plot(
-        "confusions",
         "Which digits are confused",
         figure,
         f"How the vote of all networks reads {len(known.ids):,} {known.where} images. Mistakes are coloured: the "
         f"stronger, the more frequent.{worst}",
         f"Confusion matrix of the vote of all networks: {mistakes.sum()} mistakes.{worst}",
-        csv_text(["digit", *(f"read_as_{d}" for d in range(CLASSES))],
-             ([digit, *row] for digit, row in enumerate(matrix.tolist()))),
-    )  # fmt: skip
+    )
 
 
 def certainty(read: Readings) -> Plot:
@@ -87,12 +65,10 @@ def certainty(read: Readings) -> Plot:
     doubtful = int((read.certainty < DOUBTFUL).sum())
     text = f"Of {len(read.ids):,} images to predict, the vote is less than {DOUBTFUL:.0%} sure of {doubtful:,}."
     return Plot(
-        "certainty",
         "How sure is the vote?",
         figure,
         text + " Bars by how sure it is, on a logarithmic scale.",
         "Histogram of the probabilities given to the predictions. " + text,
-        csv_text(["from", "to", "images"], zip(edges[:-1], edges[1:], counts.tolist(), strict=True)),
     )
 
 
@@ -112,11 +88,9 @@ def shares(read: Readings, labels: NDArray[np.uint8]) -> Plot:
     most = int(np.abs(difference).argmax())
     text = f"They differ most in the {most}, by {difference[most]:+.1f} points."
     return Plot(
-        "shares",
         "How often is each digit predicted?",
         figure,
         f"The shares of the digits among the predictions and among the labelled images. {text} A digit that is far off "
         "is a sign of images unlike those trained on.",
         f"Bars of the share of each digit, labelled and predicted. {text}",
-        csv_text(["digit", "labelled", "predicted"], zip(range(CLASSES), *map(list, parts.values()), strict=True)),
     )

@@ -87,6 +87,9 @@ def test_labels_of_the_test_images_are_those_of_the_file(digits, tmp_path):
     assert known.held_back_labels.dtype == np.uint8
     assert known.digest() == digits.digest()  # the members' data stays the same
     assert with_labels(digits, None) is digits
+    path.write_text(path.read_text().rpartition("\n")[0])
+    with pytest.raises(UserError, match="expected 30 rows.*Received: 29"):
+        with_labels(digits, path)
 
 
 def test_the_samples_rows_are_named_for_what_they_are(tmp_path):

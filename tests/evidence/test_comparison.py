@@ -51,8 +51,6 @@ def test_table_by_hand(spec, ten):
     assert [s.accuracy for s in relu.validation] == [pytest.approx(0.8), pytest.approx(0.6)]
     assert [s.errors for s in swish.held_back] == [1, 1]
     assert relu.seconds_per_epoch == 11.5  # of 10, 12, 11, 20
-    assert relu.ratio_to_relu == 1.0
-    assert swish.ratio_to_relu == (22 / 11 + 30 / 20) / 2
     # Of the digits that half of the members get wrong, the wrong guess d + 1 ties with d, and the lower one wins.
     assert {e.name: (e.members, e.votes, e.validation.errors) for e in result.ensembles} == {
         "relu": (2, 2, 2),
@@ -66,24 +64,14 @@ def test_table_by_hand(spec, ten):
     assert (same_size.first_errors, same_size.second_errors, same_size.mixed_errors) == (4, 2, 2)
 
 
-def test_without_validation_held_back_or_relu(spec, ten):
+def test_without_validation_or_held_back(spec, ten):
     unlabelled = replace(ten, held_back_labels=None)
     result = compare([member(spec, "swish", 0, 1, [5], fold=None)], unlabelled, {})
     assert result.arms[0].validation == result.arms[0].held_back == []
-    assert result.arms[0].ratio_to_relu is None
     assert result.arms[0].seconds_per_epoch == 5
     assert [(e.name, e.validation, e.held_back) for e in result.ensembles] == [("swish", None, None)]
     assert result.paired == []
     assert result.fairness == Fairness([], [], [])
-
-
-def test_pairs_missing_a_partner_do_not_enter_the_ratio(spec, ten):
-    members = [
-        member(spec, "relu", 0, 2, [1, 10]),
-        member(spec, "swish", 0, 2, [1, 15]),
-        member(spec, "swish", 1, 2, [1, 99]),
-    ]
-    assert compare(members, ten, {}).arms[1].ratio_to_relu == 1.5
 
 
 def test_arms_are_compared_pair_by_pair_the_later_first(spec, ten):

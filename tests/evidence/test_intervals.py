@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t, ttest_1samp
 
-from pipeline.evidence.intervals import Tally, one_way, student_interval, tally, two_way
+from pipeline.evidence.intervals import one_way, student_interval, tally, two_way
 
 # Three pairs: the first two of one fold, all three with two images in common (4 and 5).
 IMAGES = [np.array([0, 1, 4, 5]), np.array([0, 1, 4, 5]), np.array([2, 3, 6, 4, 5])]
@@ -47,18 +47,6 @@ def test_variance_is_never_below_that_of_images_or_that_of_pairs(readings):
     spread = two_way(tally(IMAGES, readings))
     by_image, by_pair, by_cell = parts(IMAGES, readings)
     assert spread.variance / 100**2 == pytest.approx(max(by_image + by_pair - by_cell, by_image, by_pair))
-    assert spread.shared / 100**2 == pytest.approx(max(by_image - by_cell, 0), abs=1e-12)
-
-
-def test_pairs_of_several_studies_at_once():
-    sums = [tally(IMAGES, READINGS), tally(IMAGES, [-x for x in READINGS])]
-    fields = ("nets", "cell_squares", "image_squares", "image_products")
-    nets, *others = (np.array([getattr(s, field) for s in sums]) for field in fields)
-    both = two_way(Tally(nets, sums[0].images, *others, sums[0].squared_counts))
-    alone = two_way(sums[0])
-    assert both.difference.tolist() == pytest.approx([alone.difference, -alone.difference])
-    assert both.variance.tolist() == pytest.approx([alone.variance] * 2)
-    assert both.interval()[0].tolist() == pytest.approx([alone.interval()[0], -alone.interval()[1]])
 
 
 def test_networks_that_never_differ_have_the_interval_of_the_rule_of_three():

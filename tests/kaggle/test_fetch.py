@@ -13,6 +13,7 @@ from conftest import ROOT
 from factories import damage, votes
 from filelock import FileLock
 from kaggle_server import KERNEL, cut_short
+from studies import findings_of
 
 from pipeline.cli import main, read
 from pipeline.config.errors import RunError, UserError
@@ -137,17 +138,15 @@ def test_a_kernel_that_really_runs_and_breaks(server, account, tiny):
 
 
 @pytest.fixture
-def broken_off(server, pushed, outcome, digits, tiny, tmp_path):
+def broken_off(server, pushed, digits, tiny, tmp_path):
     """What a kernel leaves that is stopped at its time limit, with one member of two; as a folder to change."""
-    _, _, members, _ = outcome()
     there = RunFolder(tmp_path / "working" / "runs" / "tiny-1234")
     there.path.mkdir(parents=True)
     there.claim(tiny, digits)
-    specs = member_specs(tiny)
-    for spec in specs:
-        member = replace(members[0], spec=spec)
-        commit(there.member(spec), member, digits.digest(), lambda path: path.write_bytes(b"a network"))
-    (there.member(specs[1]) / "model.keras").write_bytes(b"half a netw")
+    members = findings_of(digits, tiny).members
+    for member in members:
+        commit(there.member(member.spec), member, digits.digest(), lambda path: path.write_bytes(b"a network"))
+    (there.member(members[1].spec) / "model.keras").write_bytes(b"half a netw")
     (there.path / "checkpoints").mkdir()
     (there.path / "checkpoints" / "epoch-0001.npz").write_bytes(b"x")
     server.status, server.log = "CANCEL_ACKNOWLEDGED", "epoch 1\n"

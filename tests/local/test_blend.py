@@ -59,9 +59,6 @@ def test_what_a_run_adds_by_hand(make_run, tiny, digits):
     assert [run.alone.errors for run in blend.contributions] == [4, 3, 1]
     # Without a, b and c disagree on images 0 to 2 and 9: c is surer. Without b the same. Without c, b is surer.
     assert [run.saved_errors for run in blend.contributions] == [0, 0, 2]
-    # In errors: 1.96 standard deviations, of 3 readings for and 1 against, or by the rule of three where none differs.
-    for run, half_width in zip(blend.contributions, (1.96 * 2**0.5, 1.96 * 2**0.5, 1.96 * 3.6**0.5), strict=True):
-        assert run.interval == pytest.approx((run.saved_errors - half_width, run.saved_errors + half_width), rel=1e-3)
 
 
 def test_half_finished_runs_vote_with_what_they_have_and_it_is_said(make_run, tiny, capsys):
@@ -76,15 +73,6 @@ def test_half_finished_runs_vote_with_what_they_have_and_it_is_said(make_run, ti
     assert "notknown:therunssharenovalidationrows" in told
     record = read_submission_record(out)
     assert (record.scores, record.missing, record.voters) == (None, 2, 4)
-
-
-def test_a_damaged_network_does_not_vote_and_the_reason_is_said(make_run, tiny, capsys):
-    damaged, whole = make_run(tiny), make_run(changed(tiny, name="other", architecture="deotte"))
-    (damaged / "members/relu-s0-f0/history.csv").write_text("x")
-    blend_runs([damaged, whole])
-    told = "".join(capsys.readouterr().out.split())
-    assert "tinyishalf-finished:1ofits2networksvote,as" in told
-    assert "history.csvisnotwhatwascommitted(itshashdiffers)" in told
 
 
 def test_a_blend_that_is_cut_off_can_be_given_again(make_run, tiny, monkeypatch):
@@ -103,17 +91,6 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
-def test_the_command_takes_folders_votes_and_a_place(make_run, tiny, capsys):
-    runs = [make_run(tiny), make_run(changed(tiny, name="other", architecture="deotte"))]
-    main(["blend", *map(str, runs), "--out", "mine", "--data", "anywhere"])
-    record = read_submission_record(RunFolder(Path("mine")))
-    assert record.sha256 == file_sha256(Path("mine/submission.csv"))
-    assert list(record.runs.values()) == [str(run) for run in runs]
-    with pytest.raises(SystemExit, match="2"):
-        main(["blend", str(runs[0])])
-    assert "blend takes two or more runs" in capsys.readouterr().err
-
-
 def test_what_does_not_fit_is_said(make_run, tiny, tmp_path):
     ours = make_run(tiny)
     with pytest.raises(UserError, match="blend takes two or more runs"):
@@ -128,21 +105,10 @@ def test_what_does_not_fit_is_said(make_run, tiny, tmp_path):
     shutil.rmtree(other / "members")
     with pytest.raises(UserError, match="has no finished network"):
         blend_runs([ours, other])
-    RunFolder(other).data.write_text('{"sha256": "0123456789", "source": "x"}')
-    with pytest.raises(UserError, match=r"trained on different data \(.{8} and 01234567\)"):
-        blend_runs([ours, other])
-    with pytest.raises(UserError, match="nowhere is no run's folder"):
-        blend_runs([ours, tmp_path / "nowhere"])
     RunFolder(other).data.unlink()
     RunFolder(other).push.touch()
     with pytest.raises(UserError, match=r"is not fetched yet: python -m pipeline fetch .*other"):
         blend_runs([ours, other])
-    config = RunFolder(other).config
-    for change in ({"seeds": 0}, {"arms": []}):
-        shutil.copy(RunFolder(ours).data, RunFolder(other).data)
-        config.write_text(json.dumps(json.loads(RunFolder(ours).config.read_text()) | change))
-        with pytest.raises(UserError, match=rf"config.json is damaged: (?s:.*){next(iter(change))}"):
-            blend_runs([ours, other])
 
 
 def test_a_network_of_two_runs_votes_once(make_run, tiny, capsys):

@@ -11,75 +11,74 @@ from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
 from pipeline.kaggle.pushes import Push
 from pipeline.kaggle.submission_log import Entry, record
-from pipeline.records.atomic import file_sha256
 from pipeline.records.run_folder import RunFolder
 from pipeline.runs import latest_finished, list_runs, runs_screen
 
-COMPARISON = (
-    '{"ensembles": [{"name": "relu", "validation": null}, '
-    '{"name": "all", "members": 2, "held_back": %s, "validation": {"images": 4000, "errors": 10}}], "failed": {}}'
-)
-
-
-SCORES = {"where": "held-back", "whole": {"images": 2000, "errors": 27}}
+VALIDATION = {"where": "validation", "whole": {"images": 4000, "errors": 10}}
+HELD_BACK = {"where": "held-back", "whole": {"images": 2000, "errors": 27}, "networks": 4}
 
 
 def folder_of(name, config, when, **files):
-    folder = Path("runs") / name
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(to_json(config))
+    folder = RunFolder(Path("runs") / name)
+    folder.path.mkdir(parents=True)
+    folder.write_config(config)
     for file, content in files.items():
-        (folder / file.replace("_", ".")).write_text(content)
-    for path in folder.iterdir():
+        (folder.path / file.replace("_", ".")).write_text(content)
+    for path in folder.path.iterdir():
         os.utime(path, (when, when))
     return folder
 
 
+def sent(folder, score=None, **changes):
+    """Log that a folder's submission was sent."""
+    entry = Entry("1", "2026-01-01T00:00:00+00:00", "x.csv", sha256_of(folder), None, None, "m")
+    record(replace(entry, status="complete" if score else "pending", score=score, **changes))
+
+
+def sha256_of(folder):
+    return json.loads(folder.submission_record.read_text())["sha256"]
+
+
 @pytest.fixture(autouse=True)
-def runs(tmp_path, monkeypatch, tiny):
+def run(tmp_path, monkeypatch, tiny):
+    """A finished run, among those that are not."""
     monkeypatch.chdir(tmp_path)
     shutil.rmtree("runs", ignore_errors=True)
-    files = {"comparison_json": COMPARISON % "null", "submission_csv": "ImageId,Label\n1,2\n"}
-    finished = folder_of("a", tiny, 1_780_000_000, **files)
+    finished = folder_of("a", tiny, 1_780_000_000, submission_csv="ImageId,Label\n1,2\n")
+    record_votes(finished, 2, scores=VALIDATION)
     folder_of("b", replace(tiny, arms=("relu",)), 1_700_000_000)
     Path("runs/b/members/relu-s0-f0").mkdir(parents=True)
     pushed = Push("ada/kernel", 1, "1a", "0" * 64, "2020-01-01T00:00:00+00:00", status="ERROR")
     folder_of("c", tiny, 1_600_000_000, push_json=json.dumps(asdict(pushed)))
-    folder_of("d", tiny, 1_500_000_000, comparison_json="[]")
-    (folder_of("e", tiny, 1_400_000_000) / "config.json").write_text("{")
+    folder_of("d", tiny, 1_500_000_000, submission_json="[]")
+    folder_of("e", tiny, 1_400_000_000).config.write_text("{")
     os.utime("runs/e/config.json", (1_400_000_000, 1_400_000_000))
     return finished
 
 
-def test_blends_are_listed_with_their_scores(runs):
+def test_blends_are_listed_with_their_scores():
     folder = RunFolder(Path("runs/blend-1"))
     folder.path.mkdir()
     folder.submission.write_text("ImageId,Label\n1,3\n")
-    sha256 = file_sha256(folder.submission)
-    record_votes(folder, 2, missing=1, runs={"a": "runs/a", "b": "runs/b"}, scores=SCORES)
-    entry = Entry("1", "2026-01-01T00:00:00+00:00", str(folder.submission), sha256, None, None, "m")
-    assert list_runs()[0].score == "0.98650 held-back"
-    record(replace(entry, status="complete", score=0.9971))
-    row, *others = list_runs()
-    assert (row.name, row.config, row.state, row.score) == (
-        "blend-1", "votes of a, b", "4 networks voted", "0.99710 Kaggle",
-    )  # fmt: skip
-    assert len(others) == 5
+    record_votes(folder, 2, missing=1, runs={"a": "runs/a", "b": "runs/b"}, scores=HELD_BACK)
+    row = next(row for row in list_runs() if row.name == "blend-1")
+    assert (row.config, row.state, row.score) == ("votes of a, b", "4 networks voted", "0.98650 held-back")
+    sent(folder, 0.9971)
+    assert [row.score for row in list_runs() if row.name == "blend-1"] == ["0.99710 Kaggle"]
     folder.submission_record.write_text("{")
-    assert "submission.json is damaged" in [row.state for row in list_runs()]
+    assert ("blend-1", "submission.json is damaged") in [(row.name, row.state) for row in list_runs()]
 
 
-def test_runs_and_submissions_newest_first(runs):
-    entry = Entry("1", "2026-01-01T00:00:00+00:00", "x.csv", file_sha256(runs / "submission.csv"), None, None, "m")
-    record(replace(entry, status="complete", score=0.9966))
-    record(replace(entry, id="2", sha256="other", source="elsewhere.csv", status="pending"))
+def test_runs_and_submissions_newest_first(run):
+    sent(run, 0.9966)
+    sent(run, id="2", sha256="other", source="elsewhere.csv")
     rows = list_runs()
     assert [(r.name, r.state, r.score) for r in rows] == [
         ("a", "finished", "0.99660 Kaggle"),
         ("elsewhere.csv", "submitted", "pending"),
         ("b", "1 of 1 networks", ""),
         ("c", "at Kaggle: ERROR", ""),
-        ("d", "comparison.json is damaged", ""),
+        ("d", "submission.json is damaged", ""),
         ("e", "config.json is damaged", ""),
     ]
     assert (rows[0].config, rows[0].arms) == ("ghouzam, 2 × 3 epochs", "relu swish")
@@ -89,24 +88,21 @@ def test_runs_and_submissions_newest_first(runs):
     assert [line.split()[0] for line in lines[1:]] == [row.name for row in rows]
 
 
-def test_a_run_that_is_being_extended_is_not_finished(runs, tiny):
-    (runs / "config.json").write_text(to_json(replace(tiny, seeds=2)))
-    (runs / "members" / "relu-s0-f0").mkdir(parents=True)
-    assert [(r.state, r.score) for r in list_runs() if r.name == "a"] == [("1 of 4 networks", "")]
+def test_a_run_that_is_being_extended_is_not_finished(run, tiny):
+    run.config.write_text(to_json(replace(tiny, seeds=2)))
+    (run.members / "relu-s0-f0").mkdir(parents=True)
+    assert [r.state for r in list_runs() if r.name == "a"] == ["1 of 4 networks"]
 
 
-def test_the_best_score_known_is_shown(runs):
+def test_the_best_score_known_is_shown(run):
     assert list_runs()[0].score == "0.99750 validation"
-    (runs / "comparison.json").write_text(COMPARISON % '{"images": 2000, "errors": 27}')
-    assert list_runs()[0].score == "0.98650 held-back"
-    sent = Entry("1", "2026-01-01T00:00:00+00:00", "x.csv", file_sha256(runs / "submission.csv"), None, None, "m")
     for number, score in enumerate((0.9966, 0.9971, None)):
-        record(replace(sent, id=str(number), status="complete" if score else "pending", score=score))
+        sent(run, score, id=str(number))
     assert [row.score for row in list_runs() if row.name == "a"] == ["0.99710 Kaggle"]
 
 
-def test_the_run_to_submit_is_the_one_finished_last(runs):
+def test_the_run_to_submit_is_the_one_finished_last(run):
     assert latest_finished() == Path("runs/a")
-    (runs / "submission.csv").unlink()
+    run.submission.unlink()
     with pytest.raises(UserError, match="no finished run under runs/"):
         latest_finished()

@@ -11,7 +11,6 @@ from factories import changed
 
 from pipeline.compare import compare_runs
 from pipeline.config.errors import UserError
-from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import half_precision, read_study
 
 
@@ -51,7 +50,7 @@ def test_arms_of_a_record_can_be_chosen(make_run, tiny, tmp_path, capsys):
     capsys.readouterr()
     (paired,) = results(compare_runs([record], tmp_path / "two", arms=["relu", "elu"]))["paired"]
     assert (paired["first"], paired["second"], len(paired["points"])) == ("elu", "relu", 2)
-    assert capsys.readouterr().out.startswith("WARNING: Half-finished: 1 of 6 networks are missing.")
+    assert capsys.readouterr().out.startswith("WARNING: Half-finished: 1 of 6 networks are missing")
     with pytest.raises(UserError, match="--arms names mish, but the arms of these runs are relu, swish, elu"):
         compare_runs([record], arms=["mish"])
 
@@ -81,14 +80,9 @@ def test_two_records_of_one_study_are_read_as_one(make_run, tiny, tmp_path, caps
     half = compare_runs([make_run(replace(parts[1], first_seed=7), "relu-s8-f0")], tmp_path / "half").path
     capsys.readouterr()
     compare_runs([records[0], half], tmp_path / "again")
-    assert capsys.readouterr().out.startswith("WARNING: Half-finished: 1 of 8 networks are missing. Several studies")
-
-
-def test_a_record_without_predictions_names_the_command_that_reads_it(make_run, tiny, tmp_path):
-    record = compare_runs([make_run(tiny)], tmp_path / "record")
-    record.probabilities.unlink()
-    with pytest.raises(UserError, match=f"record without .* python -m benchmarks epochs {record.path} reads"):
-        compare_runs([record.path])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.startswith("WARNING: Half-finished: 1 of 8 networks are missing")
+    assert "Several studies read as one" in printed
 
 
 def test_a_record_is_compared_with_nothing_else(make_run, tiny, labels, tmp_path):
@@ -124,31 +118,3 @@ def test_half_precision_keeps_every_prediction():
     assert rounded.argmax(axis=1).tolist() == [0, 1, 2]
     assert near_ties[1].astype(np.float16).argmax() == 0  # by rounding alone
     np.testing.assert_allclose(rounded, near_ties, atol=1e-3)
-
-
-def test_labels_judge_a_run_without_folds(make_run, tiny, labels, tmp_path, capsys):
-    run = make_run(changed(tiny, folds=0, folds_used=0, seeds=7))
-    blind = compare_runs([run], tmp_path / "blind")
-    assert results(blind)["paired"] == results(blind)["same_size"] == []
-    out = compare_runs([run], tmp_path / "judged", labels=labels)
-    found = results(out)
-    (paired,) = found["paired"]
-    assert (len(paired["points"]), paired["images"], paired["folds"]) == (7, 30, [None] * 7)
-    assert [size["size"] for size in found["same_size"]] == [2, 6]
-    assert found["arms"][0]["held_back"][0]["images"] == 30
-    assert "7 pairs and 30 images" in " ".join(capsys.readouterr().out.split())
-
-
-def test_labels_that_do_not_fit_are_refused(make_run, tiny, labels):
-    run = make_run(tiny)
-    lines = labels.read_text().splitlines(keepends=True)
-    for content, message in (
-        ("".join(lines[:-1]), "expected 30 rows, one per test image. Received: 29"),
-        ("".join(lines).replace("\n5,", "\n77,"), "expected ImageId 5. Received: '77'"),
-    ):
-        labels.write_text(content)
-        with pytest.raises(UserError, match=message):
-            compare_runs([run], labels=labels)
-    with pytest.raises(UserError, match="cannot be read"):
-        compare_runs([run], labels=labels.with_name("nowhere.csv"))
-    assert not RunFolder(run).probabilities.exists()

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from factories import damage
 
-from pipeline.config.schema import digest
 from pipeline.records import finished
 from pipeline.records.finished import FinishedMembers
 from pipeline.records.members import FILES, Member, commit, commit_files, read_member, write_metrics
@@ -151,12 +150,6 @@ def test_tables_end_their_lines_as_git_does(folder, spec, tmp_path):
     write_metrics(tmp_path / "metrics.csv", [read_member(folder, spec, "data")])
     for path in (tmp_path / "metrics.csv", folder / "history.csv"):
         assert b"\r" not in path.read_bytes()
-
-
-def test_manifest_tells_people_the_spec(folder, spec):
-    manifest = json.loads((folder / "member.json").read_text())
-    assert manifest["spec"]["activation"] == "swish"
-    assert manifest["spec_digest"] == digest(spec)
 
 
 def test_a_commit_that_fails_leaves_nothing(tmp_path, member):

@@ -39,14 +39,14 @@ def test_without_labels_the_least_sure_come_first_and_no_digit_is_claimed(known)
     found = least_sure(read)
     assert [row["ImageId"] for row in table(found)] == ["4", "2", "3", "1"]
     assert "digit" not in table(found)[0]
-    assert found.shown[0].head == "ImageId 4"
-    assert found.shown[0].alt.startswith("A handwritten digit, ImageId 4. Readings: vote 8, 30%; relu 7, 91%")
+    assert found.tiles[0].head == "ImageId 4"
+    assert found.tiles[0].alt.startswith("A handwritten digit, ImageId 4. Readings: vote 8, 30%; relu 7, 91%")
 
 
 def test_a_tile_shows_its_image_and_says_which_it_is_and_how_it_is_read(known):
     images = known.images.copy()
     images[2, 5, 7] = 255
-    tile = mistakes(replace(known, images=images)).shown[0]
+    tile = mistakes(replace(known, images=images)).tiles[0]
     assert tile.head == "is 2"
     assert tile.lines == ["ImageId 3", "vote 7, 91%", "relu 7, 91%", "swish 7, 91%"]
     assert tile.alt == "A handwritten 2, ImageId 3. Readings: vote 7, 91%; relu 7, 91%; swish 7, 91%."
@@ -55,7 +55,7 @@ def test_a_tile_shows_its_image_and_says_which_it_is_and_how_it_is_read(known):
     assert (shown[5, 7], shown[7, 5]) == (0, 1)  # ink is dark
 
 
-def test_some_are_shown_more_are_folded_and_very_many_are_in_the_csv_only(known, monkeypatch):
+def test_many_are_shown_and_very_many_are_in_the_csv_only(known, monkeypatch):
     many = replace(
         known,
         id_name="train_row",
@@ -66,12 +66,12 @@ def test_some_are_shown_more_are_folded_and_very_many_are_in_the_csv_only(known,
         vote=np.eye(10)[[1] * 30] * np.linspace(0.5, 1, 30)[:, None],
     )
     found = mistakes(many)
-    assert (len(found.shown), len(found.folded), len(table(found))) == (24, 6, 30)
+    assert (len(found.tiles), len(table(found))) == (30, 30)
     assert [row["train_row"] for row in table(found)][:2] == ["129", "128"]  # the surest first
     assert found.caption.startswith("30 of 30 held-back images, the surest mistakes first")
     monkeypatch.setattr(galleries, "MOST", 26)
     found = mistakes(many)
-    assert (len(found.shown), len(found.folded), len(table(found))) == (24, 2, 30)
+    assert (len(found.tiles), len(table(found))) == (26, 30)
     assert "26 are pictured" in found.caption
 
 

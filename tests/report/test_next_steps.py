@@ -14,8 +14,9 @@ from pipeline.report.next_steps import OUT_OF_FOLD, Pace, next_steps, out_of_fol
 FOLDER = RunFolder(Path("runs/my run"))
 
 
-def commands(config, folder=FOLDER, **more):
-    return [command for step in next_steps([config], folder, **more) for command, _ in step.commands]
+def commands(config, **more):
+    pace = Pace(1000, config.recipe)
+    return [command for step in next_steps(config, FOLDER, pace, images=1000, **more) for command, _ in step.commands]
 
 
 def test_submitting_and_what_would_be_better_depend_on_what_there_is(monkeypatch):
@@ -30,11 +31,6 @@ def test_submitting_and_what_would_be_better_depend_on_what_there_is(monkeypatch
     assert commands(preset("leaderboard"), is_doubtful=True) == []
     monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
     assert commands(preset("quick")) == ["python -m pipeline fetch", "python -m pipeline submit"]
-
-
-def test_a_comparison_asks_for_nothing_but_what_is_missing():
-    assert commands(preset("study"), None) == []
-    assert commands(preset("study"), None, missing=1) == ["python -m pipeline run study"]
 
 
 def test_the_time_is_of_the_networks_rows_and_work_of_what_is_proposed():

@@ -15,9 +15,10 @@ from studies import findings_of, with_held_back
 
 from pipeline.evidence.comparison import compare
 from pipeline.records.run_folder import RunFolder
-from pipeline.report.answer import answer
 from pipeline.report.page import render_report, write_report
+from pipeline.report.sentences import comparison_lines
 from pipeline.report.summary import summarize
+from pipeline.report.table import score_rows
 
 TAG = "<i>"
 
@@ -76,10 +77,7 @@ def test_every_figure_is_svg_with_an_alt_text(page):
 
 def test_pandas_reads_every_csv_without_care(page, entry):
     files = downloads(page) | downloads(render_report(entry))
-    assert set(files) == {f"{name}.csv" for name in (
-        "paired-differences", "difference-by-epoch", "learning-curves", "confusions",
-        "scores", "mistakes", "disagreements", "least-sure", "certainty", "shares",
-    )}  # fmt: skip
+    assert set(files) == {"mistakes.csv", "disagreements.csv", "least-sure.csv"}
     for text in files.values():
         table = pd.read_csv(io.StringIO(text))
         assert len(table)
@@ -88,18 +86,18 @@ def test_pandas_reads_every_csv_without_care(page, entry):
             assert table[name].dtype.kind in "if" or not table[name].astype(str).str.match(r"[\d.+-]").any()
 
 
-def test_the_table_of_scores_has_a_column_for_each_number(page, three):
-    table = pd.read_csv(io.StringIO(downloads(page)["scores.csv"]))
-    relu, vote = table.iloc[0], table[table.who == "vote"].iloc[0]
+def test_the_table_of_scores_is_that_of_the_comparison(page, three):
+    relu, *_, vote = [row for row in score_rows(three.comparison) if row[4] == "30 held-back"]
     scores = three.comparison.arms[0].held_back
-    assert (relu.who, relu.networks, relu["images"], relu["of"]) == ("one relu", 8, "held-back", 30)
-    assert relu.wrong == np.mean([score.errors for score in scores])
-    assert (relu.fewest, relu.most) == (min(s.errors for s in scores), max(s.errors for s in scores))
-    accuracies = [score.accuracy for score in scores]
-    assert [relu.accuracy, relu.accuracy_sd] == pytest.approx([np.mean(accuracies), np.std(accuracies, ddof=1)], 1e-5)
-    assert relu.ratio_to_relu == 1
-    assert (vote.networks, vote.wrong) == (23, three.comparison.ensembles[-1].held_back.errors)
-    assert set(table["images"]) == {"held-back", "validation"}
+    errors, accuracies = zip(*((score.errors, score.accuracy) for score in scores), strict=True)
+    assert relu[:2] == ["one relu", "8"]
+    assert float(relu[2]) == pytest.approx(np.mean(errors), abs=0.05)
+    assert relu[3] == f"{min(errors)} to {max(errors)}"
+    assert float(relu[5]) == pytest.approx(np.mean(accuracies), abs=5e-5)
+    whole = three.comparison.ensembles[-1].held_back
+    assert vote == ["vote", "23", str(whole.errors), "", "30 held-back", f"{whole.accuracy:.4f}", ""]
+    assert all(f"<td>{cell}</td>" in page for row in (relu, vote) for cell in row)
+    assert "<td>20 validation</td>" in page
 
 
 def test_links_lead_somewhere_and_names_are_used_once(page):
@@ -162,9 +160,9 @@ def test_known_digits_show_mistakes_and_folds_show_both(digits, tiny, tmp_path):
 def test_a_comparison_puts_its_answer_first(digits, tiny):
     findings = findings_of(digits, replace(tiny, seeds=2), note="Half-finished: 1 of 3")
     html = unescape(render_report(findings))
-    found = answer(findings.comparison, 30)
-    order = ["<b>Half-finished: 1 of 3", f"<h1>{found.headline}.</h1>", 'id="difference"', 'id="scores"']
+    order = ["<b>Half-finished: 1 of 3", f"<h1>{findings.answer.headline}.</h1>", 'id="difference"', 'id="scores"']
     assert [html.index(text) for text in order] == sorted(html.index(text) for text in order)
+    assert all(line[1:] in html for line in comparison_lines(findings.comparison))
     assert "Submission:" not in html
 
 

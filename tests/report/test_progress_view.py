@@ -2,10 +2,12 @@ import io
 import math
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 from rich.console import Console
 
 from pipeline.device.accelerator import Device
+from pipeline.report import progress_view
 from pipeline.report.progress_view import LOADING, ProgressView
 from pipeline.training.messages import Progress
 
@@ -41,11 +43,19 @@ def test_a_log_gets_a_line_with_a_time_for_each_epoch_of_a_network(spec):
     ]
 
 
-def test_a_log_says_how_long_it_takes_from_the_second_epoch_on(spec):
-    first, second, third = (replace(EPOCH, epoch=e, record=RECORD | {"epoch": e, "seconds": 16.0}) for e in (1, 2, 3))
-    lines = [line for line in shown(spec, False, first, second, third).splitlines() if "epoch" in line]
-    # 5 networks of 3 epochs less those that are done, one after the other.
-    assert [line.partition("s/epoch 16.0")[2] for line in lines] == ["", "  3 min left", "  3 min left"]
+def test_a_log_says_how_long_it_takes_once_an_epoch_was_measured(spec, monkeypatch):
+    """From the first report on, which comes when libraries are loaded and programs compiled; two networks at a time."""
+    clock = iter([100.0, 101.0, 120.0, 140.0])
+    monkeypatch.setattr(progress_view, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    stream = io.StringIO()
+    other, second = replace(spec, seed=1), replace(EPOCH, epoch=2)
+    with ProgressView(Console(file=stream, width=80)) as view:
+        view.begin([], 4)
+        for member, report in ((spec, STEP), (other, STEP), (spec, EPOCH), (other, second)):
+            view.watch(member, report)
+    # Half an epoch, then 2 of 12 in 40 s: the other 9 take 180 s.
+    assert [line.partition("s/epoch 2.5")[2] for line in stream.getvalue().splitlines()] == ["", "  3 min left"]
+    assert view.images_per_second == 2 / 40 * 4 * spec.recipe.train.batch_size
 
 
 def test_something_moves_on_a_terminal_before_the_first_step(spec):

@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.report.readings import Readings
 from pipeline.report.summary import _hardest
+from pipeline.report.words import duration
 
 
 def readings(truth, guesses):
@@ -25,3 +26,8 @@ def readings(truth, guesses):
 )
 def test_the_hardest_digits_are_named(truth, guesses, words):
     assert _hardest(readings(truth, guesses)) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(90, "90 s"), (182, "3 min"), (7400, "2 h 3 min")])
+def test_durations_have_two_units_at_most(seconds, words):
+    assert duration(seconds) == words
