@@ -13,7 +13,7 @@ from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, make_folder
 from pipeline.data.submission_file import SUBMISSION_COLUMNS
-from pipeline.kaggle.origin import config_of
+from pipeline.kaggle.submit import config_of
 from pipeline.records.atomic import atomic_replace, file_sha256
 from pipeline.records.opened_runs import open_run, read_run
 from pipeline.records.run_folder import RunFolder

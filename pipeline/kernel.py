@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.config.config_json import from_literal
 from pipeline.config.errors import RunError, StoppedError, UserError
-from pipeline.config.schema import RunConfig, digest
+from pipeline.config.schema import RunConfig
 from pipeline.device.accelerator import listed_gpus
 from pipeline.device.host import installed_version
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
@@ -21,8 +21,6 @@ from pipeline.run import main as run
 
 # Of the 12 and, on a TPU, 9 hours that Kaggle gives a kernel; the rest is for the vote and the report.
 HOURS, TPU_HOURS = 11.5, 8.5
-# Fields that a bundle leaves out of its CONFIG: they have no meaning in a kernel.
-LEFT_OUT = {"out": None, "engine": "local", "ray_address": None}
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "pandas", "scikit-learn", "scipy", "matplotlib", "pydantic", "rich")
 
 
@@ -57,8 +55,8 @@ def run_kernel(content: object, identity: Mapping[str, str]) -> None:
     for line in describe_machine():
         print(line, flush=True)
     config = from_literal(content, "CONFIG, at the top of this kernel,")
-    ending = run(replace(config, hours=kernel_hours(config)), publish=_show_submission)
-    _leave_receipt(ending.folder, config, identity)
+    ending = run(replace(config, hours=kernel_hours(config)), publish=lambda folder: _copy_here(folder.submission))
+    _leave_receipt(ending.folder, identity)
     if ending.stopped:
         raise StoppedError(ending.stopped)
 
@@ -68,34 +66,29 @@ def kernel_hours(config: RunConfig) -> float:
     return config.hours or (TPU_HOURS if config.device == "tpu" else HOURS)
 
 
-def _show_submission(folder: RunFolder) -> None:
-    """Copy the submission to where Kaggle looks for it."""
-    _copy_here(folder.submission)
-
-
-def _copy_here(path: Path) -> Path:
-    target = Path(path.name)
-    with atomic_replace(target) as temporary:
+def _copy_here(path: Path) -> None:
+    """Copy a result to where Kaggle looks for it."""
+    with atomic_replace(Path(path.name)) as temporary:
         shutil.copyfile(path, temporary)
-    return target
 
 
-def _leave_receipt(folder: RunFolder, config: RunConfig, identity: Mapping[str, str]) -> None:
+def _leave_receipt(folder: RunFolder, identity: Mapping[str, str]) -> None:
     """Copy the results to the working directory, and list all that was written, with hashes.
 
     Last, so that whoever fetches the output can tell that it is whole, and of which push.
     """
     shutil.rmtree(folder.all_checkpoints, ignore_errors=True)
-    results = [_copy_here(path) for path in (folder.submission, folder.report)]
-    written = [path for path in sorted(folder.path.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    shown = (folder.submission, folder.report)
+    for path in shown:
+        _copy_here(path)
+    written = [Path(path.name) for path in shown]
+    written += [path for path in sorted(folder.path.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     atomic_write_json(
         Path(RECEIPT),
         {
             **identity,
-            "name": config.name,
-            "config_digest": digest(config),
             "folder": folder.path.as_posix(),
-            "sha256": {path.as_posix(): file_sha256(path) for path in [*results, *written]},
+            "sha256": {path.as_posix(): file_sha256(path) for path in written},
         },
     )
 

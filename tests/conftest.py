@@ -24,7 +24,7 @@ from kaggle_server import KaggleServer
 
 from pipeline.config.schema import MemberSpec, Recipe, RunConfig, TrainConfig, member_specs
 from pipeline.data.digits import PIXELS, Digits, embedded_sample
-from pipeline.kaggle import client, connection, push, waiting
+from pipeline.kaggle import connection, push, waiting
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import METADATA
 from pipeline.report.readings import Readings
@@ -175,9 +175,7 @@ def account(server, tmp_path, monkeypatch):
     for name, value in server.environment(home).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(connection, "TIMEOUT", (1, 1))
-    monkeypatch.setattr(connection, "RETRIES", 2)
-    monkeypatch.setattr(connection, "BACKOFF", 0.01)
-    monkeypatch.setattr(client, "DOWNLOAD_PAUSES", (0.1, 0.1))
+    monkeypatch.setattr(waiting, "RETRY_PAUSES", (0.01, 0.02))
     monkeypatch.setattr(waiting, "ARRIVAL_DELAYS", (0, 0.1, 1.5))
     monkeypatch.setattr(waiting, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(waiting, "LONGEST_BUSY", 0.01)

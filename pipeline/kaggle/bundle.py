@@ -84,13 +84,7 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
 
 
 def write_bundle(folder: Path, config: RunConfig, metadata: KernelMetadata, run_id: str = "") -> str:
-    """Write kernel.py and its metadata to a folder, for `kaggle kernels push -p FOLDER`.
-
-    Args:
-        folder: Where to; made if it is missing.
-        config: What the kernel runs.
-        metadata: What kernel-metadata.json is to say.
-        run_id: As of `bundle`.
+    """Write kernel.py and its metadata to a folder, for `kaggle kernels push -p FOLDER`; arguments as of `bundle`.
 
     Returns:
         The hash that the bundle carries of itself.
@@ -176,10 +170,8 @@ def _field_lines(content: Mapping[str, Any], comments: Mapping[str, str], indent
             continue
         literal = json.dumps(value) if isinstance(value, str | list) else repr(value)
         line, comment = f'{indent}"{name}": {literal},', comments[name]
-        if len(line) + len(comment) + 4 > WIDTH:
+        if len(line) + len(comment) + 4 > WIDTH:  # its first sentence says what it is
             comment = comment.partition(". ")[0].removesuffix(".") + "."
-        if len(indent) + len(comment) + 2 > WIDTH:
-            comment = comment.partition("; ")[0].removesuffix(".") + "."
         if len(line) + len(comment) + 4 <= WIDTH:
             yield f"{line}  # {comment}"
         else:

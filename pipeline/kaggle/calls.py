@@ -1,8 +1,7 @@
 """The calls to Kaggle that the commands make, one function each: what is asked, and what to do when it is refused."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,6 @@ PAGE, MOST_PAGES = 100, 100  # entries; a list that goes on after these has no e
 LARGEST_OUTPUT = 4 << 30  # bytes of all files of a kernel
 
 
-@dataclass(frozen=True)
-class OutputFile:
-    """A file in a kernel's output."""
-
-    name: str
-    """Its path in the kernel's working directory."""
-    url: str
-
-
 def kernel_status(kaggle: Kaggle, kernel: str) -> tuple[str, str]:
     """The status of a kernel's latest session, such as RUNNING, and Kaggle's reason for a failure, if it gives one."""
     return kaggle.ask(
@@ -36,38 +26,35 @@ def kernel_status(kaggle: Kaggle, kernel: str) -> tuple[str, str]:
     )
 
 
-def kernel_output(kaggle: Kaggle, kernel: str) -> tuple[list[OutputFile], str]:
-    """The files that a kernel's latest session wrote, and its log."""
-    files: list[OutputFile] = []
+def kernel_output(kaggle: Kaggle, kernel: str) -> tuple[dict[str, str], str]:
+    """The addresses of the files that a kernel's latest session wrote, by path in its folder; and its log."""
+    files: dict[str, str] = {}
     log = ""
     for page, part in _pages(
         kaggle,
         f"the output of {kernel}",
         "kernels.list_kernel_session_output",
-        lambda answer: ([OutputFile(file.file_name, file.url) for file in answer.files or []], answer.log or ""),
+        lambda answer: ({file.file_name: file.url for file in answer.files or []}, answer.log or ""),
         **named(kernel, "user_name"),
     ):
-        files, log = files + page, log or part
+        files, log = files | page, log or part
     return files, log
 
 
-def download_outputs(files: list[OutputFile], folder: Path) -> None:
-    """Download a kernel's files into a folder, under their names.
+def download_outputs(files: Mapping[str, str], names: Iterable[str], folder: Path) -> None:
+    """Download those of a kernel's files that have one of these names into a folder, under their names.
 
     Raises:
         RunError: they are larger than any kernel's.
     """
-
-    def download(session: Any) -> None:
-        left = LARGEST_OUTPUT
-        for file in files:
-            target = folder / file.name
+    left = LARGEST_OUTPUT
+    for name in names:
+        if name in files:
+            target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            left -= fetch_file(session, file.url, target)
-            if left < 0:
-                raise RunError(f"the output has more than {LARGEST_OUTPUT:,} bytes: it is not one of this program's.")
-
-    transfer("downloading the output", download)
+            left -= fetch_file("downloading the output", files[name], target)
+        if left < 0:
+            raise RunError(f"the output has more than {LARGEST_OUTPUT:,} bytes: it is not one of this program's.")
 
 
 def kernel_source(kaggle: Kaggle, kernel: str) -> tuple[str, int]:

@@ -5,10 +5,9 @@ The library is imported when it is first needed: its import logs in, and without
 
 import io
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, get_type_hints
@@ -16,8 +15,9 @@ from typing import Any, TypeVar, get_type_hints
 from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION
 from pipeline.kaggle.connection import mount
-from pipeline.kaggle.credentials import REMEDY, check_credentials, ensure_home, legacy_config
-from pipeline.kaggle.refusals import NoAnswerError, explained
+from pipeline.kaggle.credentials import REMEDY, ensure_home, find_credentials
+from pipeline.kaggle.refusals import explained
+from pipeline.kaggle.waiting import patiently
 
 T = TypeVar("T")
 
@@ -32,8 +32,6 @@ GROUPS: dict[str, tuple[str, dict[str, Any], dict[int, str]]] = {
     "kernels": ("kernels_api_client", {}, KERNEL_REMEDIES),
     "competitions": ("competition_api_client", {"competition_name": COMPETITION}, COMPETITION_REMEDIES),
 }
-DOWNLOAD_CHUNK = 1 << 16  # bytes; of a chunk that breaks off, nothing is kept
-DOWNLOAD_PAUSES = (1.0, 4.0, 16.0)  # seconds before each new try of a transfer that broke off
 
 
 class Kaggle:
@@ -46,9 +44,7 @@ class Kaggle:
 
     def __init__(self) -> None:
         ensure_home()
-        check_credentials()
-        with explained("logging in", {}):
-            self._api = _log_in()
+        self._api = patiently(partial(_log_in, find_credentials()))
         self.user: str = self._api.config_values.get("username") or ""
 
     def ask(
@@ -69,71 +65,72 @@ class Kaggle:
             RunError: Kaggle failed or refused.
         """
         group, method = call.split(".")
-        # Only files lie elsewhere: what another host says to any other call is not Kaggle's answer.
-        self._api.patient, self._api.redirects = not once, method.startswith("download")
         stub, fields_of_all, remedies = GROUPS[group]
         remedies = dict.fromkeys((403, 404), remedy) if remedy else remedies
-        with explained(what, remedies), self._api.build_kaggle_client() as client:
-            send = getattr(getattr(getattr(client, group), stub), method)
-            request = get_type_hints(send)["request"]()
-            for name, value in (fields_of_all | fields).items():
-                setattr(request, name, value)
-            return read(send(request))
+
+        def try_once() -> T:
+            # Only files lie elsewhere: what another host says to any other call is not Kaggle's answer.
+            self._api.redirects = method.startswith("download")
+            with explained(what, remedies), self._api.build_kaggle_client() as client:
+                send = getattr(getattr(getattr(client, group), stub), method)
+                request = get_type_hints(send)["request"]()
+                for name, value in (fields_of_all | fields).items():
+                    setattr(request, name, value)
+                return read(send(request))
+
+        return try_once() if once else patiently(try_once)
 
     def save_kernel(self, folder: Path) -> Any:
         """Push the kernel that a folder's metadata names, once; the client's response."""
-        self._api.patient = self._api.redirects = False
+        self._api.redirects = False
         with explained("pushing the kernel", {403: "Is kernel-metadata.json's id one of yours?"}):
             return self._api.kernels_push(str(folder))
 
     def log_events(self, kernel: str) -> Iterator[str]:
         """What a kernel prints, as it prints it, from its beginning; ends with the kernel or the connection."""
-        self._api.patient, self._api.redirects = False, True
+        self._api.redirects = True
         with explained("following the log", {}):
             for event in self._api.kernels_logs_stream(kernel):
                 yield str(event.get("data", "")) if isinstance(event, dict) else str(event)
 
     def download_competition(self, folder: Path) -> None:
         """Download the competition's zip into a folder, or the rest of it if a part is there."""
-        self._api.patient = self._api.redirects = True
-        for pause in (*DOWNLOAD_PAUSES, None):
-            try:
-                with explained("downloading the data", COMPETITION_REMEDIES):
-                    self._api.competition_download_files(COMPETITION, str(folder), quiet=not sys.stderr.isatty())
-                return
-            except NoAnswerError as error:
-                if pause is None:
-                    raise
-                print(f"{error} Going on in {pause:.0f} s.", file=sys.stderr, flush=True)
-                time.sleep(pause)
+
+        @explained("downloading the data", COMPETITION_REMEDIES)
+        def try_once() -> None:
+            self._api.redirects = True
+            self._api.competition_download_files(COMPETITION, str(folder), quiet=not sys.stderr.isatty())
+
+        patiently(try_once)
 
 
-def _log_in() -> Any:
+@explained("logging in", {})
+def _log_in(credentials: dict[str, str]) -> Any:
     """The client, logged in."""
     with redirect_stdout(io.StringIO()):
         from kaggle.api.kaggle_api_extended import KaggleApi
 
         class PatientApi(KaggleApi):
-            """The client, with time-outs and, for calls that may happen twice, retries."""
+            """The client, with time-outs and bounds."""
 
-            patient = redirects = True
+            redirects = True
             # "--verbose", which VERBOSE=1 sets, would print the credentials.
             args = [argument for argument in KaggleApi.args if argument != "--verbose"]  # noqa: RUF012
 
             def read_config_file(self, config_data: Any = None, quiet: bool = False) -> dict[str, str]:  # noqa: ARG002
-                """Whatever kaggle.json holds, in the form that the client expects."""
-                return legacy_config()
+                """What was found and checked, whatever else kaggle.json holds."""
+                return credentials
 
             def build_kaggle_client(self) -> Any:
                 client = super().build_kaggle_client()
                 http = client.http_client()
                 http._init_session()
-                mount(http._session, patient=self.patient, redirects=self.redirects)
+                mount(http._session, redirects=self.redirects)
                 return client
 
             def download_file(self, *args: Any, **options: Any) -> None:
                 """Without the client's own retries: it takes a full disk for a broken connection, and waits."""
-                super().download_file(*args, **options, max_retries=0, chunk_size=DOWNLOAD_CHUNK)
+                super().download_file(*args, **options, max_retries=0)
 
         _accept_new_words()
         api = PatientApi()

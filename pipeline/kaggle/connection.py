@@ -1,36 +1,34 @@
-"""How requests are sent: with time-outs, and where they may happen twice, with retries that say that they wait."""
+"""How requests are sent: with time-outs and bounds, and to the addresses that Kaggle hands out without credentials."""
 
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError
-from urllib3.exceptions import SSLError as TLSError
-from urllib3.util.retry import Retry
 
 from pipeline.kaggle.refusals import TooLargeError, explained
+from pipeline.kaggle.waiting import patiently
 
 T = TypeVar("T")
 
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes
-RETRIES = 5  # after the first try: at once, then after 1, 2, 4 and 8 s
-BACKOFF = 0.5
-LONGEST_WAIT = 300  # seconds; if Kaggle asks for more, the user decides
-BUSY = (429, 500, 502, 503, 504)
 CHUNK = 1 << 16  # bytes as they arrive
 LARGEST_ANSWER, LARGEST_FILE = 1 << 26, 1 << 28  # bytes, unpacked; a network of the widest has half of the latter
 
 
 def transfer(what: str, send: Callable[[requests.Session], T], *, redirects: bool = True) -> T:
-    """Use a plain session, without credentials, for the addresses that Kaggle hands out; errors as in `explained`."""
-    with explained(what, {}), requests.Session() as session:
-        session.auth = _no_credentials
-        mount(session, patient=True, redirects=redirects)
-        return send(session)
+    """Use a plain session, without credentials, for an address that Kaggle hands out; errors as in `explained`."""
+
+    @explained(what, {})
+    def try_once() -> T:
+        with requests.Session() as session:
+            session.auth = _no_credentials
+            mount(session, redirects=redirects)
+            return send(session)
+
+    return patiently(try_once)
 
 
 def _no_credentials(request: Any) -> Any:
@@ -38,11 +36,15 @@ def _no_credentials(request: Any) -> Any:
     return request
 
 
-def fetch_file(session: requests.Session, url: str, target: Path) -> int:
-    """Download one file, whole or with an exception of requests; returns its bytes."""
-    with session.get(url, stream=True) as response:
-        response.raise_for_status()
-        return write_file(response, target)
+def fetch_file(what: str, url: str, target: Path) -> int:
+    """Download one file, whole or with an error as in `explained`; returns its bytes."""
+
+    def fetch(session: requests.Session) -> int:
+        with session.get(url, stream=True) as response:
+            response.raise_for_status()
+            return write_file(response, target)
+
+    return transfer(what, fetch)
 
 
 def write_file(response: Any, target: Path) -> int:
@@ -51,42 +53,12 @@ def write_file(response: Any, target: Path) -> int:
         return sum(stream.write(chunk) for chunk in response.iter_content(CHUNK))
 
 
-def mount(session: requests.Session, *, patient: bool, redirects: bool) -> None:
-    """Give a session time-outs, bounds and, if it is patient, retries."""
-    retries: Any = 0
-    if patient:
-        retries = _Patience(
-            RETRIES, backoff_factor=BACKOFF, status_forcelist=BUSY, allowed_methods=None, raise_on_status=False
-        )
+def mount(session: requests.Session, *, redirects: bool) -> None:
+    """Give a session time-outs and bounds."""
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(max_retries=retries))
+        session.mount(scheme, _Adapter())
     if not redirects:
         session.max_redirects = 0
-
-
-class _Patience(Retry):
-    """Retries that say that they wait, and that give up when the wait would be long or in vain."""
-
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: Any = None,
-        error: Exception | None = None,
-        _pool: Any = None,
-        _stacktrace: Any = None,
-    ) -> Self:
-        too_long = response is not None and (self.get_retry_after(response) or 0) > LONGEST_WAIT
-        if too_long or isinstance(error, TLSError):  # no certificate becomes valid by asking again
-            raise MaxRetryError(_pool, url or "", error)
-        return super().increment(method, url, response, error, _pool, _stacktrace)
-
-    def sleep(self, response: Any = None) -> None:
-        asked = self.get_retry_after(response) if response is not None else None
-        if seconds := asked or self.get_backoff_time():
-            reason = f"is busy ({response.status})" if response is not None else "gives no answer"
-            print(f"Kaggle {reason}; next try in {seconds:.0f} s", file=sys.stderr, flush=True)
-        super().sleep(response)
 
 
 class _Adapter(HTTPAdapter):
@@ -107,5 +79,5 @@ def _bounded(
     for chunk in read(min(chunk_size or CHUNK, CHUNK), decode_unicode):
         read_bytes += len(chunk)
         if read_bytes > largest:
-            raise TooLargeError(largest)
+            raise TooLargeError(f"{largest:,}")
         yield chunk

@@ -24,7 +24,7 @@ REMEDY = (
     "KAGGLE_API_TOKEN), or run `kaggle auth login`."
 )
 SIGNATURE = re.compile(r"(https?://[^\s?]+)\?[^\s\"'<>)]*")
-TOKEN = re.compile(r"[!-~]{1,255}")  # what an HTTP header can carry; the client takes longer ones for paths
+SENDABLE = re.compile(r"[!-~]{1,255}")  # what an HTTP header can carry; the client takes longer tokens for paths
 SHORTEST_SECRET = 6  # characters; shorter ones would be found in any text
 
 
@@ -34,63 +34,41 @@ def ensure_home() -> None:
     In some containers neither is there.
     """
     try:
-        legacy_file().parent.mkdir(parents=True, exist_ok=True)
+        _legacy_file().parent.mkdir(parents=True, exist_ok=True)
     except (RuntimeError, OSError) as error:
         folder = tempfile.mkdtemp()
         os.environ["HOME" if isinstance(error, RuntimeError) else "KAGGLE_CONFIG_DIR"] = folder
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
-def check_credentials() -> None:
-    """Check the first credentials that the client would find, and warn of files that other users can read.
+def find_credentials() -> dict[str, str]:
+    """The first credentials that the client would find, as it has them in its config; warns of files open to others.
 
     Raises:
         UserError: there are none, or the client could not use them.
     """
-    for path in (*_token_files(), legacy_file(), _login_file()):
+    user, key, token = (os.environ.get(f"KAGGLE_{name}", "") for name in ("USERNAME", "KEY", "API_TOKEN"))
+    legacy, login = _legacy_file(), _login_file()
+    for path in (*_token_files(), legacy, login):
         _warn_if_readable(path)
-    token = os.environ.get("KAGGLE_API_TOKEN", "")
     if token and not _names_file(token):
-        _check_token(token, "KAGGLE_API_TOKEN")
-        return
+        return _checked({"token": token}, "KAGGLE_API_TOKEN")
     for path in _token_files():
         if path.is_file():
-            _check_token(_text(path).strip(), str(path))
-            return
-    if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
-        _check_key(os.environ["KAGGLE_USERNAME"], os.environ["KAGGLE_KEY"], "KAGGLE_USERNAME and KAGGLE_KEY")
-        return
-    if (path := legacy_file()).is_file():
-        content = _object(path)
-        user = os.environ.get("KAGGLE_USERNAME") or content.get("username")
-        key = os.environ.get("KAGGLE_KEY") or content.get("key")
-        _check_key(user, key, str(path))
-        return
-    if (path := _login_file()).is_file():
-        if not isinstance(_object(path).get("refresh_token"), str):
-            raise _unusable(str(path), "it holds no refresh_token")
-        return
+            return _checked({"token": _text(path).strip()}, str(path))
+    if user and key:
+        return _checked({"username": user, "key": key}, "KAGGLE_USERNAME and KAGGLE_KEY")
+    if legacy.is_file():
+        content = _object(legacy)
+        return _checked({"username": user or content.get("username"), "key": key or content.get("key")}, str(legacy))
+    if login.is_file():
+        if not isinstance(_object(login).get("refresh_token"), str):
+            raise _unusable(str(login), "it holds no refresh_token")
+        return {}
     raise UserError(
         "no Kaggle credentials were found. Looked for KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
-        f"KAGGLE_KEY, {legacy_file()}, and {_login_file()}, which `kaggle auth login` writes. {REMEDY}"
+        f"KAGGLE_KEY, {legacy}, and {login}, which `kaggle auth login` writes. {REMEDY}"
     )
-
-
-def legacy_file() -> Path:
-    """Where the client looks for kaggle.json."""
-    home = Path.home() / ".kaggle"
-    if folder := os.environ.get("KAGGLE_CONFIG_DIR"):
-        home = Path(folder)
-    elif sys.platform.startswith("linux") and not (home / "kaggle.json").exists():
-        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
-    return home / "kaggle.json"
-
-
-def legacy_config() -> dict[str, str]:
-    """What the client can use of kaggle.json: texts by their names; empty if the file is not there or damaged."""
-    with suppress(UserError, OSError):
-        return {name: value for name, value in _object(legacy_file()).items() if isinstance(value, str)}
-    return {}
 
 
 def redacted(text: str) -> str:
@@ -110,10 +88,10 @@ def _secrets() -> Iterator[str]:
     for path in _token_files():
         with suppress(UserError, OSError):
             yield _text(path)
-    yield legacy_config().get("key", "")
-    with suppress(UserError, OSError):
-        login = _object(_login_file())
-        yield from (str(login.get(name) or "") for name in ("refresh_token", "access_token"))
+    for path in (_legacy_file(), _login_file()):
+        with suppress(UserError, OSError):
+            content = _object(path)
+            yield from (str(content.get(name) or "") for name in ("key", "refresh_token", "access_token"))
 
 
 def _token_files() -> list[Path]:
@@ -128,24 +106,28 @@ def _names_file(token: str) -> bool:
         return False
 
 
+def _legacy_file() -> Path:
+    """Where the client looks for kaggle.json."""
+    home = Path.home() / ".kaggle"
+    if folder := os.environ.get("KAGGLE_CONFIG_DIR"):
+        home = Path(folder)
+    elif sys.platform.startswith("linux") and not (home / "kaggle.json").exists():
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
+    return home / "kaggle.json"
+
+
 def _login_file() -> Path:
     return Path.home() / ".kaggle" / "credentials.json"
 
 
-def _check_token(token: str, where: str) -> None:
-    if not token:
-        raise _unusable(where, "it is empty")
-    if not TOKEN.fullmatch(token):
-        what = "a line break" if re.search(r"[\r\n]", token) else "a space or a character that no token has"
-        raise _unusable(where, f"it holds {what}" if len(token) < 256 else "it is longer than any token")
-
-
-def _check_key(user: Any, key: Any, where: str) -> None:
-    for name, value in (("user name", user), ("key", key)):
+def _checked(values: dict[str, Any], where: str) -> dict[str, str]:
+    """The values, if all are texts that the client can send."""
+    for name, value in values.items():
         if not isinstance(value, str) or not value:
             raise _unusable(where, f"it holds no {name}")
-        if not TOKEN.fullmatch(value):
-            raise _unusable(where, f"the {name} holds a space, a line break or a character that no {name} has")
+        if not SENDABLE.fullmatch(value):
+            raise _unusable(where, f"its {name} holds a line break, a space or another odd character, or is too long")
+    return values
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -6,16 +6,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from filelock import FileLock, Timeout
-
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import make_folder
-from pipeline.kaggle.calls import OutputFile, download_outputs, kernel_output
+from pipeline.kaggle.calls import download_outputs, kernel_output
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.pushes import FETCH, Push, write_push
 from pipeline.kaggle.salvage import rest_command, salvage
 from pipeline.kaggle.watch import KernelFailedError, log_text, watch
-from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256, remove_leftovers
+from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.readers import DamagedError, read_record
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.records.submission_record import read_submission_record
@@ -58,13 +56,13 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
     Raises:
         RunError: the output is another run's or not whole; the folder is as it was.
     """
-    files, log = _listed(kaggle, pushed)
-    with _locked(folder):
+    files, log = kernel_output(kaggle, pushed.kernel)
+    with folder.opened(folder.read_config()):
         with _downloading(folder) as download:
-            download_outputs([file for file in files if file.name == RECEIPT], download)
+            download_outputs(files, [RECEIPT], download)
             receipt = _checked_receipt(download / RECEIPT, pushed)
-            download_outputs([file for file in files if file.name in receipt.sha256], download)
-            _check_whole(download, receipt.sha256, files)
+            download_outputs(files, receipt.sha256, download)
+            _check_whole(download, receipt.sha256)
             _move_into(download / receipt.folder, folder.path)
             _write_log(folder, log)
         atomic_write_json(folder.receipt, asdict(receipt))  # last: it says that all is here
@@ -85,25 +83,16 @@ def is_fetched(folder: RunFolder) -> bool:
 def _fetch_after_failure(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> str:
     """Take what a kernel left that did not end well; what came of it, in words."""
     try:
-        files, log = _listed(kaggle, pushed)
-        if any(file.name == RECEIPT for file in files):  # it broke after its last step, or says itself what is missing
+        files, log = kernel_output(kaggle, pushed.kernel)
+        if RECEIPT in files:  # it broke after its last step, or says itself what is missing
             fetch(kaggle, pushed, folder)
             return f"All that it wrote is in {folder.path}."
-        with _locked(folder), _downloading(folder) as download:
+        with folder.opened(folder.read_config()), _downloading(folder) as download:
             outcome = salvage(files, log, pushed, folder, download)
-        _write_log(folder, log)
+            _write_log(folder, log)
     except (UserError, RunError) as error:
         return f"Nothing of it could be fetched: {error}"
     return outcome
-
-
-def _listed(kaggle: Kaggle, pushed: Push) -> tuple[list[OutputFile], str]:
-    """The files in a kernel's output, all within its folder, and its log."""
-    files, log = kernel_output(kaggle, pushed.kernel)
-    for file in files:
-        if not _is_inside(file.name):
-            raise RunError(f"the output of {pushed.kernel} has a file outside of its folder: {file.name!r}")
-    return files, log
 
 
 def _is_inside(name: str) -> bool:
@@ -121,17 +110,6 @@ def _downloading(folder: RunFolder) -> Iterator[Path]:
         yield make_folder(download)
     finally:
         shutil.rmtree(download, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: RunFolder) -> Iterator[None]:
-    """Keep other commands out of a run's folder within the block."""
-    try:
-        with FileLock(make_folder(folder.path) / folder.lock.name, timeout=0):
-            remove_leftovers(folder.path)
-            yield
-    except Timeout:
-        raise UserError(f"another command is at work in {folder.path}. Let it finish.") from None
 
 
 def _move_into(source: Path, target: Path) -> None:
@@ -168,12 +146,10 @@ def _checked_receipt(path: Path, pushed: Push) -> Receipt:
     return receipt
 
 
-def _check_whole(download: Path, expected: dict[str, str], files: list[OutputFile]) -> None:
+def _check_whole(download: Path, expected: dict[str, str]) -> None:
     """Raise a RunError unless every file of the receipt is there with its hash."""
-    missing = sorted(set(expected) - {file.name for file in files})
-    damaged = [
-        name for name, sha256 in expected.items() if name not in missing and file_sha256(download / name) != sha256
-    ]
+    missing = [name for name in expected if not (download / name).exists()]
+    damaged = [name for name in expected if name not in missing and file_sha256(download / name) != expected[name]]
     if missing or damaged:
         raise RunError(
             f"the output did not arrive whole ({len(missing)} files missing, {len(damaged)} damaged, such as "

@@ -17,7 +17,7 @@ from pipeline.config.text import encoding_fault
 METADATA = Path("kernel-metadata.json")
 CODE_FILE = Path("build/kernel.py")
 PLACEHOLDER = "INSERT_USERNAME"
-SHORTEST = 5  # characters of a title and of a slug
+SHORTEST = 5  # characters of a slug
 USER = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -74,11 +74,15 @@ def read_metadata() -> KernelMetadata:
         UserError: there is none, or Kaggle would not take it; every problem is listed.
     """
     try:
-        metadata = TypeAdapter(KernelMetadata).validate_json(_read_text(), strict=True)
+        content = METADATA.read_bytes()
     except FileNotFoundError:
         raise UserError(
             f"no {METADATA} in {Path.cwd()}. Give this command in the folder of the clone that has it."
         ) from None
+    if fault := encoding_fault(content):
+        raise UserError(f"{METADATA} {fault}.")
+    try:
+        metadata = TypeAdapter(KernelMetadata).validate_json(content, strict=True)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'the text'}: {e['msg']}" for e in error.errors()]
     else:
@@ -86,13 +90,6 @@ def read_metadata() -> KernelMetadata:
         if not problems:
             return metadata
     raise UserError(f"{METADATA} cannot be pushed:\n" + "\n".join(f"  - {line}" for line in problems))
-
-
-def _read_text() -> str:
-    content = METADATA.read_bytes()
-    if fault := encoding_fault(content):
-        raise UserError(f"{METADATA} {fault}.")
-    return content.decode()
 
 
 def owned(metadata: KernelMetadata, user: str) -> KernelMetadata:
@@ -126,8 +123,6 @@ def _problems(metadata: KernelMetadata) -> list[str]:
                 f"title: Kaggle makes the slug {slugify(metadata.title)!r} of it, and the id says {slug!r}. "
                 "Change one of them, or the kernel will not be found again."
             )
-    if len(metadata.title) < SHORTEST:
-        found.append(f"title must have at least {SHORTEST} characters. Received: {metadata.title!r}")
     if metadata.code_file != CODE_FILE.as_posix():
         found.append(f"code_file must be {CODE_FILE.as_posix()}. Received: {metadata.code_file!r}")
     if metadata.enable_gpu and metadata.enable_tpu:

@@ -12,18 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.places import COMPETITION, make_folder
+from pipeline.config.places import COMPETITION
 from pipeline.config.schema import RunConfig
 from pipeline.kaggle.bundle import check_config, write_bundle
 from pipeline.kaggle.calls import kernel_source
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.metadata import CODE_FILE, METADATA, PLACEHOLDER, owned, read_metadata
-from pipeline.kaggle.pushes import FETCH, Push, now, write_push
+from pipeline.kaggle.pushes import FETCH, Push, new_folder, now, write_push
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.kaggle.waiting import arrived
 from pipeline.records.run_folder import RunFolder
 
-KERNEL_ADDRESS = re.compile(r"(?:https?://[^/]+)?/?(?:code/)?([\w-]+/[\w-]+)/?", re.ASCII)
+KERNEL_AT_END = re.compile(r"([\w-]+/[\w-]+)/?$", re.ASCII)  # of an address, or all of a name
 
 # What Kaggle's refusals speak of -> what to do.
 REFUSALS = {
@@ -66,10 +66,7 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
     with tempfile.TemporaryDirectory() as sent:  # of its own: two pushes at once do not share a bundle
         bundle_hash = write_bundle(Path(sent), config, metadata, run_id)
         pushed = Push(metadata.id, 0, run_id, bundle_hash, now(), arrived=False)
-        usual = RunFolder.of(config).path
-        folder = RunFolder(make_folder(usual.with_name(f"{usual.name}-{run_id}")))
-        folder.write_config(replace(config, out=None))
-        write_push(pushed, folder)
+        folder = new_folder(config, run_id, pushed)
         try:
             pushed = _send(kaggle, pushed, Path(sent))
         except (UserError, RunError):
@@ -116,8 +113,9 @@ def _send(kaggle: Kaggle, pushed: Push, bundle: Path) -> Push:
             raise RunError(f"{error} Kaggle does not have this version; push again.") from None
         return replace(pushed, version=version, arrived=True)
     except RunError as error:
-        raise RunError(f"{error} {_remedy(str(error))}".rstrip()) from None
-    named = KERNEL_ADDRESS.fullmatch(response.ref or "") or KERNEL_ADDRESS.fullmatch(response.url or "")
+        remedy = next((remedy for word, remedy in REFUSALS.items() if word in str(error).lower()), "")
+        raise RunError(f"{error} {remedy}".rstrip()) from None
+    named = KERNEL_AT_END.search(response.ref or response.url or "")
     kernel = named[1] if named else pushed.kernel
     return replace(pushed, kernel=kernel, version=response.version_number or 0, arrived=True)
 
@@ -133,11 +131,6 @@ def _arrived_version(kaggle: Kaggle, pushed: Push) -> int | None:
         return None
 
     return arrived(look)
-
-
-def _remedy(refusal: str) -> str:
-    """What to do about a refusal, by the words in it; empty if it speaks of nothing known."""
-    return next((remedy for word, remedy in REFUSALS.items() if word in refusal.lower()), "")
 
 
 def _check_accepted(response: object) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.config.errors import UserError
 from pipeline.config.places import make_folder, runs_folder
 from pipeline.config.rules import validate
+from pipeline.config.schema import RunConfig
 from pipeline.config.text import printable
 from pipeline.kaggle.bundle import read_bundle
 from pipeline.kaggle.calls import kernel_source
@@ -68,6 +69,15 @@ class Push:
 def now() -> str:
     """The time, as a push records it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def new_folder(config: RunConfig, mark: str, pushed: Push) -> RunFolder:
+    """A folder for what a kernel will leave, with its config and the record of its push; `mark` ends its name."""
+    usual = RunFolder.of(config).path
+    folder = RunFolder(make_folder(usual.with_name(f"{usual.name}-{mark}")))
+    folder.write_config(replace(config, out=None))
+    write_push(pushed, folder)
+    return folder
 
 
 def write_push(pushed: Push, folder: RunFolder) -> None:
@@ -133,12 +143,8 @@ def adopt(kaggle: Kaggle, kernel: str) -> tuple[Push, RunFolder]:
     for known, folder in _all_pushes():
         if (known.kernel, known.version, known.bundle_sha256) == (kernel, version, pushed.bundle_sha256):
             return known, folder
-    usual = RunFolder.of(replace(config, out=None)).path
     mark = hashlib.sha256(f"{kernel} {version} {source}".encode(errors="replace")).hexdigest()[:8]
-    folder = RunFolder(make_folder(usual.with_name(f"{usual.name}-{mark}")))
-    folder.write_config(replace(config, out=None))
-    write_push(pushed, folder)
-    return pushed, folder
+    return pushed, new_folder(replace(config, out=None), mark, pushed)
 
 
 def _all_pushes() -> list[tuple[Push, RunFolder]]:

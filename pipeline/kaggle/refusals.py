@@ -11,26 +11,26 @@ from pipeline.config.errors import RunError, UserError
 from pipeline.config.text import printable
 from pipeline.kaggle.credentials import REMEDY, redacted
 
+REMEDIES = {
+    401: f"The credentials are not valid, or no longer. {REMEDY}",
+    403: "This account may not do that.",
+    404: "Kaggle knows nothing of that name.",
+}
 
-class NoAnswerError(RunError):
+
+class PassingError(RunError):
+    """A failure that may pass by itself."""
+
+    seconds = 0.0
+    """How long Kaggle asks to wait, if it does."""
+
+
+class NoAnswerError(PassingError):
     """No answer, a broken one, or a fault of the server: nobody can tell whether the request arrived."""
 
 
-class TooLargeError(requests.RequestException):
-    """An answer that has more bytes than any that makes sense."""
-
-    def __init__(self, largest: int) -> None:
-        super().__init__()
-        self.largest = largest
-
-
-class BusyError(RunError):
-    """Kaggle asks to wait."""
-
-    def __init__(self, message: str, seconds: float | None) -> None:
-        super().__init__(message)
-        self.seconds = seconds
-        """How long; None if Kaggle does not say."""
+class BusyError(PassingError):
+    """Kaggle did nothing, and asks to wait."""
 
 
 class RefusedError(UserError):
@@ -42,6 +42,10 @@ class RefusedError(UserError):
         """Of HTTP."""
 
 
+class TooLargeError(requests.RequestException):
+    """An answer that has more bytes than any that makes sense."""
+
+
 @contextmanager
 def explained(what: str, remedies: Mapping[int, str]) -> Iterator[None]:
     """Turn the client's exceptions into one message each.
@@ -51,7 +55,7 @@ def explained(what: str, remedies: Mapping[int, str]) -> Iterator[None]:
 
     Args:
         what: Names the request.
-        remedies: What to do, by HTTP status.
+        remedies: What to do, by HTTP status, where it is not the usual.
     """
     try:
         yield
@@ -60,18 +64,17 @@ def explained(what: str, remedies: Mapping[int, str]) -> Iterator[None]:
     except requests.HTTPError as error:
         if error.response is None:
             raise NoAnswerError(f"{what}: Kaggle's answer broke off. Try again later.") from None
-        raise _refusal(what, error.response, remedies) from None
+        raise _refusal(what, error.response, {**REMEDIES, **remedies}) from None
     except json.JSONDecodeError:
         raise NoAnswerError(
             f"{what}: the answer is not Kaggle's. Is there a proxy or a log-in page in between?"
         ) from None
     except requests.RequestException as error:
         raise _broken_connection(what, error) from None
-    except OSError as error:
-        if error.errno is None:  # such as a REQUESTS_CA_BUNDLE that is no file
-            raise UserError(f"{what}: {redacted(str(error))[:500]}") from None
-        raise  # a full disk: it names itself
-    except ValueError as error:  # how the client says that it does not like its input
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise  # a full disk: it names itself
+        # What the client says of its input, or requests of a REQUESTS_CA_BUNDLE that is no file.
         raise UserError(f"{what}: {redacted(str(error))[:500]}") from None
     except Exception as error:
         raise NoAnswerError(
@@ -87,24 +90,18 @@ def _broken_connection(what: str, error: requests.RequestException) -> Exception
             "Does your network inspect TLS? Then save its root certificate as a PEM file and set REQUESTS_CA_BUNDLE to "
             "that file."
         )
-    if "SOCKS" in str(error):
+    if isinstance(error, requests.exceptions.InvalidProxyURL) or "SOCKS" in str(error):
         return UserError(
-            f"{what}: the environment names a SOCKS proxy (https_proxy, all_proxy), which needs one more package: "
-            "python -m pip install 'requests[socks]'. Or unset the proxy."
+            f"{what}: http_proxy, https_proxy or all_proxy is not the address of a proxy that can be used. A SOCKS "
+            "proxy needs one more package: python -m pip install 'requests[socks]'"
         )
     if isinstance(error, TooLargeError):
-        return RunError(f"{what}: the answer has more than {error.largest:,} bytes, so it was not read to its end.")
+        return RunError(f"{what}: the answer has more than {error} bytes, so it was not read to its end.")
     if isinstance(error, requests.TooManyRedirects):
         return NoAnswerError(f"{what}: Kaggle's answer is to ask elsewhere, which was not done.")
-    if isinstance(error, requests.exceptions.InvalidProxyURL):
-        return UserError(f"{what}: http_proxy, https_proxy or all_proxy is not the address of a proxy.")
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return NoAnswerError(f"{what}: no answer from Kaggle. Try again later.")
-    if isinstance(error, requests.exceptions.ProxyError):
-        return NoAnswerError(f"{what}: the proxy does not let us through. Check http_proxy, https_proxy and all_proxy.")
     return NoAnswerError(
-        f"{what}: the connection to Kaggle failed ({type(error).__name__}). Check the network, then rerun the "
-        "same command."
+        f"{what}: no answer from Kaggle ({type(error).__name__}). Check the network and its proxy (http_proxy, "
+        "https_proxy, all_proxy), then rerun the same command."
     )
 
 
@@ -114,16 +111,12 @@ def _refusal(what: str, response: Any, remedies: Mapping[int, str]) -> Exception
     said = f"{what}: Kaggle answered {status}{message}"
     if status in remedies:
         return RefusedError(f"{said} {remedies[status]}", status)
-    if status == 401:
-        return RefusedError(f"{said} The credentials are not valid, or no longer. {REMEDY}", status)
-    if status == 403:
-        return RefusedError(f"{said} This account may not do that.", status)
-    if status == 404:
-        return RefusedError(f"{said} Kaggle knows nothing of that name.", status)
     if status == 429:
         after = response.headers.get("Retry-After", "")
-        when = f"in {after} s" if after.isdigit() else "in some minutes"
-        return BusyError(f"{said} Too many requests; try again {when}.", float(after) if after.isdigit() else None)
+        when = f"{after} s" if after.isdigit() else "some minutes"
+        busy = BusyError(f"{said} Too many requests; try again in {when}.")
+        busy.seconds = float(after) if after.isdigit() else 0.0
+        return busy
     if status >= 500:
         return NoAnswerError(f"{said} The fault is on Kaggle's side; try again later.")
     return RunError(said)

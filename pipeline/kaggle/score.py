@@ -3,14 +3,14 @@
 import math
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.kaggle.calls import rank, submissions
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.refusals import BusyError, NoAnswerError
 from pipeline.kaggle.submission_log import Entry, record
-from pipeline.kaggle.waiting import Pauses
+from pipeline.kaggle.waiting import going_on, looks
 
 PATIENCE = 1800.0  # seconds
 
@@ -32,26 +32,19 @@ def wait_for_score(kaggle: Kaggle, entry: Entry, command: str) -> Entry:
         RunError: Kaggle could not score it, or has not for long.
         KeyboardInterrupt: as always.
     """
-    goes_on = f"{entry.source} is sent. To see its score, which costs nothing: {command}"
-    pauses, end = Pauses(), time.monotonic() + PATIENCE
-    try:
-        while time.monotonic() < end:
-            asked_for = None
-            try:
-                if found := find_submission(kaggle, entry):
-                    outcome = _outcome(entry, found)
-                    if outcome.status != entry.status:
-                        return _announced(kaggle, record(outcome), str(found.public_score))
-            except (NoAnswerError, BusyError) as error:
-                asked_for = getattr(error, "seconds", None)
-                print(error, flush=True)
-            pauses.wait(asked_for)
-    except KeyboardInterrupt:
-        print(f"\n{goes_on}", flush=True)
-        raise
-    except UserError as error:
-        raise UserError(f"{error} {goes_on}") from None
-    raise RunError(f"no score after {PATIENCE / 60:.0f} minutes. {goes_on}")
+    end = time.monotonic() + PATIENCE
+    with going_on(f"{entry.source} is sent. To see its score, which costs nothing: {command}"):
+        for found in looks(partial(find_submission, kaggle, entry)):
+            outcome = _outcome(entry, found) if found else entry
+            if outcome.status != entry.status:
+                break
+            if time.monotonic() > end:
+                raise RunError(f"no score after {PATIENCE / 60:.0f} minutes.")
+    record(outcome)
+    if outcome.status == "error":
+        raise RunError(f"Kaggle could not score {outcome.source}: {outcome.error}")
+    print(f"score: {outcome.score:.5f}; {_rank(kaggle)}", flush=True)
+    return outcome
 
 
 def _outcome(entry: Entry, found: Any) -> Entry:
@@ -64,14 +57,6 @@ def _outcome(entry: Entry, found: Any) -> Entry:
         score = math.nan
     if found.status.name == "COMPLETE" and math.isfinite(score):
         return replace(entry, status="complete", score=score)
-    return entry
-
-
-def _announced(kaggle: Kaggle, entry: Entry, score: str) -> Entry:
-    """Print the outcome of a submission, or raise it if it is an error."""
-    if entry.status == "error":
-        raise RunError(f"Kaggle could not score {entry.source}: {entry.error}")
-    print(f"score: {score}; {_rank(kaggle)}", flush=True)
     return entry
 
 

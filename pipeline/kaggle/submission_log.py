@@ -13,14 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.config.errors import UserError
 from pipeline.config.places import make_folder, submissions_folder
 from pipeline.records.atomic import atomic_replace
-from pipeline.records.readers import DamagedError, moment
+from pipeline.records.readers import DamagedError, moment, read_bytes
 
 LOG = "log.jsonl"
-# sending: nobody knows yet whether it arrived. pending: arrived, no score yet. lost: never arrived.
-OPEN, ENDED = ("sending", "pending"), ("complete", "error", "lost")
 LARGEST_LOG = 16_000_000  # bytes
 HASH_LENGTH = 12  # hexadecimal digits of the file's hash that a description carries
-MARK = re.compile(r"\[(?:([0-9a-f]{12})-)?([0-9a-f]{8})\]\s*$")  # the first versions marked with the id alone
+MARK = re.compile(r"\[([0-9a-f]{12})-([0-9a-f]{8})\]\s*$")  # hash and id
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,8 @@ class Entry:
     config_digest: str | None
     message: str
     status: str = "sending"
-    """sending, pending, complete, error or lost."""
+    """sending: nobody knows yet whether it arrived; pending: it did, no score yet; complete; error; or lost: it did
+    not."""
     score: float | None = None
     """Accuracy on the public part of the test images."""
     error: str | None = None
@@ -99,17 +98,12 @@ def record(entry: Entry) -> Entry:
 
 
 def _lines() -> list[bytes]:
-    path = submissions_folder() / LOG
     try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST_LOG + 1)
+        return read_bytes(submissions_folder() / LOG, LARGEST_LOG).splitlines()
     except FileNotFoundError:
         return []
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror or error}). Move it away.") from None
-    if len(content) > LARGEST_LOG:
-        raise UserError(f"{path} has more than {LARGEST_LOG:,} bytes: it is no log of submissions. Move it away.")
-    return content.splitlines()
+    except DamagedError as error:
+        raise UserError(f"{error}. Move it away.") from None
 
 
 def _entry(line: bytes) -> Entry:

@@ -10,7 +10,7 @@ import shlex
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -32,12 +32,13 @@ from pipeline.kaggle.calls import (
     submit_upload,
 )
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.origin import config_of
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.kaggle.score import find_submission, wait_for_score
 from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, one_at_a_time, read_log, record
 from pipeline.kaggle.waiting import arrived
+from pipeline.records.atomic import file_sha256
 from pipeline.records.run_folder import SUBMISSION, RunFolder
+from pipeline.records.submission_record import read_submission_record
 
 
 def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again: bool = False) -> Entry:
@@ -57,25 +58,20 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
     if not submission.is_file():
         raise UserError(f"there is no {submission}. Name a CSV, or the folder of a finished run.")
     content = check_submission(submission, competition_ids())
-    sha256 = hashlib.sha256(content).hexdigest()
+    entry = _entry_of(content, printable(submission))
     folder = RunFolder(submission.parent)
-    config = config_of(folder, sha256) if submission == folder.submission else None
-    entry = Entry(
-        id=secrets.token_hex(4),
-        time=_time(),
-        source=printable(submission),
-        sha256=sha256,
-        run=printable(folder.path) if config else None,
-        config_digest=digest(config) if config else None,
-        message=printable(message or _usual_message(submission, config)),
-    )
-    name = _name(submission, config).removesuffix(f"-{sha256[:8]}")  # a copy in submissions/ has it already
+    config = config_of(folder, entry.sha256) if submission == folder.submission else None
+    name = config.name if config else _name(submission)
+    usual = name
+    if config:
+        usual = f"{name} {digest(config)[:8]}"
+        entry = replace(entry, run=printable(folder.path), config_digest=digest(config))
     return _submit(
         kaggle,
-        entry,
-        partial(keep_copy, content, name),
-        lambda: submit_upload(kaggle, printable(submission.name), content, entry.description),
-        _command([str(path)], message, again),
+        replace(entry, message=printable(message or usual)),
+        partial(submit_upload, kaggle, printable(submission.name), content),
+        partial(keep_copy, content, name.removesuffix(f"-{entry.sha256[:8]}")),  # a copy in submissions/ has it already
+        _command([str(path)], message),
         again,
     )
 
@@ -89,26 +85,24 @@ def submit_kernel(
         kaggle: The account.
         kernel: owner/slug.
         version: The kernel's version.
-        message: Description at Kaggle; by default the kernel and version.
+        message: As of `submit_file`; by default the kernel and version.
         again: Send it although it was sent before.
 
     Raises:
         UserError: the kernel has no valid submission, it was sent before, or nothing more may be sent today.
         RunError: Kaggle failed, or could not score it.
     """
-    source = f"{kernel} version {version}"
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / SUBMISSION
         download_submission_of(kaggle, kernel, version, output)
         content = check_submission(output, competition_ids())
-    sha256 = hashlib.sha256(content).hexdigest()
-    entry = Entry(secrets.token_hex(4), _time(), source, sha256, None, None, printable(message or source))
+    entry = _entry_of(content, f"{kernel} version {version}")
     return _submit(
         kaggle,
-        entry,
+        replace(entry, message=printable(message or entry.source)),
+        partial(submit_kernel_output, kaggle, kernel, version),
         partial(keep_copy, content, f"{kernel.rpartition('/')[2]}-v{version}"),
-        lambda: submit_kernel_output(kaggle, kernel, version, entry.description),
-        _command(["-k", kernel, "-v", str(version)], message, again),
+        _command(["-k", kernel, "-v", str(version)], message),
         again,
     )
 
@@ -119,45 +113,78 @@ def competition_ids() -> NDArray[np.int64]:
     return np.arange(1, next((count for count in counts if count is not None), TEST_IMAGES) + 1)
 
 
-def _usual_message(submission: Path, config: RunConfig | None) -> str:
-    """The run and its config's digest, or what else it is called."""
-    return _name(submission, config) + (f" {digest(config)[:8]}" if config else "")
+def config_of(folder: RunFolder, sha256: str) -> RunConfig | None:
+    """The config of the run that wrote a folder's submission; None where no run did. Prints what did not vote.
+
+    Args:
+        folder: A run's folder, a blend's, or another.
+        sha256: Of its submission.
+
+    Raises:
+        UserError: the submission or the config is not what the run or the blend recorded.
+    """
+    record, is_run = read_submission_record(folder), folder.config.exists()
+    if record is None and not is_run:
+        return None
+    if record is None or record.sha256 != sha256:
+        raise UserError(
+            f"{folder.submission} is not what {folder.submission_record} records: it was changed since, or the command "
+            "was cut off. Give the run's or the blend's command again, which writes it anew and trains nothing that is "
+            "finished. Or copy it elsewhere, and submit the copy."
+        )
+    if is_run and record.config_sha256 != file_sha256(folder.config):
+        raise UserError(
+            f"{folder.config} was changed since {folder.submission} was written: the run that it names now is not "
+            "finished, and the predictions are not its. Rerun the run's command to finish it. The earlier "
+            "predictions are in submissions/, and can be submitted from there."
+        )
+    if record.incomplete:
+        print(f"{folder.path} is not complete: {record.incomplete}", flush=True)
+    return folder.read_config() if is_run else None
 
 
-def _name(submission: Path, config: RunConfig | None) -> str:
-    """The run's name, or that of the file, or of its folder where the file's says nothing."""
-    if config:
-        return config.name
+def _name(submission: Path) -> str:
+    """The name of a file without its ending, or of its folder where the file's says nothing."""
     return submission.stem if submission.name != SUBMISSION else submission.absolute().parent.name
 
 
-def _submit(
-    kaggle: Kaggle, entry: Entry, keep: Callable[[], Path], send: Callable[[], None], command: str, again: bool
-) -> Entry:
-    """Keep a copy of what `entry` describes and send it, unless it was sent before; then wait.
+def _entry_of(content: bytes, source: str) -> Entry:
+    """A new entry of the log, without its message."""
+    return Entry(secrets.token_hex(4), _time(), source, hashlib.sha256(content).hexdigest(), None, None, "")
 
-    `command` is what the user gave.
+
+def _submit(
+    kaggle: Kaggle,
+    entry: Entry,
+    send: Callable[[str], None],
+    keep: Callable[[], Path],
+    command: str,
+    again: bool,
+) -> Entry:
+    """Keep a copy of what `entry` describes and `send` it under its description, unless it was sent before; then wait.
+
+    `command` is what the user gave, without --again.
     """
     with one_at_a_time():
-        earlier = None if again else _sent_before(kaggle, entry)
-        if earlier:
-            print(f"already sent on {earlier.time}; waiting for its score", flush=True)
+        sent = None if again else _sent_before(kaggle, entry)
+        if sent:
+            print(f"already sent on {sent.time}; waiting for its score", flush=True)
         else:
-            _check_limit(kaggle, command)
+            _check_limit(kaggle, command + " --again" * again)
             keep()
             _send(kaggle, record(entry), send)
-            earlier = record(replace(entry, status="pending"))
+            sent = record(replace(entry, status="pending"))
             print(f"sent {entry.source} as {entry.description!r}", flush=True)
-    return wait_for_score(kaggle, earlier, command.removesuffix(" --again"))
+    return wait_for_score(kaggle, sent, command)
 
 
-def _send(kaggle: Kaggle, entry: Entry, send: Callable[[], None]) -> None:
+def _send(kaggle: Kaggle, entry: Entry, send: Callable[[str], None]) -> None:
     """Send once. Returns if it arrived; an entry that surely did not is recorded as lost."""
     try:
-        send()
+        send(entry.description)
     except NoAnswerError as error:
         print(f"{error}\nlooking whether it arrived all the same", flush=True)
-        if not arrived(lambda: find_submission(kaggle, entry)):
+        if not arrived(partial(find_submission, kaggle, entry)):
             raise RunError(
                 f"{error} The submission is not in Kaggle's list. Rerun the same command: it looks once more "
                 "before it sends anything."
@@ -201,19 +228,16 @@ def _check_limit(kaggle: Kaggle, command: str) -> None:
     """Say how many submissions are left today; raise a UserError if there are none."""
     left, made = submissions_left(kaggle)
     if left < 1:
-        now = datetime.now(UTC)
-        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         raise UserError(
             f"no submission is left today ({made} were made), and nothing was sent. The next one is possible after "
-            f"midnight UTC, in {(midnight - now).total_seconds() / 3600:.1f} hours: {command}"
+            f"midnight UTC: {command}"
         )
     print(f"submissions left today: {left}", flush=True)
 
 
-def _command(what: list[str], message: str | None, again: bool) -> str:
+def _command(what: list[str], message: str | None) -> str:
     """The command line that submits the same again."""
-    words = ["python", "-m", "pipeline", "submit", *what, *(["-m", message] if message else [])]
-    return shlex.join(words + ["--again"] * again)
+    return shlex.join(["python", "-m", "pipeline", "submit", *what, *(["-m", message] if message else [])])
 
 
 def _time(date: datetime | None = None) -> str:

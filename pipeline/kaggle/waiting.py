@@ -1,30 +1,64 @@
-"""Waiting for Kaggle: looks at growing intervals, and last looks for what may have arrived without an answer."""
+"""Waiting for Kaggle: what to do while it is busy or gives no answer, and until what we look for is there."""
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
+
+from pipeline.config.errors import RunError, UserError
+from pipeline.kaggle.refusals import PassingError
 
 T = TypeVar("T")
 
+RETRY_PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each new try of a request
+LONGEST_WAIT = 300.0  # seconds; if Kaggle asks for more, the user decides
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two looks
 LONGEST_BUSY = 600.0  # seconds; if Kaggle asks for more, it is asked after these
+MOST_FAILURES = 20  # looks in a row without an answer, before we give up: some ten minutes
 ARRIVAL_DELAYS = (1, 3, 9)  # seconds before each look for what may have arrived
 
 
-class Pauses:
-    """Pauses that grow from one to the next."""
+def patiently(send: Callable[[], T]) -> T:
+    """What `send` returns: a request that may happen twice, tried again where a failure may pass, unless that is long.
 
-    def __init__(self) -> None:
-        self.restart()
+    Raises:
+        PassingError: it failed each time, or Kaggle asks to wait for long.
+    """
+    for pause in RETRY_PAUSES:
+        try:
+            return send()
+        except PassingError as error:
+            if error.seconds > LONGEST_WAIT:
+                raise
+            seconds = max(pause, error.seconds)
+            print(f"{error} Next try in {seconds:.0f} s", file=sys.stderr, flush=True)
+            time.sleep(seconds)
+    return send()
 
-    def restart(self) -> None:
-        """Look often again: something has changed."""
-        self._seconds = FIRST_PAUSE
 
-    def wait(self, asked_for: float | None = None) -> None:
-        """Sleep until the next look, at least as long as Kaggle asked for."""
-        time.sleep(max(self._seconds, min(asked_for or 0.0, LONGEST_BUSY)))
-        self._seconds = min(self._seconds * 1.5, LONGEST_PAUSE)
+def looks(look: Callable[[], T]) -> Iterator[T]:
+    """What `look` finds, again and again, at growing intervals; failures that may pass are printed and waited for.
+
+    Raises:
+        PassingError: of many looks in a row, the last.
+    """
+    pause, failures = FIRST_PAUSE, 0
+    while True:
+        asked_for = 0.0
+        try:
+            found = look()
+        except PassingError as error:
+            failures += 1
+            if failures == MOST_FAILURES:
+                raise
+            asked_for = min(error.seconds, LONGEST_BUSY)
+            print(error, flush=True)
+        else:
+            failures = 0
+            yield found
+        time.sleep(max(pause, asked_for))
+        pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
 def arrived(look: Callable[[], T | None]) -> T | None:
@@ -34,3 +68,17 @@ def arrived(look: Callable[[], T | None]) -> T | None:
         if (found := look()) is not None:
             return found
     return None
+
+
+@contextmanager
+def going_on(how: str) -> Iterator[None]:
+    """Say how to go on, whatever ends the block before its end."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{error} {how}") from None
+    except RunError as error:
+        raise RunError(f"{error} {how}") from None
+    except (KeyboardInterrupt, OSError):
+        print(f"\n{how}", flush=True)
+        raise

@@ -9,10 +9,9 @@ from pipeline.config.text import last_lines, printable
 from pipeline.kaggle.calls import kernel_output, kernel_status
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.pushes import FETCH, Push
-from pipeline.kaggle.refusals import BusyError, NoAnswerError, RefusedError
-from pipeline.kaggle.waiting import Pauses
+from pipeline.kaggle.refusals import RefusedError
+from pipeline.kaggle.waiting import going_on, looks
 
-MOST_FAILURES = 20  # looks in a row without an answer, before we give up: some ten minutes
 START = 180.0  # seconds after a push in which Kaggle may not know the kernel, or speak of the version before
 LOG_TAIL = 30  # lines of a failed kernel's log that are shown
 
@@ -40,46 +39,21 @@ def watch(kaggle: Kaggle, pushed: Push) -> None:
         RunError: Kaggle gave no answer for long.
         KeyboardInterrupt: as always.
     """
-    goes_on = f"The kernel goes on: {pushed.url}. To follow it again: {FETCH}"
-    try:
-        _follow(kaggle, pushed)
-    except KernelFailedError:
-        raise
-    except UserError as error:
-        raise UserError(f"{error} {goes_on}") from None
-    except RunError as error:
-        raise RunError(f"{error} {goes_on}") from None
-    except (KeyboardInterrupt, OSError):
-        print(f"\n{goes_on}", flush=True)
-        raise
-
-
-def _follow(kaggle: Kaggle, pushed: Push) -> None:
-    shown, failures, last, pauses = 0, 0, "", Pauses()
+    shown, last = 0, ""
     settled = time.monotonic() + START - min(pushed.age, START)
-    while True:
-        status, reason, asked_for = last, "", None
-        try:
-            status, reason = _status(kaggle, pushed, early=time.monotonic() < settled)
-            failures = 0
-        except (NoAnswerError, BusyError) as error:
-            failures += 1
-            if failures == MOST_FAILURES:
-                raise
-            asked_for = getattr(error, "seconds", None)
-            print(error, flush=True)
-        if status != last:
-            new = "" if status in (*KNOWN, NOT_YET, NOT_OURS) else ", which is new to this program; following on"
-            print(printable(f"{pushed.kernel}: {status}{new}"), flush=True)
-            last = status
-            pauses.restart()
-        if status in ("RUNNING", "COMPLETE"):
-            shown = _show_log(kaggle, pushed.kernel, shown)
-        if status == "COMPLETE":
-            return
-        if status in FAILED:
-            raise _failure(kaggle, pushed, status, reason)
-        pauses.wait(asked_for)
+    with going_on(f"The kernel goes on: {pushed.url}. To follow it again: {FETCH}"):
+        for status, reason in looks(lambda: _status(kaggle, pushed, early=time.monotonic() < settled)):
+            if status != last:
+                new = "" if status in (*KNOWN, NOT_YET, NOT_OURS) else ", which is new to this program; following on"
+                print(printable(f"{pushed.kernel}: {status}{new}"), flush=True)
+                last = status
+            if status in ("RUNNING", "COMPLETE"):
+                shown = _show_log(kaggle, pushed.kernel, shown)
+            if status in ("COMPLETE", *FAILED):
+                ended = status, reason
+                break
+    if ended[0] in FAILED:
+        raise _failure(kaggle, pushed, *ended)
 
 
 def _status(kaggle: Kaggle, pushed: Push, *, early: bool) -> tuple[str, str]:

@@ -12,20 +12,12 @@ from pathlib import Path
 
 import pytest
 from conftest import PYTHON_PATH
-from kaggle_server import KEY, After, redirect, refusal, reply
+from kaggle_server import KEY, After, refusal, reply
 from werkzeug import Response
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.kaggle import calls, connection
-from pipeline.kaggle.calls import (
-    OutputFile,
-    download_outputs,
-    kernel_output,
-    kernel_status,
-    submissions,
-    submissions_left,
-    submit_kernel_output,
-)
+from pipeline.kaggle.calls import download_outputs, kernel_status, submissions, submissions_left, submit_kernel_output
 from pipeline.kaggle.connection import transfer
 from pipeline.kaggle.refusals import NoAnswerError
 
@@ -34,7 +26,10 @@ def test_a_busy_server_is_asked_again(server, account, capsys):
     server.faults["GetSubmissionLimits"] = [503, refusal(429, **{"Retry-After": "1"})]
     assert submissions_left(account) == (5, 0)
     assert server.calls.count("GetSubmissionLimits") == 3
-    assert "Kaggle is busy (429); next try in 1 s" in capsys.readouterr().err
+    assert (
+        "answered 429: the server's own words. Too many requests; try again in 1 s. Next try in 1 s"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_long_wait_is_left_to_the_user(server, account):
@@ -49,14 +44,13 @@ def test_a_long_wait_is_left_to_the_user(server, account):
     [
         (401, UserError, "answered 401: the server's own words. The credentials are not valid"),
         (403, UserError, "answered 403: the server's own words. Join the competition first.*digit-recognizer/rules"),
-        (404, UserError, "answered 404.*still open"),
         (400, RunError, "answered 400: the server's own words"),
-        (418, RunError, "answered 418"),
         (Response("<html>a hotel's log-in page</html>", content_type="text/html"), NoAnswerError, "not Kaggle's"),
+        (Response("null", content_type="application/json"), NoAnswerError, "does not understand Kaggle's answer"),
     ],
 )  # fmt: skip
 def test_refusals_say_what_to_do(fault, kind, message, server, account):
-    server.faults["GetSubmissionLimits"] = [fault]
+    server.faults["GetSubmissionLimits"] = [fault] * 3
     with pytest.raises(kind, match=message) as caught:
         submissions_left(account)
     assert KEY not in str(caught.value)
@@ -77,19 +71,13 @@ def test_a_wrong_kernel_name(server, account):
         kernel_status(account, "nothing")
 
 
-def test_a_server_that_stays_down(server, account):
-    server.faults["GetSubmissionLimits"] = [500] * 3
+def test_a_server_that_stays_down_or_is_not_there(server, account, monkeypatch):
+    server.faults["GetSubmissionLimits"] = [500, "slow", 500]
     with pytest.raises(NoAnswerError, match="answered 500.*try again later"):
         submissions_left(account)
     assert server.calls.count("GetSubmissionLimits") == 3
-
-
-def test_no_answer_and_no_connection(server, account, monkeypatch):
-    server.faults["GetSubmissionLimits"] = ["slow"] * 3
-    with pytest.raises(NoAnswerError, match="no answer from Kaggle"):
-        submissions_left(account)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    with pytest.raises(NoAnswerError, match="the proxy does not let us through"):
+    with pytest.raises(NoAnswerError, match="no answer from Kaggle .ProxyError.*http_proxy"):
         submissions_left(account)
 
 
@@ -100,27 +88,6 @@ def test_a_submission_is_not_repeated(fault, arrived, server, account):
     with pytest.raises(NoAnswerError, match=f"answered {int(fault)}"):
         submit_kernel_output(account, "ada/kernel", 1, "once")
     assert (server.calls.count("CreateCodeSubmission"), len(server.submissions)) == (1, arrived)
-
-
-def test_what_another_host_says_is_not_kaggles_answer(server, account):
-    server.faults["ListSubmissions"] = [redirect("http://elsewhere.test/ListSubmissions")]
-    with pytest.raises(NoAnswerError, match="the list of submissions: Kaggle's answer is to ask elsewhere"):
-        list(submissions(account))
-    assert server.calls.count("ListSubmissions") == 1
-
-
-@pytest.mark.parametrize("answer", ["null", '{"submissions": 7}', '{"submissions": [7]}'])
-def test_odd_answers_are_told(answer, server, account):
-    server.faults["ListSubmissions"] = [Response(answer, content_type="application/json")]
-    with pytest.raises(NoAnswerError, match="the list of submissions: the client does not understand Kaggle's answer"):
-        list(submissions(account))
-
-
-def test_words_that_are_newer_than_the_client(server, account):
-    server.status = "HIBERNATING"
-    assert kernel_status(account, "ada/kernel") == ("HIBERNATING", "")
-    server.status = "CANCEL_ACKNOWLEDGED"
-    assert kernel_status(account, "ada/kernel") == ("CANCEL_ACKNOWLEDGED", "")
 
 
 def test_wrong_credentials_and_keys_are_never_shown(server, tmp_path):
@@ -193,8 +160,8 @@ def test_a_proxy_that_inspects_tls_is_named_at_once_and_its_certificate_helps(pr
     ("proxy_address", "kind", "message"),
     [
         ("socks5h://me:s3cret-word@127.0.0.1:9", UserError, r"SOCKS proxy.*pip install 'requests\[socks\]'"),
-        ("http://me:s3cret-word@127.0.0.1:9", RunError, "the proxy does not let us through|connection .* failed"),
-        ("http://", UserError, "is not the address of a proxy"),
+        ("http://me:s3cret-word@127.0.0.1:9", RunError, "no answer from Kaggle"),
+        ("http://", UserError, "not the address of a proxy"),
     ],
 )
 def test_proxies_that_cannot_work_are_told_without_their_password(proxy_address, kind, message, account, monkeypatch):
@@ -227,7 +194,7 @@ def test_an_answer_that_unpacks_without_measure_is_not_read_to_its_end(server, a
     tracemalloc.stop()
     server.faults["File"] = [bomb(60)]
     with pytest.raises(RunError, match="downloading the output: the answer has more than 2,097,152 bytes"):
-        download_outputs([OutputFile("x", "http://files.test/files/x")], tmp_path)
+        download_outputs({"x": "http://files.test/files/x"}, ["x"], tmp_path)
     assert (tmp_path / "x").stat().st_size <= 2 << 20
 
 
@@ -235,20 +202,13 @@ def test_an_output_that_is_too_large_is_not_kept_up_with(server, account, monkey
     monkeypatch.setattr(calls, "LARGEST_OUTPUT", 2500)
     server.outputs = dict.fromkeys("abcdef", bytes(1000))
     with pytest.raises(RunError, match="the output has more than 2,500 bytes"):
-        download_outputs([OutputFile(name, f"http://files.test/files/{name}") for name in "abcdef"], tmp_path)
+        download_outputs({name: f"http://files.test/files/{name}" for name in "abcdef"}, "abcdef", tmp_path)
     assert server.calls.count("File") == 3
 
 
-@pytest.mark.parametrize(
-    ("name", "read"),
-    [
-        ("ListKernelSessionOutput", lambda account: kernel_output(account, "ada/kernel")),
-        ("ListSubmissions", lambda account: list(submissions(account))),
-    ],
-)
-def test_a_list_without_end_is_left(name, read, server, account, monkeypatch):
+def test_a_list_without_end_is_left(server, account, monkeypatch):
     monkeypatch.setattr(calls, "MOST_PAGES", 5)
-    server.faults[name] = [reply({"nextPageToken": "on and on"})] * 20
+    server.faults["ListSubmissions"] = [reply({"nextPageToken": "on and on"})] * 20
     with pytest.raises(RunError, match="list does not end after 5 pages"):
-        read(account)
-    assert server.calls.count(name) == 5
+        list(submissions(account))
+    assert server.calls.count("ListSubmissions") == 5

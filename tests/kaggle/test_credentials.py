@@ -77,30 +77,20 @@ def test_a_token_that_kaggle_does_not_know(home, monkeypatch):
 
 SOUND = json.dumps({"username": USER, "key": SECRET})
 UNUSABLE = {
-    "a token with a line break": ("KAGGLE_API_TOKEN", f"{SECRET}\n{SECRET}", "it holds a line break"),
-    "a token with a line break at its end": ("KAGGLE_API_TOKEN", f"{SECRET}\r", "it holds a line break"),
-    "a token with a space": ("KAGGLE_API_TOKEN", f"{SECRET} {SECRET}", "it holds a space"),
-    "a token with a curly quote": ("KAGGLE_API_TOKEN", f"\u201c{SECRET}\u201d", "a character that no token has"),
-    "a token that is endless": ("KAGGLE_API_TOKEN", SECRET * 50, "longer than any token"),
-    "a key with a line break": ("KAGGLE_KEY", f"{SECRET}\n", "the key holds a space, a line break"),
-    "a token's file with two lines": ("access_token", f"{SECRET}\n{SECRET}", "it holds a line break"),
-    "a token's file of nothing": ("access_token", "\n", "it is empty"),
-    "a token's file with a mark": ("access_token", b"\xef\xbb\xbf" + SECRET.encode(), "byte order mark"),
+    "a token with a line break": ("KAGGLE_API_TOKEN", f"{SECRET}\n{SECRET}", "its token holds a line break"),
+    "a token with a line break at its end": ("KAGGLE_API_TOKEN", f"{SECRET}\r", "its token holds a line break"),
+    "a token with a curly quote": ("KAGGLE_API_TOKEN", f"\u201c{SECRET}\u201d", "another odd character"),
+    "a token that is endless": ("KAGGLE_API_TOKEN", SECRET * 50, "is too long"),
+    "a key with a line break": ("KAGGLE_KEY", f"{SECRET}\n", "its key holds a line break"),
+    "a token's file of nothing": ("access_token", "\n", "it holds no token"),
     "a token's file in UTF-16": ("access_token", SECRET.encode("utf-16"), "it is UTF-16"),
     "a token's file in Latin-1": ("access_token", SECRET.encode() + b"\xe9", "it is not UTF-8"),
     "kaggle.json with a mark": ("kaggle.json", b"\xef\xbb\xbf" + SOUND.encode(), "byte order mark"),
-    "kaggle.json in UTF-16": ("kaggle.json", SOUND.encode("utf-16"), "it is UTF-16"),
-    "kaggle.json in UTF-16 without a mark": ("kaggle.json", SOUND.encode("utf-16-le"), "it is UTF-16"),
     "kaggle.json cut short": ("kaggle.json", SOUND[:-3], "it is not JSON"),
-    "kaggle.json of nothing": ("kaggle.json", "", "it is not JSON"),
     "kaggle.json so deep that no one reads it": ("kaggle.json", "[" * 100_000, "it is not JSON"),
     "kaggle.json with a list": ("kaggle.json", f"[{SOUND}]", "it holds no JSON object"),
-    "kaggle.json with a text": ("kaggle.json", f'"{SECRET}"', "it holds no JSON object"),
-    "kaggle.json with null": ("kaggle.json", "null", "it holds no JSON object"),
-    "kaggle.json without a key": ("kaggle.json", '{"username": "ada"}', "it holds no key"),
     "kaggle.json with a number": ("kaggle.json", '{"username": "ada", "key": 12345678}', "it holds no key"),
-    "kaggle.json with a key over two lines": ("kaggle.json", SOUND.replace("-", "\\n"), "the key holds a space"),
-    "a log-in that is a list": ("credentials.json", f'["{SECRET}"]', "it holds no JSON object"),
+    "kaggle.json with a key over two lines": ("kaggle.json", SOUND.replace("-", "\\n"), "its key holds a line break"),
     "a log-in that has been undone": ("credentials.json", f'{{"access_token": "{SECRET}"}}', "no refresh_token"),
 }
 
@@ -124,17 +114,14 @@ def test_what_the_client_cannot_use_is_named_and_not_shown(name, server, home, m
     assert len(server.calls) == calls
 
 
-@pytest.mark.parametrize("name", ["access_token", "kaggle.json"])
-def test_files_that_others_can_read_are_told(name, home, monkeypatch, capsys):
-    save(home / name, TOKEN if name == "access_token" else json.dumps({"username": USER, "key": KEY}))
+def test_files_that_others_can_read_are_told(home, capsys):
+    token = home / "access_token"
+    save(token, TOKEN)
     Kaggle()
     assert capsys.readouterr().err == ""
-    for mode in (0o644, 0o640, 0o604):
-        (home / name).chmod(mode)
-        Kaggle()
-        assert (
-            f"other users of this machine can read {home / name}. Close it with: chmod 600" in capsys.readouterr().err
-        )
+    token.chmod(0o640)
+    Kaggle()
+    assert f"other users of this machine can read {token}. Close it with: chmod 600" in capsys.readouterr().err
 
 
 def test_no_form_of_a_secret_passes(home, monkeypatch):

@@ -27,25 +27,14 @@ def change(tmp_path, monkeypatch):
 def test_the_projects_own_metadata(change):
     metadata = read_metadata()
     assert not metadata.has_owner
-    assert metadata.code_file == "build/kernel.py"
     assert (metadata.kernel_type, metadata.language, metadata.machine_shape) == ("script", "python", "NvidiaTeslaT4")
-    assert (metadata.is_private, metadata.enable_gpu, metadata.enable_internet) == (True, True, False)
-    assert metadata.competition_sources == ["digit-recognizer"]
-    assert metadata.accelerator == "gpu"
+    assert (metadata.is_private, metadata.enable_internet, metadata.accelerator) == (True, False, "gpu")
 
 
-@pytest.mark.parametrize(
-    ("gpu", "tpu", "accelerator"), [(True, False, "gpu"), (False, True, "tpu"), (False, False, "auto")]
-)
-def test_the_accelerator_that_it_asks_for(gpu, tpu, accelerator, change):
-    change(enable_gpu=gpu, enable_tpu=tpu)
+@pytest.mark.parametrize(("tpu", "accelerator"), [(True, "tpu"), (False, "auto")])
+def test_the_accelerator_that_it_asks_for(tpu, accelerator, change):
+    change(enable_gpu=False, enable_tpu=tpu)
     assert read_metadata().accelerator == accelerator
-
-
-def test_two_accelerators_are_too_many(change):
-    change(enable_tpu=True)
-    with pytest.raises(UserError, match="enable_gpu and enable_tpu are both true"):
-        read_metadata()
 
 
 def test_the_owner_takes_the_placeholders_place_and_nothing_else(change):
@@ -62,14 +51,16 @@ def test_the_owner_takes_the_placeholders_place_and_nothing_else(change):
     [
         ({"id": "digits"}, r'id must be owner/slug. Received: "digits"'),
         ({"id": "ada/abc", "title": "abc"}, "the slug must have at least 5 characters"),
-        ({"title": "Other words"}, "Kaggle makes the slug 'other-words' of it"),
-        ({"code_file": "kernel.py"}, "code_file must be build/kernel.py"),
+        (
+            {"title": "Other words", "code_file": "x.py"},
+            "(?s)'other-words'.*code_file must be build/kernel.py",
+        ),
         ({"competition_sources": []}, "competition_sources must hold 'digit-recognizer'"),
-        ({"competition_sources": "digit-recognizer"}, "competition_sources: Input should be a valid (list|array)"),
+        ({"enable_tpu": True}, "enable_gpu and enable_tpu are both true"),
         ({"enable_gpu": "true"}, "enable_gpu: Input should be a valid boolean"),
-        ({"kernel_type": "notebook"}, "kernel_type: Input should be 'script'"),
         ({"enable_internet": ...}, "enable_internet: Field required"),
         ({"enable_gpus": True}, "enable_gpus: Extra inputs are not permitted|enable_gpus: Unexpected"),
+        ({"docker_image_pinning_type": "sometimes"}, "Input should be 'original' or 'latest'"),
     ],
 )
 def test_what_kaggle_would_not_take(fields, message, change):
@@ -80,45 +71,21 @@ def test_what_kaggle_would_not_take(fields, message, change):
 
 def test_what_the_client_itself_writes_is_taken(change):
     """`kaggle kernels pull -m` adds the number and the image."""
-    change(id_no=12345, docker_image="gcr.io/kaggle-gpu-images/python@sha256:0", docker_image_pinning_type="original")
+    change(id_no=12345, docker_image=None, docker_image_pinning_type="original")
     metadata = read_metadata()
     assert (metadata.id_no, metadata.docker_image_pinning_type) == (12345, "original")
-    change(docker_image=None)
-    read_metadata()
-    change(docker_image_pinning_type="sometimes")
-    with pytest.raises(UserError, match="docker_image_pinning_type: Input should be 'original' or 'latest'"):
-        read_metadata()
 
 
-@pytest.mark.parametrize(
-    ("encode", "message"),
-    [
-        (lambda text: b"\xef\xbb\xbf" + text.encode(), "begins with a byte order mark"),
-        (lambda text: text.encode("utf-16"), "is UTF-16"),
-        (lambda text: text.encode() + b"\xe9", "is not UTF-8 text .byte"),
-    ],
-)
-def test_encodings_that_the_client_cannot_read(encode, message, change):
-    METADATA.write_bytes(encode(METADATA.read_text()))
-    with pytest.raises(UserError, match=f"{METADATA} {message}"):
-        read_metadata()
-
-
-@pytest.mark.parametrize("user", ["ada@lovelace.org", "", "ada lovelace", 'ada"', "ada/x", "\u00e4da"])
+@pytest.mark.parametrize("user", ["ada@lovelace.org", "", 'ada"', "ada/x", "\u00e4da"])
 def test_a_user_name_that_is_none_is_refused(user, change):
-    before = METADATA.read_bytes()
     with pytest.raises(UserError, match="is not a Kaggle user name.*the last part of the address of your profile"):
         owned(read_metadata(), user)
-    assert METADATA.read_bytes() == before
-
-
-def test_all_problems_are_told_at_once(change):
-    change(title="Other words", code_file="x.py")
-    with pytest.raises(UserError, match=r"(?s)title.*code_file"):
-        read_metadata()
 
 
 def test_no_metadata_or_no_json(change):
+    METADATA.write_bytes("{}".encode("utf-16"))
+    with pytest.raises(UserError, match=f"{METADATA} is UTF-16"):
+        read_metadata()
     METADATA.write_text("{")
     with pytest.raises(UserError, match="the text: Invalid JSON"):
         read_metadata()
