@@ -7,7 +7,8 @@ import faults
 import pytest
 from faults import FINISHED
 
-from pipeline.kaggle.download import FILES, download_data
+from pipeline.data.digits import load
+from pipeline.kaggle.download import ARCHIVE, download_data
 from pipeline.kaggle.fetch import fetch, is_fetched
 from pipeline.kaggle.metadata import METADATA, read_metadata
 from pipeline.kaggle.push import confirmed, push
@@ -85,11 +86,11 @@ def test_fetch(kills, account, server, pushed):
 @pytest.mark.parametrize("kills", [False, True])
 def test_download(kills, account, server, csv_source):
     def check(code):
-        for name in FILES:
-            if (path := Path("data") / name).exists():
-                assert path.read_bytes() == (csv_source / name).read_bytes()
+        if (archive := Path("data") / ARCHIVE).exists():
+            assert archive.read_bytes() == server.archive
         download_data()
-        assert {p.name for p in Path("data").iterdir()} == {*FILES, "download.json"}
+        assert [path.name for path in Path("data").iterdir()] == [ARCHIVE]
+        assert load("auto").digest() == load(str(csv_source)).digest()
 
     each_fault(lambda: None, download_data, check, kills)
 

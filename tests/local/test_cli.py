@@ -253,7 +253,7 @@ def test_an_interrupted_command_exits_with_130_and_says_how_to_go_on(server, acc
 
 def test_download_and_runs(server, account, capsys):
     main(["download"])
-    assert Path("data/train.csv").exists()
+    assert Path("data/digit-recognizer.zip").exists()
     main(["runs"])
     assert "no runs yet: python -m pipeline run" in capsys.readouterr().out
 
