@@ -8,15 +8,18 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import make_folder
+from pipeline.config.text import last_lines
 from pipeline.kaggle.calls import download_outputs, kernel_output
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.pushes import FETCH, Push, write_push
 from pipeline.kaggle.salvage import rest_command, salvage
-from pipeline.kaggle.watch import KernelFailedError, log_text, watch
+from pipeline.kaggle.watch import log_text, watch
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.readers import DamagedError, read_record
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.records.submission_record import read_submission_record
+
+LOG_TAIL = 30  # lines of a failed kernel's log that are shown
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,16 @@ def follow(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
     Raises:
         RunError: it did not end well, even if some of its members were fetched; or the output is not whole.
     """
-    try:
-        watch(kaggle, pushed)
-    except KernelFailedError as error:
-        write_push(replace(pushed, status=error.status), folder)
-        raise RunError(f"{error}\n{_fetch_after_failure(kaggle, pushed, folder)}") from None
-    fetch(kaggle, pushed, folder)
+    status, reason = watch(kaggle, pushed)
+    if status == "COMPLETE":
+        fetch(kaggle, pushed, folder)
+        return
+    write_push(replace(pushed, status=status), folder)
+    what = "failed" if status == "ERROR" else "was cancelled: by hand, or at Kaggle's time limit"
+    raise RunError(
+        f"the kernel {pushed.kernel} {what}{f' ({reason})' if reason else ''}. What it wrote until then is at "
+        f"{pushed.url}. {_left_by_failed(kaggle, pushed, folder)}"
+    )
 
 
 def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
@@ -80,19 +87,21 @@ def is_fetched(folder: RunFolder) -> bool:
     return folder.receipt.exists()
 
 
-def _fetch_after_failure(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> str:
-    """Take what a kernel left that did not end well; what came of it, in words."""
+def _left_by_failed(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> str:
+    """The end of the log of a kernel that did not end well, and what came of fetching what it left, in words."""
+    tail = ""
     try:
         files, log = kernel_output(kaggle, pushed.kernel)
+        tail = f"The end of its log:\n{last_lines(log_text(log), LOG_TAIL)}\n"
         if RECEIPT in files:  # it broke after its last step, or says itself what is missing
             fetch(kaggle, pushed, folder)
-            return f"All that it wrote is in {folder.path}."
+            return f"{tail}All that it wrote is in {folder.path}."
         with folder.opened(folder.read_config()), _downloading(folder) as download:
             outcome = salvage(files, log, pushed, folder, download)
             _write_log(folder, log)
     except (UserError, RunError) as error:
-        return f"Nothing of it could be fetched: {error}"
-    return outcome
+        outcome = f"Nothing of it could be fetched: {error}"
+    return tail + outcome
 
 
 def _is_inside(name: str) -> bool:

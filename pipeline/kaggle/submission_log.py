@@ -30,12 +30,9 @@ class Entry:
     time: str
     """When it was sent: ISO 8601, UTC."""
     source: str
-    """The file, or the kernel and its version."""
+    """The file, with its folder, or the kernel and its version."""
     sha256: str
     """Of the file."""
-    run: str | None
-    """The run's folder, where the file comes from one."""
-    config_digest: str | None
     message: str
     status: str = "sending"
     """sending: nobody knows yet whether it arrived; pending: it did, no score yet; complete; error; or lost: it did

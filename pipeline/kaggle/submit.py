@@ -58,19 +58,16 @@ def submit_file(kaggle: Kaggle, path: Path, message: str | None = None, *, again
     if not submission.is_file():
         raise UserError(f"there is no {submission}. Name a CSV, or the folder of a finished run.")
     content = check_submission(submission, competition_ids())
-    entry = _entry_of(content, printable(submission))
+    sha256 = hashlib.sha256(content).hexdigest()
     folder = RunFolder(submission.parent)
-    config = config_of(folder, entry.sha256) if submission == folder.submission else None
+    config = config_of(folder, sha256) if submission == folder.submission else None
     name = config.name if config else _name(submission)
-    usual = name
-    if config:
-        usual = f"{name} {digest(config)[:8]}"
-        entry = replace(entry, run=printable(folder.path), config_digest=digest(config))
+    usual = f"{name} {digest(config)[:8]}" if config else name
     return _submit(
         kaggle,
-        replace(entry, message=printable(message or usual)),
+        Entry(secrets.token_hex(4), _time(), printable(submission), sha256, printable(message or usual)),
         partial(submit_upload, kaggle, printable(submission.name), content),
-        partial(keep_copy, content, name.removesuffix(f"-{entry.sha256[:8]}")),  # a copy in submissions/ has it already
+        partial(keep_copy, content, name.removesuffix(f"-{sha256[:8]}")),  # a copy in submissions/ has it already
         _command([str(path)], message),
         again,
     )
@@ -96,10 +93,10 @@ def submit_kernel(
         output = Path(folder) / SUBMISSION
         download_submission_of(kaggle, kernel, version, output)
         content = check_submission(output, competition_ids())
-    entry = _entry_of(content, f"{kernel} version {version}")
+    source, sha256 = f"{kernel} version {version}", hashlib.sha256(content).hexdigest()
     return _submit(
         kaggle,
-        replace(entry, message=printable(message or entry.source)),
+        Entry(secrets.token_hex(4), _time(), source, sha256, printable(message or source)),
         partial(submit_kernel_output, kaggle, kernel, version),
         partial(keep_copy, content, f"{kernel.rpartition('/')[2]}-v{version}"),
         _command(["-k", kernel, "-v", str(version)], message),
@@ -146,11 +143,6 @@ def config_of(folder: RunFolder, sha256: str) -> RunConfig | None:
 def _name(submission: Path) -> str:
     """The name of a file without its ending, or of its folder where the file's says nothing."""
     return submission.stem if submission.name != SUBMISSION else submission.absolute().parent.name
-
-
-def _entry_of(content: bytes, source: str) -> Entry:
-    """A new entry of the log, without its message."""
-    return Entry(secrets.token_hex(4), _time(), source, hashlib.sha256(content).hexdigest(), None, None, "")
 
 
 def _submit(

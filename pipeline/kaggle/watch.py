@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.config.text import last_lines, printable
+from pipeline.config.text import printable
 from pipeline.kaggle.calls import kernel_output, kernel_status
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.pushes import FETCH, Push
@@ -13,28 +13,18 @@ from pipeline.kaggle.refusals import RefusedError
 from pipeline.kaggle.waiting import going_on, looks
 
 START = 180.0  # seconds after a push in which Kaggle may not know the kernel, or speak of the version before
-LOG_TAIL = 30  # lines of a failed kernel's log that are shown
 
 KNOWN = ("QUEUED", "RUNNING", "COMPLETE", "ERROR", "CANCEL_REQUESTED", "CANCEL_ACKNOWLEDGED", "NEW_SCRIPT")
 FAILED = ("ERROR", "CANCEL_ACKNOWLEDGED")
 NOT_YET, NOT_OURS = "not known to Kaggle yet", "not started; Kaggle still speaks of the version before"
 
 
-class KernelFailedError(RunError):
-    """The kernel has ended, but not well."""
-
-    def __init__(self, message: str, status: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def watch(kaggle: Kaggle, pushed: Push) -> None:
-    """Follow a kernel, printing its status and its log, until it is complete.
+def watch(kaggle: Kaggle, pushed: Push) -> tuple[str, str]:
+    """Follow a kernel, printing its status and its log, to its end; its last status, and Kaggle's reason for a failure.
 
     Whatever else ends the watching leaves the kernel running, and says how to come back to it.
 
     Raises:
-        KernelFailedError: the kernel failed or was cancelled.
         UserError: there is no such kernel, or the credentials are no longer valid.
         RunError: Kaggle gave no answer for long.
         KeyboardInterrupt: as always.
@@ -52,8 +42,7 @@ def watch(kaggle: Kaggle, pushed: Push) -> None:
             if status in ("COMPLETE", *FAILED):
                 ended = status, reason
                 break
-    if ended[0] in FAILED:
-        raise _failure(kaggle, pushed, *ended)
+    return ended
 
 
 def _status(kaggle: Kaggle, pushed: Push, *, early: bool) -> tuple[str, str]:
@@ -78,20 +67,6 @@ def _show_log(kaggle: Kaggle, kernel: str, shown: int) -> int:
             if count > shown:
                 print(printable(text), end="" if text.endswith("\n") else "\n", flush=True)
     return max(shown, count)
-
-
-def _failure(kaggle: Kaggle, pushed: Push, status: str, reason: str) -> KernelFailedError:
-    """A kernel's end as an error that ends with the end of its log."""
-    try:
-        tail = last_lines(log_text(kernel_output(kaggle, pushed.kernel)[1]), LOG_TAIL)
-    except (UserError, RunError) as error:
-        tail = f"(the log could not be read: {error})"
-    what = "failed" if status == "ERROR" else "was cancelled: by hand, or at Kaggle's time limit"
-    return KernelFailedError(
-        f"the kernel {pushed.kernel} {what}{f' ({reason})' if reason else ''}. What it wrote until then is at "
-        f"{pushed.url}. The end of its log:\n{tail}",
-        status,
-    )
 
 
 def log_text(log: str) -> str:

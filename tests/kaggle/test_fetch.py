@@ -154,7 +154,7 @@ def serve_folder(server, working):
 def test_the_finished_members_of_a_kernel_that_was_stopped_are_taken(server, account, pushed, broken_off, digits, tiny):
     before, folder = pushed
     serve_folder(server, broken_off.path.parents[1])
-    with pytest.raises(RunError, match="(?s)was cancelled.*1 of 2 networks were finished") as caught:
+    with pytest.raises(RunError, match="(?s)was cancelled.*log:.*epoch 1.*1 of 2 networks were finished") as caught:
         follow(account, before, folder)
     first, second = member_specs(tiny)
     assert damage(folder.member(first), first, digits.digest()) is None

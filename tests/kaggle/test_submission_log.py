@@ -9,7 +9,7 @@ import pytest
 from pipeline.kaggle.submission_log import Entry, read_log, record
 
 LOG = Path("submissions/log.jsonl")
-ENTRY = Entry("1", "2026-11-23T10:00:00+00:00", "x.csv", "0" * 64, None, None, "a message")
+ENTRY = Entry("1", "2026-11-23T10:00:00+00:00", "x.csv", "0" * 64, "a message")
 
 
 @pytest.fixture(autouse=True)

@@ -87,7 +87,7 @@ def test_a_copy_that_is_sent_is_not_copied_again(account, server, mine):
 
 def test_a_run_is_named_by_its_config(account, server, a_run, tiny):
     entry = submit_file(account, a_run.path)
-    assert (entry.run, entry.config_digest) == ("runs/x", digest(tiny))
+    assert entry.source == "runs/x/submission.csv"
     assert server.submissions[0]["description"].startswith(f"tiny {digest(tiny)[:8]} [")
 
 
@@ -232,7 +232,7 @@ def test_a_run_whose_config_was_changed_since_is_not_sent_under_the_new_name(acc
         submit_file(account, a_run.path)
     assert server.calls == []
     record_votes(a_run, 1, missing=1)
-    assert submit_file(account, a_run.path).run == "runs/x"
+    assert submit_file(account, a_run.path).score == 0.9
     assert "runs/x is not complete: 1 of 2 networks voted" in capsys.readouterr().out
 
 
