@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from pipeline.config.schema import MemberSpec, RunConfig, member_specs
 from pipeline.data.digits import Digits
@@ -17,73 +18,62 @@ from pipeline.training.engine import Observer
 from pipeline.training.messages import Progress
 
 
+@dataclass
 class ProvisionalVote:
     """An observer that has all whole pairs vote each time that one more is finished.
 
     A whole pair is all arms of one seed and fold. The vote of all members is left to the run itself.
-
-    Args:
-        view: Is notified of all that this is notified of.
-        folder: The run's folder.
-        config: The run.
-        digits: The data.
-        members: The members that are finished.
-        publish: Called after each rewriting of the submission.
     """
 
-    def __init__(
-        self,
-        view: Observer,
-        folder: RunFolder,
-        config: RunConfig,
-        digits: Digits,
-        members: FinishedMembers,
-        publish: Callable[[RunFolder], None],
-    ) -> None:
-        self._view = view
-        self._folder = folder
-        self._name, self._specs = config.name, member_specs(config)
-        self._digits = digits
-        self._read = members.read
-        self._publish = publish
-        self._members: dict[MemberSpec, Member] = {}
-        self._voters = recorded_voters(folder)
+    view: Observer
+    """Is notified of all that this is notified of."""
+    folder: RunFolder
+    config: RunConfig
+    digits: Digits
+    members: FinishedMembers
+    publish: Callable[[RunFolder], None]
+    """Called after each rewriting of the submission."""
+
+    def __post_init__(self) -> None:
+        self._specs = member_specs(self.config)
+        self._voting: dict[MemberSpec, Member] = {}
+        self._voters = recorded_voters(self.folder)
 
     def begin(self, finished: Sequence[MemberSpec], total: int) -> None:
         """These of the run's members were finished before."""
-        self._view.begin(finished, total)
-        self._members = {spec: self._read(spec) for spec in finished}
+        self.view.begin(finished, total)
+        self._voting = {spec: self.members.read(spec) for spec in finished}
         self._vote()
 
     def watch(self, spec: MemberSpec, progress: Progress) -> None:
         """A member has come so far."""
-        self._view.watch(spec, progress)
+        self.view.watch(spec, progress)
 
     def finished(self, spec: MemberSpec) -> None:
         """A member is finished and in its folder."""
-        self._view.finished(spec)
+        self.view.finished(spec)
         try:
-            self._members[spec] = self._read(spec)
+            self._voting[spec] = self.members.read(spec)
         except DamagedError as error:
             self.warn(str(error))
         self._vote()
 
     def warn(self, text: str) -> None:
         """Something went wrong that the run survives."""
-        self._view.warn(text)
+        self.view.warn(text)
 
     def _vote(self) -> None:
         pairs: dict[tuple[int, int | None], list[MemberSpec]] = defaultdict(list)
         for spec in self._specs:
             pairs[spec.seed, spec.fold].append(spec)
-        voters = [spec for pair in pairs.values() if self._members.keys() >= set(pair) for spec in pair]
+        voters = [spec for pair in pairs.values() if self._voting.keys() >= set(pair) for spec in pair]
         if not self._voters < len(voters) < len(self._specs):
             return
-        labels = predicted_labels(soft_vote([self._members[spec].test_probabilities for spec in voters]))
+        labels = predicted_labels(soft_vote([self._voting[spec].test_probabilities for spec in voters]))
         if same_digit(labels):
             return
         self._voters = len(voters)
         ids = [spec.id for spec in voters]
-        made_of = SubmissionRecord({self._name: ids}, missing=len(self._specs) - len(ids))
-        write_submission(self._folder, self._digits.image_ids, labels, made_of)
-        self._publish(self._folder)
+        made_of = SubmissionRecord({self.config.name: ids}, missing=len(self._specs) - len(ids))
+        write_submission(self.folder, self.digits.image_ids, labels, made_of)
+        self.publish(self.folder)

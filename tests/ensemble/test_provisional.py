@@ -72,7 +72,7 @@ def test_one_digit_for_all_images_is_never_published_and_a_damaged_member_does_n
     finish("relu-s0-f1")
     finish("swish-s0-f1", damage=True)
     assert published == []
-    (warning,) = observer._view.warnings
+    (warning,) = observer.view.warnings
     assert "model.keras is not what was committed" in warning
     finish("relu-s1-f0")
     finish("swish-s1-f0")

@@ -16,10 +16,6 @@ def test_soft_vote_sums_in_float64():
     assert soft_vote([tenth] * 7).tolist() == [[float(np.float32(0.1))] * 10]
 
 
-def test_soft_vote_can_overrule_the_majority():
-    assert predicted_labels(soft_vote([[[0.49, 0.51]], [[0.49, 0.51]], [[0.9, 0.1]]])).tolist() == [0]
-
-
 def test_ties_go_to_the_lowest_label():
     labels = predicted_labels(np.array([[0.1, 0.4, 0.4, 0.1], [0.25] * 4, [0.2, 0.2, 0.29, 0.31]]))
     assert labels.tolist() == [1, 0, 3]

@@ -65,16 +65,6 @@ def test_pairs_keep_their_folds(spec, digits):
     assert [(p.seed, p.fold, p.images[0]) for p in pairs] == [(0, 0, 0), (0, 3, 3), (1, 0, 0), (1, 3, 3)]
 
 
-def test_members_of_all_rows_are_pairs_on_held_back_images_alone(spec, digits):
-    groups = {
-        "relu": [member(spec, "relu", 0, None, [], [])],
-        "swish": [member(spec, "swish", 0, None, [], [], (6, 7, 0))],
-    }
-    ((_, (found,)),) = pairs_of(groups, digits).items()
-    assert (found.fold, found.images.tolist(), found.difference.tolist()) == (None, [6, 7, 8], [0, 0, -1])
-    assert pairs_of(groups, replace(digits, held_back_labels=None)) == {}
-
-
 def test_accuracy_by_epoch_and_time_ratio(spec, digits):
     groups = {
         "relu": [member(spec, "relu", 0, 0, [0], [0], curve=(0.5, 0.75), seconds=20.0)],
