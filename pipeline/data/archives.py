@@ -2,12 +2,12 @@
 
 import gzip
 import re
-import stat
 import zipfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, BinaryIO, TypeVar
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION
@@ -23,43 +23,40 @@ ENCRYPTED = 0x1  # flag of a zip's entry
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 COPY_MARK = re.compile(r" ?\(\d+\)| - copy")  # of a second download
-PACKED = re.compile(r"[^ ,']+(?: \(\d+\))?\.(?:zip|gz|tgz|tar|bz2|xz|zst|7z|rar)\b", re.IGNORECASE)
 LONGEST_QUOTE = 40  # characters of a field or a name that a message shows
 MOST_NAMES = 5  # that a message shows
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
-def find_archives(path: Path, name: str) -> list[Path]:
-    """All that may hold the file `name`, best first: a plain file, a gzipped or zipped one, the competition's zip.
+def find_archive(path: Path, name: str) -> Path | None:
+    """What holds the file `name`, if anything does: a plain file, a gzipped or zipped one, or the competition's zip.
 
-    The case of letters does not count, nor does the mark of a second download, such as " (1)". A folder without any of
-    these may have one zip of another name that holds the file.
+    The case of letters does not count, nor does the mark of a second download, such as " (1)".
 
     Args:
-        path: A folder, or a file, which is then the only candidate. If a folder has none, the folders in it are
-            searched: `unzip` and browsers like to make one.
+        path: A folder, or a file, which is then the answer. If a folder has none, the folders in it are searched:
+            `unzip` and browsers like to make one.
         name: Such as "train.csv".
 
     Raises:
         UserError: two are equally good.
     """
-    if path.is_file():
-        return [path]
     if not path.is_dir():
-        return []
-    if found := _candidates(path, name):
+        return path if path.is_file() else None
+    if found := _best_file(path, name):
         return found
-    inner = [found for folder in _visible(path) if folder.is_dir() and (found := _candidates(folder, name))]
+    inner = [found for folder in _visible(path) if folder.is_dir() and (found := _best_file(folder, name))]
     if len(inner) > 1:
-        raise _choose([found[0].parent for found in inner], name)
-    return inner[0] if inner else []
+        raise _choose([found.parent for found in inner], name)
+    return inner[0] if inner else None
 
 
 def absent(path: Path, name: str) -> UserError:
     """The error that a file is not in a folder or an archive: with what is there instead, and what to do."""
-    there = contents(path)
-    packed = PACKED.search(there)
-    remedy = f"If it is in {packed[0]}: unpack that, and name the folder with --data." if packed else GET_THE_DATA
-    return UserError(f"{path}: {name} (or {name}.gz, {name}.zip) is not in there; it {there}. {remedy}")
+    return UserError(
+        f"{path}: {name} (or {name}.gz, {name}.zip) is not in there; it {contents(path)}. If it is packed in one of "
+        f"these, unpack that, and name the folder with --data. {GET_THE_DATA}"
+    )
 
 
 def contents(path: Path) -> str:
@@ -78,44 +75,30 @@ def contents(path: Path) -> str:
     return f"has {', '.join(names[:MOST_NAMES])}{', ...' if len(names) > MOST_NAMES else ''}" if names else "is empty"
 
 
-def _candidates(folder: Path, name: str) -> list[Path]:
-    usual = _usual_names(name)
-    files = [file for file in _visible(folder) if file.is_file()]
-    ranked: dict[tuple[int, bool], list[Path]] = {}
-    for file in files:
-        if (plain := _plain(file.name)) in usual:
-            ranked.setdefault((usual.index(plain), file.name != plain), []).append(file)
-    groups = [ranked[rank] for rank in sorted(ranked)] or [[file for file in files if _is_zip_with(file, name)]]
-    if len(groups[0]) > 1:
-        raise _choose(groups[0], name)
-    return [file for group in groups for file in group]
+def _best_file(folder: Path, name: str) -> Path | None:
+    best = _best([file for file in _visible(folder) if file.is_file()], name)
+    if len(best) > 1:
+        raise _choose(best, name)
+    return best[0] if best else None
 
 
-def _usual_names(name: str) -> tuple[str, ...]:
-    return name, f"{name}.gz", f"{name}.zip", f"{COMPETITION}.zip"
+def _best(paths: Iterable[AnyPath], name: str) -> list[AnyPath]:
+    """Those paths that are most likely to hold a file, by their names; several if they are equally good."""
+    usual = (name, f"{name}.gz", f"{name}.zip", f"{COMPETITION}.zip")
+    ranked = defaultdict(list)
+    for path in paths:
+        plain = COPY_MARK.sub("", path.name.lower())
+        if plain in usual:
+            ranked[usual.index(plain), len(path.parts), plain != path.name].append(path)
+    return ranked[min(ranked)] if ranked else []
 
 
-def _choose(places: list[Path], name: str) -> UserError:
+def _choose(places: Iterable[Path], name: str) -> UserError:
     return UserError(f"{', '.join(map(str, places))} all have {name}. Name one of them with --data.")
 
 
 def _visible(folder: Path) -> list[Path]:
     return sorted(child for child in folder.iterdir() if not child.name.startswith((".", "__")))
-
-
-def _plain(name: str) -> str:
-    """A file's name without what a second download adds, in small letters."""
-    return COPY_MARK.sub("", name.lower())
-
-
-def _is_zip_with(file: Path, name: str) -> bool:
-    if not file.name.lower().endswith(".zip"):
-        return False
-    try:
-        with open_file(file, name) as stream:
-            return stream is not None
-    except Exception:  # whatever it is, it is not what the folder was named for
-        return False
 
 
 def legible(name: str) -> str:
@@ -130,7 +113,7 @@ def quoted(text: str) -> str:
 
 @contextmanager
 def open_file(archive: Path, name: str) -> Iterator[BinaryIO | None]:
-    """The file `name` out of what `find_archives` found; first bytes decide how it is read, not its suffix.
+    """The file `name` out of what `find_archive` found; first bytes decide how it is read, not its suffix.
 
     Returns:
         A stream of bytes; None if a zip has no such file, nor an archive that has it.
@@ -163,33 +146,20 @@ def _unpacked(opened: ExitStack, stream: Any, where: str, name: str, deepest: in
 
 def _entry(content: zipfile.ZipFile, where: str, name: str) -> zipfile.ZipInfo | None:
     """The entry of a zip that is or may hold a file, at its root or in a folder; None if there is none."""
-    usual = _usual_names(name)
-    found: dict[tuple[int, int], list[zipfile.ZipInfo]] = {}
-    for entry in content.infolist():
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        # Nothing is extracted, so nothing could escape; but a zip that tries is not the competition's.
-        if path.is_absolute() or ".." in path.parts:
-            raise UserError(f"{where}: the entry {entry.filename!r} points outside of the zip. {GET_THE_DATA}")
-        plain = _plain(path.name)
-        if plain in usual and not entry.is_dir() and not path.parts[0].startswith("__MACOSX"):
-            found.setdefault((usual.index(plain), len(path.parts)), []).append(entry)
-    if not found:
-        return None
-    best = found[min(found)]
+    files = [entry for entry in content.infolist() if not entry.is_dir()]
+    paths = [PurePosixPath(entry.filename.replace("\\", "/")) for entry in files]
+    # Nothing is extracted, so nothing could escape; but a zip that tries is not the competition's.
+    if outside := [path for path in paths if path.is_absolute() or ".." in path.parts]:
+        raise UserError(f"{where}: the entry {str(outside[0])!r} points outside of the zip. {GET_THE_DATA}")
+    best = _best([path for path in paths if "__MACOSX" not in path.parts], name)
     if len(best) > 1:
         raise UserError(f"{where}: {name} is in there {len(best)} times. {GET_THE_DATA}")
-    _check_entry(best[0], f"{where}: {best[0].filename}")
-    return best[0]
-
-
-def _check_entry(entry: zipfile.ZipInfo, where: str) -> None:
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG):
-        raise UserError(f"{where} is a link or a device, not a file. {GET_THE_DATA}")
+    if not best:
+        return None
+    entry = files[paths.index(best[0])]
     if entry.flag_bits & ENCRYPTED:
-        raise UserError(f"{where} is encrypted. Unpack the zip with its password, and name the folder with --data.")
-    if entry.file_size > LARGEST_FILE:
-        raise UserError(f"{where} would unpack to {entry.file_size:,} bytes; at most {LARGEST_FILE:,} are read.")
+        raise UserError(f"{where}: {entry.filename} is encrypted. Unpack the zip with its password. {GET_THE_DATA}")
+    return entry
 
 
 @contextmanager

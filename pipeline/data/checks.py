@@ -11,7 +11,6 @@ from pipeline.data.folds import first_copies
 
 # The limits are wide of what chance does to the competition's digits, and narrow of what a slip in a file does.
 FEWEST_IMAGES = 20  # below, chance alone moves the means
-RANGE_RATIO = 2.0  # between the brightest pixels
 INK_RATIO, INK_ERRORS = 1.1, 5.0  # between the mean pixels, and that difference in standard errors
 LOWEST_CORRELATION = 0.8  # of the mean images; 30 digits against 100 reach 0.93
 BETTER_CORRELATION = 0.04  # by which the images must fit better turned or mirrored
@@ -81,7 +80,7 @@ def _unlike(digits: Digits) -> str | None:
     labelled, test = digits.images, digits.test_images
     if min(len(labelled), len(test)) < FEWEST_IMAGES:
         return None
-    reason = _other_range(labelled, test) or _other_ink(labelled, test) or _other_shape(labelled, test)
+    reason = _other_ink(labelled, test) or _other_shape(labelled, test)
     if not reason:
         return None
     return (
@@ -90,23 +89,15 @@ def _unlike(digits: Digits) -> str | None:
     )
 
 
-def _other_range(labelled: NDArray[np.uint8], test: NDArray[np.uint8]) -> str | None:
-    ours, theirs = int(labelled.max()), int(test.max())
-    if max(ours, theirs) <= RANGE_RATIO * max(min(ours, theirs), 1):
-        return None
-    return f"their pixels reach {theirs}, those of the labelled images {ours}"
-
-
 def _other_ink(labelled: NDArray[np.uint8], test: NDArray[np.uint8]) -> str | None:
     ours, theirs = labelled.mean((1, 2)), test.mean((1, 2))
     mean, other = float(ours.mean()), float(theirs.mean())
     error = float(np.sqrt(ours.var() / len(ours) + theirs.var() / len(theirs)))
     if max(mean, other) <= INK_RATIO * min(mean, other) or abs(mean - other) <= INK_ERRORS * error:
         return None
-    inverted = (
-        ", as if black and white were swapped" if max(mean, 255 - other) <= INK_RATIO * min(mean, 255 - other) else ""
-    )
-    return f"their mean pixel is {other:.1f}, that of the labelled images {mean:.1f}{inverted}"
+    found = f"their mean pixel is {other:.1f}, that of the labelled images {mean:.1f}"
+    inverted = max(mean, 255 - other) <= INK_RATIO * min(mean, 255 - other)
+    return f"{found}, as if black and white were swapped" if inverted else found
 
 
 def _other_shape(labelled: NDArray[np.uint8], test: NDArray[np.uint8]) -> str | None:

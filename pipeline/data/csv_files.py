@@ -1,13 +1,12 @@
 """The competition's CSV files as arrays: every field is checked, and a fault is named by its line and column."""
 
-import csv
 import io
 import re
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from decimal import Decimal
-from itertools import chain
+from functools import lru_cache
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +19,7 @@ from pipeline.data.archives import (
     GET_THE_DATA,
     LARGEST_FILE,
     absent,
-    find_archives,
+    find_archive,
     legible,
     named_damage,
     open_file,
@@ -29,65 +28,57 @@ from pipeline.data.archives import (
 
 BLOCK = 1 << 22  # characters that are parsed at a time; keeps the memory at 0.3 GB
 LONGEST_LINE = 1 << 16  # characters; a row of the competition has at most 3,140
-# A point or exponent unlike those that pandas writes when it saves integers as floats: 100.0.
-UNUSUAL = re.compile(r"\.(?!0[,\n])|(?<![0-9])\.|[eE]")
-# A whole field but for spaces and its sign.
-NUMBER = re.compile(r"(?<![^,\s+-])[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?(?![^,\s])")
-LONGEST_NUMBER = 40  # characters
-LARGEST = 10**18  # of a number, so that it fits an int64
-QUOTED_NUMBER = re.compile(r'(?<![^,\s])"([+-]?[0-9][0-9.eE+-]*)"(?![^,\s])')
+PLAIN = b"0123456789,\n"  # all that the competition's rows are made of
+NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
-def read_csv(path: Path, name: str, columns: list[str], *, required: bool) -> Any:
-    """Read the integer columns of one file.
+def read_csv(path: Path, name: str, columns: list[str], dtype: type[np.integer], *, required: bool = True) -> Any:
+    """Read the columns of one file, all of whole numbers from 0.
 
     Args:
         path: A folder, a zip, or the file itself.
         name: The file's name, such as "train.csv".
         columns: Its header.
+        dtype: What holds every number: uint8 for pixels and labels.
         required: Whether its absence is an error.
 
     Returns:
-        Shape (rows, len(columns)); uint8 for pixels and labels, int64 for sample_submission.csv. None if the file is
-        not there.
+        Shape (rows, len(columns)). None if the file is not there.
 
     Raises:
         UserError: the file is not there, is damaged, or is not in the competition's format.
     """
-    archives = find_archives(path, name)
-    if not archives:
-        if required:
-            raise absent(path, name)
-        return None
-    archive = archives[0]
-    where = str(archive) if archive.name == name else f"{archive}: {name}"
+    archive = find_archive(path, name)
+    where = str(archive) if archive and archive.name == name else f"{archive}: {name}"
     with ExitStack() as opened:
-        with named_damage(where):
-            stream = opened.enter_context(open_file(archive, name))
+        stream = None
+        if archive:
+            with named_damage(where):
+                stream = opened.enter_context(open_file(archive, name))
         if stream is None:
             if required:
-                raise absent(archive, name)
+                raise absent(archive or path, name)
             return None
-        table = _read_table(stream, columns, None if name == "sample_submission.csv" else 255, where)
+        table = _read_table(stream, columns, dtype, where)
     if not len(table):
         raise UserError(f"{where}: no rows below the header. {GET_THE_DATA}")
     return table
 
 
-def _read_table(stream: BinaryIO, columns: list[str], largest: int | None, where: str) -> Any:
-    """The rows below the header; uint8 where `largest` is given, else int64."""
-    blocks = _byte_blocks(stream, where)
+def _read_table(stream: BinaryIO, columns: list[str], dtype: type[np.integer], where: str) -> Any:
+    """The rows below the header."""
+    blocks = _blocks(stream, where)
     header, _, first = next(blocks, "\n").partition("\n")
     _check_header(header, columns, where)
-    parts, line = [np.empty((0, len(columns)), np.uint8 if largest else np.int64)], 2
+    parts, line = [np.empty((0, len(columns)), dtype)], 2
     for block in chain([first], blocks):
         if block.strip():
-            parts.append(_parse(block, columns, largest, where, line))
+            parts.append(_parse(block, columns, dtype, where, line))
         line += block.count("\n")
     return np.concatenate(parts)
 
 
-def _byte_blocks(stream: BinaryIO, where: str) -> Iterator[str]:
+def _blocks(stream: BinaryIO, where: str) -> Iterator[str]:
     """The text of a file, some megabytes at a time: whole lines, each ended by a line feed, whatever ended it."""
     with named_damage(where):
         if (fault := encoding_fault(stream.peek(2)[:2])) and "UTF-16" in fault:  # type: ignore[attr-defined]
@@ -111,97 +102,62 @@ def _byte_blocks(stream: BinaryIO, where: str) -> Iterator[str]:
         yield rest + "\n"
 
 
-def _parse(block: str, columns: list[str], largest: int | None, where: str, line: int) -> Any:
-    """Parse the lines of a block, of which the first is the file's line `line`; uint8 where `largest` is given.
+def _parse(block: str, columns: Sequence[str], dtype: type[np.integer], where: str, line: int) -> Any:
+    """Parse the lines of a block, of which the first is the file's line `line`.
 
-    pandas would take 1e-400 for 0, 256 for 0 when asked for uint8, and the byte 0 for the end of a field: it is given
-    integers only, and every value is seen as int64 before it is narrowed.
+    pandas is no validator: it gets nothing but digits, commas and line feeds, and every value is seen as int64 before
+    it is narrowed. Whatever it does not take is read field by field, and so is named, or turns out to be sound.
     """
-    plain = _with_integers(block)
-    if not any(mark in plain for mark in ".eE\0"):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", pd.errors.ParserWarning)  # only that tells of rows with too many fields
-                table: Any = pd.read_csv(
-                    io.StringIO(plain),
-                    header=None,
-                    names=columns,
-                    dtype="int64",
-                    index_col=False,
-                    quoting=csv.QUOTE_NONE,  # a stray quote would swallow the lines up to the next one
-                ).to_numpy()
-        except (ValueError, OverflowError, pd.errors.ParserWarning):
-            pass
-        else:
-            if largest is None:
-                return table
-            if table.min() >= 0 and table.max() <= largest:
-                return table.astype(np.uint8)
-    fault = f"{where}, from line {line} on: cannot be read as rows of integers. {GET_THE_DATA}"
-    raise UserError(_first_fault(block, columns, largest, where, line) or fault)
-
-
-def _with_integers(text: str) -> str:
-    """Fields or whole lines with their whole numbers as integers, however they were written."""
-    plain = QUOTED_NUMBER.sub(r"\1", text) if '"' in text else text
-    if not any(mark in plain for mark in ".eE"):
-        return plain
-    if UNUSUAL.search(plain):
-        return NUMBER.sub(_as_integer, plain)
-    return plain.replace(".0,", ",").replace(".0\n", "\n")
-
-
-def _as_integer(number: re.Match[str]) -> str:
-    """A number, as an integer if it is whole, be it written as 100.0 or 1e2; else as it is."""
-    text = number[0]
-    if text.isdigit() or len(text) > LONGEST_NUMBER:
-        return text
-    value = Decimal(text)
-    return str(int(value)) if value < LARGEST and value == value.to_integral_value() else text
-
-
-def _first_fault(block: str, columns: Sequence[str], largest: int | None, where: str, line: int) -> str | None:
-    """What is wrong with the first bad field of a block, whose first line is the file's line `line`."""
-    rule = f"an integer in 0..{largest}" if largest else "an integer"
+    largest = int(np.iinfo(dtype).max)
+    if not block.encode().translate(None, PLAIN):
+        with suppress(ValueError, OverflowError):
+            table = pd.read_csv(io.StringIO(block), header=None, dtype="int64").to_numpy()
+            if table.shape[1] == len(columns) and table.max() <= largest:
+                return table.astype(dtype)
+    rows = []
     for number, text in enumerate(block.split("\n"), line):
-        fields = text.split(",")
         if not text.strip():
             continue
+        fields = text.split(",")
         if len(fields) != len(columns):
-            return f"{where}, line {number}: expected {len(columns)} fields, received {len(fields)}"
-        for column, field in zip(columns, fields, strict=True):
-            plain = _with_integers(f"{field}\n").strip()
-            if not re.fullmatch(r"[+-]?[0-9]{1,18}", plain) or (largest and not 0 <= int(plain) <= largest):
-                return f"{where}, line {number}, column {column}: expected {rule}, received {quoted(field)}"
-    return None
+            raise UserError(f"{where}, line {number}: expected {len(columns)} fields, received {len(fields)}")
+        rows.append([_whole_number(field, largest) for field in fields])
+        if -1 in rows[-1]:
+            at = rows[-1].index(-1)
+            place = f"{where}, line {number}, column {columns[at]}"
+            raise UserError(f"{place}: expected an integer in 0..{largest}, received {quoted(fields[at])}")
+    return np.array(rows, dtype)
+
+
+@lru_cache(1 << 12)
+def _whole_number(field: str, largest: int) -> int:
+    """The number in a field, be it written as 7, "7", 7.0 or +0.7e1; -1 if it is none in 0..largest."""
+    text = _bare(field)
+    if not NUMBER.fullmatch(text):
+        return -1
+    number = Decimal(text)
+    return int(number) if 0 <= number <= largest and number == number.to_integral_value() else -1
+
+
+def _bare(field: str) -> str:
+    """A field without the spaces and the quotes around it."""
+    text = field.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 def _check_header(line: str, columns: list[str], where: str) -> None:
-    try:
-        header = [name.strip() for name in next(csv.reader([line]), [])]
-    except csv.Error:
-        header = [line]
+    header = [_bare(name) for name in line.split(",")]
     if header == columns:
         return
-    separator = next((mark for mark in ";\t|" if len(header) == 1 and mark in line), None)
-    missing = [column for column in columns if column not in header]
-    extra = [column for column in header if column not in columns]
-    twice = next((column for column in columns if header.count(column) > 1), None)
-    if separator:
+    if separator := next((mark for mark in ";\t|" if len(header) == 1 and mark in line), None):
         found = f"columns separated by {separator!r}. Save it with commas"
     elif header == ["", *columns]:
         found = "a first column without a name, as pandas writes its index. Save with index=False"
-    elif missing or extra:
-        found = "; ".join(
-            f"{word} {len(names)} ({', '.join(map(legible, names[:3]))}{', ...' if len(names) > 3 else ''})"
-            for word, names in (("missing", missing), ("extra", extra))
-            if names
-        )
-    elif twice:
-        found = f"{twice} stands there twice"
     else:
-        at = next(i for i, (a, b) in enumerate(zip(header, columns, strict=True)) if a != b)
-        found = f"out of order, first at column {at + 1}: expected {columns[at]}, received {header[at]}"
+        both = enumerate(zip_longest(columns, header), 1)
+        number, (expected, received) = next((i, (a, b)) for i, (a, b) in both if a != b)
+        found = "nothing" if received is None else legible(received)
+        found += f" as column {number}, where {expected or 'nothing'} is expected"
     raise UserError(
         f"{where}, line 1: the columns must be {columns[0]}, {columns[1]} ... {columns[-1]}. Received: {found}"
     )

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import COMPETITION, data_candidates, on_kaggle
-from pipeline.data.archives import GET_THE_DATA, contents, find_archives
+from pipeline.data.archives import GET_THE_DATA, contents, find_archive
 from pipeline.data.csv_files import read_csv
 
 SIDE = 28  # pixels
@@ -61,7 +61,7 @@ def load(where: str) -> Digits:
         return _load_competition(Path(where))
     candidates = data_candidates()
     for folder in candidates:
-        if find_archives(folder, "train.csv"):
+        if find_archive(folder, "train.csv"):
             return _load_competition(folder)
     looked = "\n".join(f"  {folder}: {contents(folder)}" for folder in candidates)
     raise UserError(
@@ -101,8 +101,8 @@ def _load_competition(path: Path) -> Digits:
         raise UserError(f"no data at {path}: it {contents(path)}. {GET_THE_DATA}")
     if path.is_file() and path.name.lower().endswith((".csv", ".csv.gz")):
         raise UserError(f"{path} is one file. Name the folder that has train.csv and test.csv with --data.")
-    train = read_csv(path, "train.csv", ["label", *PIXELS], required=True)
-    test = read_csv(path, "test.csv", PIXELS, required=True)
+    train = read_csv(path, "train.csv", ["label", *PIXELS], np.uint8)
+    test = read_csv(path, "test.csv", PIXELS, np.uint8)
     labels = train[:, 0].copy()
     _check_labels(path, labels)
     rows = read_image_count(path)
@@ -112,7 +112,7 @@ def _load_competition(path: Path) -> Digits:
             f"One of them is incomplete. {GET_THE_DATA}"
         )
     return Digits(
-        source=_source(path),
+        source=str(path),
         images=train[:, 1:].reshape(-1, SIDE, SIDE),
         labels=labels,
         test_images=test.reshape(-1, SIDE, SIDE),
@@ -126,7 +126,7 @@ def read_image_count(path: Path) -> int | None:
     Raises:
         UserError: it does not say that row i of test.csv is ImageId i, which is how the predictions are written.
     """
-    sample = read_csv(path, "sample_submission.csv", ["ImageId", "Label"], required=False)
+    sample = read_csv(path, "sample_submission.csv", ["ImageId", "Label"], np.int64, required=False)
     if sample is None:
         return None
     wrong = np.flatnonzero(sample[:, 0] != np.arange(1, len(sample) + 1))
@@ -147,11 +147,3 @@ def _check_labels(path: Path, labels: NDArray[np.uint8]) -> None:
             f"{path}: train.csv has no image of the digit {', '.join(map(str, absent))}, so no network could learn it. "
             f"Is the file whole? {GET_THE_DATA}"
         )
-
-
-def _source(path: Path) -> str:
-    """Where the data is, for people; and which file was read, where there is more than one."""
-    read, *others = find_archives(path, "train.csv")
-    if read.parent not in (path, path.parent):
-        path = read.parent
-    return f"{path} ({read.name} is read, not {' or '.join(other.name for other in others)})" if others else str(path)

@@ -13,20 +13,13 @@ def test_sound_digits_give_no_warning(digits, sample):
 
 CHANGES = {
     "inverted": (lambda x: 255 - x, r"mean pixel is 22\d\.\d, .* images 3\d\.\d, as if black and white were swapped"),
-    "0 and 1": (lambda x: (x > 127).astype(np.uint8), "their pixels reach 1, those of the labelled images 255"),
-    "bolder": (
-        lambda x: np.maximum(x, np.roll(x, 1, 2)),
-        r"their mean pixel is 4\d\.\d, that of the labelled images 3",
-    ),
+    "0 and 1": (lambda x: (x > 127).astype(np.uint8), r"their mean pixel is 0\.1, that of the labelled images 3"),
     "transposed": (lambda x: x.transpose(0, 2, 1), "they look transposed"),
-    "mirrored": (lambda x: x[:, :, ::-1], "they look mirrored left to right"),
-    "upside down": (lambda x: x[:, ::-1], "they look upside down"),
     "turned": (lambda x: np.rot90(x, 1, (1, 2)), "they look turned by 270 degrees"),
     "shuffled": (
         lambda x: np.random.default_rng(0).permuted(x.reshape(len(x), -1), axis=1).reshape(x.shape),
         "strokes",
     ),
-    "blank": (lambda x: 0 * x, "their pixels reach 0"),
 }
 
 

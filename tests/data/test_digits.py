@@ -33,11 +33,6 @@ def test_auto_looks_where_kaggle_mounts_then_in_data(csv_folder, digits, tmp_pat
     assert load("auto").source.endswith("input/competitions/digit-recognizer")
 
 
-def test_missing_place():
-    with pytest.raises(UserError, match="no data at nowhere.zip"):
-        load("nowhere.zip")
-
-
 def test_embedded_sample_is_a_stratified_split_of_mlxtends_digits(sample):
     assert sample.images.shape == (3000, 28, 28)
     assert sample.test_images.shape == (2000, 28, 28)
