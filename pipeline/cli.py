@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     os.environ["MPLBACKEND"] = "agg"  # a notebook's, inherited, may not be installed here; nothing is shown in windows
-    with tolerant_output() as (stdout, _):
+    with tolerant_output() as stdout:
         code = _exit_code(arguments)
     failure = stdout.failure
     if failure and not isinstance(failure, BrokenPipeError):

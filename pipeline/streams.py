@@ -24,42 +24,39 @@ class TolerantStream:
         """Why what was written is not all there; None if it is."""
 
     def write(self, text: str) -> int:
-        """Write a text, unless an earlier one failed."""
-        return len(text) if self.failure else self._attempt(self._stream.write, text) or len(text)
+        """Write a text, or discard it."""
+        with self._discarding():
+            self._stream.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        """Flush, unless writing failed before."""
-        if not self.failure:
-            self._attempt(self._stream.flush)
+        """Flush, or discard what is left."""
+        with self._discarding():
+            self._stream.flush()
 
-    def _attempt(self, act: Any, *arguments: Any) -> Any:
+    @contextmanager
+    def _discarding(self) -> Iterator[None]:
+        """Once a write failed, all that follows goes nowhere; also the buffer, which Python flushes when it exits."""
         try:
-            return act(*arguments)
+            yield
         except OSError as error:
             self.failure = error
-            self._discard_the_rest()
-            return None
-
-    def _discard_the_rest(self) -> None:
-        """Send what is still in the buffer nowhere, or Python's own flush at its exit would fail once more."""
-        with suppress(OSError, ValueError, AttributeError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+                os.dup2(nowhere.fileno(), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
 @contextmanager
-def tolerant_output() -> Iterator[tuple[TolerantStream, TolerantStream]]:
-    """Make stdout and stderr tolerant within the block."""
+def tolerant_output() -> Iterator[TolerantStream]:
+    """Make stdout and stderr tolerant within the block; the value is stdout."""
     codecs.register_error("plain", _plainly)
     before = sys.stdout, sys.stderr
     stdout, stderr = (_tolerant(stream) for stream in before)
     sys.stdout, sys.stderr = stdout, stderr
     try:
-        yield stdout, stderr
+        yield stdout
     finally:
         stdout.flush()
         stderr.flush()

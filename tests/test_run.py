@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 from conftest import command, copy_of, environment, run
 
 from pipeline.data.submission_file import check_submission
@@ -121,25 +120,20 @@ def test_a_folder_with_another_recipe_or_other_data_is_left_alone(finished, csv_
     assert contents(folder) == before
 
 
-def test_other_members_of_the_same_recipe_join_those_that_are_there(finished, csv_source, runs_folder):
+def test_a_damaged_member_is_trained_again_and_others_of_its_recipe_join(finished, csv_source, runs_folder):
     folder = copy_of(finished, runs_folder / "extended")
+    damaged = folder / "members" / "relu-s0-f0" / "test_probabilities.npy"
     before = contents(folder / "members")
-    other = run(runs_folder, csv_source, folder, "--arms", "swish", "--seeds", "2")
-    assert other.returncode == 0, other.stderr
-    assert "1 of 2 networks are finished already" in other.stdout
-    assert before.items() < contents(folder / "members").items()
-    voters = [np.load(folder / "members" / f"swish-s{seed}-f0" / "test_probabilities.npy") for seed in (0, 1)]
+    damaged.write_bytes(b"broken")
+    again = run(runs_folder, csv_source, folder, "--arms", "relu", "--seeds", "2")
+    assert again.returncode == 0, again.stderr
+    assert "test_probabilities.npy is not what was committed" in again.stdout
+    after = contents(folder / "members")
+    assert after[damaged] == before[damaged]
+    assert all(after[path] == content for path, content in before.items() if damaged.parent not in path.parents)
+    voters = [np.load(folder / "members" / f"relu-s{seed}-f0" / "test_probabilities.npy") for seed in (0, 1)]
     labels = np.mean(voters, axis=0, dtype=np.float64).argmax(axis=1)
     assert pd.read_csv(folder / "submission.csv")["Label"].tolist() == labels.tolist()
-
-
-def test_a_damaged_member_is_trained_again(finished, csv_source, runs_folder):
-    folder = copy_of(finished, runs_folder / "damaged")
-    (folder / "members" / "relu-s0-f0" / "test_probabilities.npy").write_bytes(b"broken")
-    again = run(runs_folder, csv_source, folder)
-    assert again.returncode == 0
-    assert "test_probabilities.npy is not what was committed" in again.stdout
-    assert (folder / "submission.csv").read_bytes() == (finished[0] / "submission.csv").read_bytes()
 
 
 def test_when_no_member_can_be_trained_the_run_fails(csv_source, runs_folder):
@@ -167,18 +161,9 @@ def test_a_disk_without_room_for_a_checkpoint_ends_the_run_and_names_the_file(cs
     assert not list((runs_folder / "full").rglob("*.part"))
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        (["--train.batch-size", "90"], "train.batch_size is 90, but a network has only 80 rows"),
-        (["--folds", "30"], "digit 0 has 10 labelled rows"),
-        (["--out", "file/x"], "cannot write to the folder"),
-    ],
-)
-def test_what_the_data_does_not_allow(more, message, csv_source, runs_folder):
-    (runs_folder / "file").touch()
-    refused = run(runs_folder, csv_source, "refused", *more)
+def test_what_the_data_does_not_allow(csv_source, runs_folder):
+    refused = run(runs_folder, csv_source, "refused", "--train.batch-size", "90")
     assert refused.returncode == 2
-    assert message in refused.stderr
+    assert "train.batch_size is 90, but a network has only 80 rows" in refused.stderr
     assert not (runs_folder / "refused" / "config.json").exists()  # the folder stays free for the mended command
     assert "Traceback" not in refused.stderr

@@ -35,21 +35,17 @@ def from_json(text: str, where: str) -> RunConfig:
         config: RunConfig = replace(TypeAdapter(RunConfig).validate_json(text, strict=True), **places)
     except ValidationError as error:
         problems = error.errors()
-        if any(
-            (problem["loc"], problem["type"]) == (("train",), "unexpected_keyword_argument") for problem in problems
-        ):
+        if any(problem["loc"] == ("train",) for problem in problems):
             raise UserError(
                 f"{where} was written by an earlier version, which alone can read it: use that version, or start a new "
                 "run."
             ) from None
         lines = [
-            f"  - {'.'.join(map(str, e['loc']))}: {e['msg']}. Received: {e['input']!r}"
-            if e["loc"]
-            else f"  - the text: {e['msg']}"
+            f"  - {'.'.join(map(str, e['loc'])) or 'the text'}: {e['msg']}. Received: {e['input']!r:.99}\n"
             for e in problems
         ]
         raise UserError(
-            f"{where} is not a run's config:\n" + "\n".join(lines) + "\nMend these entries, or start a new run."
+            f"{where} is not a run's config:\n{''.join(lines)}Mend these entries, or start a new run."
         ) from None
     if missing := settings(asdict(config)).keys() - settings(json.loads(text)).keys():
         raise UserError(

@@ -4,11 +4,9 @@ from pathlib import Path
 import pytest
 from factories import changed
 
-from pipeline.config import places as paths
 from pipeline.config.errors import UserError
 from pipeline.config.places import CHOOSE_ANOTHER, default_run_folder, make_folder, on_kaggle, submissions_folder
 from pipeline.config.schema import digest
-from pipeline.data.digits import load
 
 
 def test_default_folder_depends_on_the_recipe_alone(tiny):
@@ -41,16 +39,6 @@ def test_folder_that_cannot_be_made(tmp_path):
         make_folder(tmp_path / "file" / "run")
     with pytest.raises(UserError, match=r"cannot write to the folder .*file/run: Not a directory. Choose .* --out"):
         make_folder(tmp_path / "file" / "run", CHOOSE_ANOTHER)
-
-
-@pytest.mark.parametrize("layout", ["competitions/digit-recognizer", "digit-recognizer"])
-def test_the_data_is_found_where_kaggle_has_it_now_and_had_it_before(layout, csv_source, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(paths, "KAGGLE_INPUT", tmp_path / "input")
-    place = tmp_path / "input" / layout
-    place.parent.mkdir(parents=True)
-    place.symlink_to(csv_source)
-    assert load("auto").source == str(place)
 
 
 def test_the_home_folder_is_meant_where_the_shell_left_it_to_us(tiny, tmp_path, monkeypatch):

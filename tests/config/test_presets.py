@@ -4,7 +4,6 @@ import pytest
 from factories import changed
 
 from pipeline.config.config_json import from_json, to_json
-from pipeline.config.errors import UserError
 from pipeline.config.presets import PRESETS, preset
 from pipeline.config.rules import problems
 from pipeline.config.schema import member_specs
@@ -54,8 +53,3 @@ def test_all_but_the_first_two_are_one_recipe():
     assert changed(quick.recipe.train, epochs=30) == changed(residual.recipe.train, epochs=30) == train
     assert changed(residual, name="leaderboard", architecture="deotte", train=train) == leaderboard
     assert (residual.recipe.architecture, residual.recipe.train.epochs) == ("residual", 16)
-
-
-def test_unknown_preset_suggests_the_nearest():
-    with pytest.raises(UserError, match="did you mean 'original'"):
-        preset("orignal")

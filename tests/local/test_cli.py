@@ -95,7 +95,7 @@ def test_without_a_preset_kaggle_gets_the_strongest(tmp_path, monkeypatch, capsy
     assert "kaggle kernels push -p build" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "original", "--help"], ["push", "original", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["push", "original", "--help"]])
 def test_help_imports_nothing_heavy(arguments):
     code = (
         "import sys\nfrom pipeline.cli import main\n"
@@ -140,28 +140,21 @@ def test_the_short_help_has_what_people_change_and_the_long_one_all(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fly"], "unknown command 'fly'"),
         (["pusch"], "unknown command 'pusch'; did you mean 'push'?"),
         (["Train", "quick"], "unknown command 'Train'; did you mean 'run'?"),
         (["quick", "--seeds", "2"], "a command comes first, such as run: python -m pipeline run quick --seeds 2"),
         (["--seeds", "2"], "python -m pipeline run --seeds 2"),
-        (["-x"], "python -m pipeline run -x"),
         (["bundle", "orignal"], "unknown preset 'orignal'; did you mean 'original'?"),
         (["bundle"], "no kernel-metadata.json in"),
         (["push", "--wach"], "unknown flag '--wach'; did you mean '--watch'?"),
-        (["submit", "-k", "ada/kernel"], "a kernel by both -k OWNER/SLUG and -v VERSION"),
         (["submit", "x.csv", "-k", "ada/kernel", "-v", "1"], "name either a run or CSV, or a kernel"),
         (["submit"], "no finished run under runs/"),
         (["submit", "nowhere.csv"], "nowhere.csv is not there"),
         (["run", "."], ". is no preset. Data is named with --data"),
         (["fetch"], "nothing was pushed from here"),
-        (["download", "everything"], "'everything' is too much"),
-        (["run", "orignal"], "unknown preset 'orignal'; did you mean 'original'?"),
         (["run", "original", "--epocs", "3"], "unknown flag '--epocs'; did you mean '--train.epochs'?"),
         (["run", "--Learning_Rate", "3"], "did you mean '--train.learning-rate'?"),
-        (["run", "-seeds", "3"], "did you mean '--seeds'?"),
         (["run", "--lr", "3"], "unknown flag '--lr'. See python -m pipeline run --help"),
-        (["run", "--train.epochs", "many"], "--train.epochs: expected a whole number, received 'many'"),
         (["run", "--hours", "1h"], "--hours: expected a number, received '1h'"),
         (["run", "--seeds", "9" * 5000], "--seeds: expected a whole number"),
         (["run", "sample", "quick"], "'quick' is too much"),
@@ -338,9 +331,10 @@ def test_any_python_can_read_the_entry():
         assert not any(node.returns or node.args.kwonlyargs for node in functions)
 
 
-def test_the_version_is_that_of_the_changelog(capsys):
+def test_the_version_is_the_latest_of_the_changelog(capsys):
     main(["--version"])
-    assert f"## {capsys.readouterr().out.split()[1].rstrip(',')} - " in (ROOT / "CHANGELOG.md").read_text()
+    released = re.findall(r"^## (\d[\d.]+) - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert capsys.readouterr().out.split()[1] == f"{released[0]},"
 
 
 def test_blend_reads_the_data_that_it_is_given(make_run, csv_source, tiny, monkeypatch, capsys):
