@@ -7,7 +7,6 @@ from typing import Any
 import tyro
 
 from benchmarks.cluster import ClusterCost
-from benchmarks.coverage import Coverage
 from benchmarks.epochs import Epochs
 from benchmarks.gpu import Gpu
 from benchmarks.original import Original
@@ -28,7 +27,6 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "start": Start,
     "gpu": Gpu,
     "quick": Quick,
-    "coverage": Coverage,
     "epochs": Epochs,
     "cluster": ClusterCost,
     "publish": Publish,
@@ -40,18 +38,12 @@ def main() -> None:
     """Run one benchmark and exit: 0 done, 1 failed, 2 a mistake of the user, 130 interrupted."""
     try:
         tyro.extras.subcommand_cli_from_dict(CLAIMS, prog="python -m benchmarks").run()
-    except UserError as error:
-        sys.exit(_code(2, error))
-    except (RunError, OSError) as error:
-        sys.exit(_code(1, error))
+    except (UserError, RunError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UserError) else 1)
     except KeyboardInterrupt:
-        sys.exit(_code(130, "interrupted"))
-
-
-def _code(code: int, error: object) -> int:
-    """The exit code of an error, which is shown."""
-    print(f"error: {error}", file=sys.stderr)
-    return code
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

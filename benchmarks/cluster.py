@@ -1,15 +1,15 @@
 """The cluster: what Ray costs against the worker processes of this machine, and how a study would scale."""
 
-import csv
 import heapq
 import statistics
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import pandas as pd
 
 from benchmarks.flags import Flags
 from benchmarks.record import environment, save, show
@@ -128,11 +128,8 @@ class Estimate:
 
 def recorded_seconds(metrics: Path) -> list[float]:
     """Seconds of training of each member in a run's metrics.csv, in its order."""
-    seconds: dict[tuple[str, str, str], float] = defaultdict(float)
-    with metrics.open(newline="") as stream:
-        for record in csv.DictReader(stream):
-            seconds[record["arm"], record["seed"], record["fold"]] += float(record["seconds"])
-    return list(seconds.values())
+    epochs = pd.read_csv(metrics).groupby(["arm", "seed", "fold"], sort=False)["seconds"]
+    return epochs.sum().tolist()
 
 
 def makespan(seconds: Sequence[float], slots: int) -> float:

@@ -1,14 +1,14 @@
-"""Intervals and verdicts in simulated studies whose truth is known; docs/study.md has the full table."""
+"""Intervals and verdicts in simulated studies whose truth is known; docs/study.md has a larger table."""
 
 import numpy as np
 import pytest
+from simulated_studies import Setting, judge_studies, simulate, tally_studies
 
-from benchmarks.coverage import NOISES, judge_studies
-from benchmarks.studies import Setting, simulate, tally_studies
 from pipeline.evidence.intervals import tally, two_way
 from pipeline.evidence.verdict import MARGIN, Verdict
 
 STUDIES = 1000
+NOISES = {"as docs/study/strong": (35, 16), "noisier": (42, 40)}  # errors and disagreements of 8,400
 NOISE = 3 * np.sqrt(0.05 * 0.95 / STUDIES)  # three standard errors of a share of 5%
 SHOWN = (Verdict.FIRST_BETTER, Verdict.SECOND_BETTER)
 

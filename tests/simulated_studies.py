@@ -7,13 +7,14 @@ images, which nobody misreads, are not drawn.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import beta
 
-from pipeline.evidence.intervals import Tally
+from pipeline.evidence.intervals import LEVEL, Spread, Tally, two_way
+from pipeline.evidence.verdict import judge
 
 EASY = 1e-3  # images below this chance are taken to be never misread
 QUANTILES = 4096
+CHUNK = 250  # studies in memory
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,11 @@ class Setting:
     """Images of a fold."""
 
     @property
-    def pairs(self) -> int:
-        """How many pairs a study has."""
+    def pairs(self):
         return self.folds * self.seeds
 
     @property
-    def shape(self) -> tuple[float, float]:
+    def shape(self):
         """Of the beta distribution of an image's chance to be misread, by its mean and by that of chance times 1 - it.
 
         Two networks disagree with twice the latter: 2 m (1 - m) s / (s + 1), with mean m and s the sum of the shape.
@@ -53,12 +53,12 @@ class Setting:
         return mean * total, (1 - mean) * total
 
     @property
-    def slope(self) -> float:
+    def slope(self):
         """Percentage points of accuracy per logit: the mean of chance times 1 - it."""
         return 100 * self.disagreements / self.images / 2
 
 
-def simulate(setting: Setting, studies: int, generator: np.random.Generator) -> NDArray[np.int8]:
+def simulate(setting, studies, generator):
     """Readings of the images that are not easy, int8 of shape (studies, folds, seeds, hard images).
 
     1 where only the first network of a pair is right, -1 where only the second is, else 0.
@@ -74,21 +74,7 @@ def simulate(setting: Setting, studies: int, generator: np.random.Generator) -> 
     return right[0].astype(np.int8) - right[1].astype(np.int8)
 
 
-def tally_studies(readings: NDArray[np.int8], setting: Setting) -> Tally:
-    """The sums that `tally` makes, of every study."""
-    studies, seeds, pairs = len(readings), setting.seeds, setting.pairs
-    by_image = readings.sum(axis=2, dtype=np.int64)
-    return Tally(
-        nets=readings.sum(axis=3, dtype=np.int64).reshape(studies, pairs),
-        images=np.full(pairs, setting.images),
-        cell_squares=np.count_nonzero(readings, axis=(1, 2, 3)),
-        image_squares=(by_image**2).sum(axis=(1, 2)),
-        image_products=by_image.sum(axis=(1, 2)) * seeds,
-        squared_counts=setting.folds * setting.images * seeds**2,
-    )
-
-
-def _difficulties(setting: Setting, studies: int, generator: np.random.Generator) -> NDArray[np.float32]:
+def _difficulties(setting, studies, generator):
     """Logits of the chances to be misread, float32 of shape (studies, folds, hard images)."""
     share = beta.sf(EASY, *setting.shape)
     slots = int(setting.images * share + 6 * np.sqrt(setting.images * share))
@@ -99,3 +85,28 @@ def _difficulties(setting: Setting, studies: int, generator: np.random.Generator
     hard = generator.binomial(setting.images, share, (studies, setting.folds, 1))
     drawn[np.arange(slots) >= hard] = -30  # no image
     return drawn
+
+
+def tally_studies(readings, setting):
+    """The sums that `tally` makes, of every study."""
+    by_image = readings.sum(axis=2, dtype=np.int64)
+    return Tally(
+        nets=readings.sum(axis=3, dtype=np.int64).reshape(len(readings), setting.pairs),
+        images=np.full(setting.pairs, setting.images),
+        cell_squares=np.count_nonzero(readings, axis=(1, 2, 3)),
+        image_squares=(by_image**2).sum(axis=(1, 2)),
+        image_products=by_image.sum(axis=(1, 2)) * setting.seeds,
+        squared_counts=setting.folds * setting.images * setting.seeds**2,
+    )
+
+
+def judge_studies(setting, studies):
+    """The spreads of simulated studies, and their verdicts."""
+    generator = np.random.default_rng(0)
+    spreads = [two_way(tally_studies(simulate(setting, CHUNK, generator), setting)) for _ in range(studies // CHUNK)]
+    difference, variance = (
+        np.concatenate([getattr(spread, name) for spread in spreads]) for name in ("difference", "variance")
+    )
+    images = setting.folds * setting.images
+    each = [Spread(setting.pairs, d, v) for d, v in zip(difference, variance, strict=True)]
+    return Spread(setting.pairs, difference, variance), [judge(one, images, LEVEL) for one in each]
