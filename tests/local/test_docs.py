@@ -7,6 +7,7 @@ import re
 import pandas as pd
 import pytest
 from conftest import ROOT
+from figures import page, prose, record, row, votes
 from scipy.stats import binom, binomtest, ttest_1samp
 
 from pipeline.compare import compare_runs
@@ -14,23 +15,14 @@ from pipeline.config.presets import preset
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.study import read_study
 
-TEXT = (ROOT / "docs/study.md").read_text()
-PROSE = " ".join(TEXT.split())
+TEXT = page("docs/study.md")
+PROSE = prose(TEXT)
 STRONG = ROOT / "docs/study/strong"
-EARLIER = ("30-epochs", "6-epochs", "3-epochs", "float32")
 HOURS = {"strong": "2.8", "30-epochs": "5.0"}
-
-
-def record(place):
-    return json.loads((ROOT / "docs/study" / place / "comparison.json").read_text())
 
 
 def metrics(place):
     return pd.read_csv(ROOT / "docs/study" / place / "metrics.csv")
-
-
-def row(*cells):
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 def signed(*points):
@@ -63,14 +55,6 @@ def test_earlier_differences_are_those_of_the_histories(place, first, second, ep
     assert over_pairs(place, first, second, epochs) in TEXT
 
 
-def test_five_pairs_show_nothing():
-    for place in ("3-epochs", "float32"):
-        (paired,) = record(place)["paired"]
-        low, high = ttest_1samp(paired["points"], 0).confidence_interval()
-        assert len(paired["points"]) == 5
-        assert low < 0 < high
-
-
 @pytest.mark.parametrize("place", HOURS)
 def test_the_hours_are_those_of_the_median_epochs(place):
     networks = (
@@ -79,12 +63,6 @@ def test_the_hours_are_those_of_the_median_epochs(place):
     assert f"{networks.sum() / 2 / 3600:.1f}" == HOURS[place]  # two cores
     assert f"{len(networks)} networks" in PROSE
     assert f"{HOURS[place]} hours on" in PROSE
-
-
-def test_the_plateau_gave_no_pair_the_same_learning_rates():
-    rates = metrics("30-epochs").pivot_table(index=["seed", "fold"], columns=["arm", "epoch"], values="learning_rate")
-    for other in ("swish", "swish_beta"):
-        assert (rates["relu"] != rates[other]).any(axis=1).all()
 
 
 def test_the_posts_claim_is_one_pair():
@@ -100,15 +78,8 @@ def test_the_posts_claim_is_one_pair():
     assert f"have a probability of {binom.cdf(swish, images, rate):.0%}" in PROSE
 
 
-def test_old_intervals_are_marked():
-    for place in EARLIER:
-        assert "earlier method" in record(place)["note"]
-        page = ROOT / "docs/study" / place / "report.html"
-        assert not page.exists() or "earlier method" in page.read_text()
-
-
 def test_coverage_is_that_of_the_record():
-    found = pd.DataFrame(json.loads((ROOT / "docs/benchmarks/coverage.json").read_text())["rows"])
+    found = pd.DataFrame(record("benchmarks/coverage")["rows"])
     worst = found[["false_difference", "false_equivalence"]].to_numpy().max()
     assert f"No verdict is wrong in more than {worst:.1%}" in PROSE
     assert 1 - found["coverage"].min() == pytest.approx(worst)
@@ -124,7 +95,7 @@ def test_coverage_is_that_of_the_record():
 
 
 def test_the_answer_is_the_records():
-    (result,) = record("strong")["paired"]
+    (result,) = record("study/strong/comparison")["paired"]
     last = result["by_epoch"][-1]
     ahead = f"{last['first_ahead']}, {last['second_ahead']}"
     difference = signed(result["difference"])
@@ -134,21 +105,21 @@ def test_the_answer_is_the_records():
     assert max(map(abs, result["equivalence_interval"])) > 0.03
     ratio, (low, high) = result["time_ratio"], result["time_interval"]
     assert f"{ratio:.2f} times as long per epoch (95% {low:.2f} to {high:.2f})" in PROSE
-    votes = {vote["arms"]: vote for vote in json.loads((ROOT / "docs/score/votes.json").read_text())["votes"]}
+    errors = votes("votes")
     for arm, group in metrics("strong").query("epoch == 30").groupby("arm"):
         accuracy = group["validation_accuracy"]
         spread = f"{accuracy.mean():.4f} ± {accuracy.std():.4f}"
-        assert row(arm, len(group), spread, f"{votes[f'2 {arm}']['errors']:.0f}") in TEXT
+        assert row(arm, len(group), spread, f"{errors[f'2 {arm}']:.0f}") in TEXT
 
 
 def test_the_second_measure_is_the_records():
-    (result,) = record("strong")["paired"]
+    (result,) = record("study/strong/comparison")["paired"]
     wrong = result["wrong_probability"]
     assert f"{wrong['mean']:+.3f} points are in Swish's favour ({signed(*wrong['interval'])})" in PROSE
 
 
 def test_swish_is_ahead_at_first_only():
-    spans = record("strong")["paired"][0]["by_epoch"]
+    spans = record("study/strong/comparison")["paired"][0]["by_epoch"]
     first = [f"{span['difference']:.{digits}f}" for span, digits in zip(spans, (1, 2, 2), strict=False)]
     assert f"ahead by {first[0]}, {first[1]} and {first[2]} points after the epochs 1, 2 and 3" in PROSE
     assert all(span["interval"][0] > 0 for span in spans[:3])
@@ -156,7 +127,7 @@ def test_swish_is_ahead_at_first_only():
 
 
 def test_the_mixed_vote_is_the_records():
-    (found,) = record("strong")["same_size"]
+    (found,) = record("study/strong/comparison")["same_size"]
     assert (found["size"], found["blocks"]) == (2, 5)
     for gain in found["gains"]:
         low, high = gain["interval"]
@@ -174,7 +145,7 @@ def test_the_recorded_recipe_is_the_preset():
 
 def test_the_record_repeats_the_comparison(tmp_path):
     again = compare_runs([STRONG], tmp_path / "again")
-    assert json.loads(again.comparison.read_text()) == record("strong")
+    assert json.loads(again.comparison.read_text()) == record("study/strong/comparison")
 
 
 def test_the_plan_is_as_it_was_written_before_the_training():

@@ -1,28 +1,22 @@
 """README.md and the pages it links: figures against records, links, commands, presets, and the length of all."""
 
-import json
 import re
 
 import pandas as pd
 import pytest
 from conftest import ROOT
-from scipy.stats import binomtest
+from figures import accuracy, page, prose, record, votes
 
 from benchmarks.__main__ import CLAIMS
 from pipeline import STAGES
 from pipeline.arguments import summary
-from pipeline.cli import VERSION
 from pipeline.commands import COMMANDS, HERE
 from pipeline.config.presets import PRESETS, preset
 
-README = (ROOT / "README.md").read_text()
-PROSE = " ".join(README.split())
+README = page("README.md")
+PROSE = prose(README)
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
-
-
-def record(path):
-    return json.loads((ROOT / "docs" / path).read_text())
 
 
 def pair_minutes(folder):
@@ -32,20 +26,13 @@ def pair_minutes(folder):
     return table.groupby("arm")["seconds"].median().mean() * epochs / 60
 
 
-def accuracy(errors, images=42_000):
-    low, high = binomtest(round(errors), images).proportion_ci()
-    return f"{1 - errors / images:.4f} ({1 - high:.4f} to {1 - low:.4f})"
-
-
 def test_the_table_is_that_of_the_records():
-    strong, quick = ({vote["arms"]: vote["errors"] for vote in record(f"score/{name}.json")["votes"]}
-                     for name in ("votes", "quick-votes"))  # fmt: skip
-    posts = {
-        vote["composition"]: vote["mean_errors"] for vote in record("study/30-epochs/comparison.json")["same_size"]
-    }
+    strong, quick = votes("votes"), votes("quick-votes")
+    sizes = record("study/30-epochs/comparison")["same_size"]
+    posts = {vote["composition"]: vote["mean_errors"] for vote in sizes}
     both, twice = "1 relu + 1 swish", "2 relu + 2 swish"
     slow, fast = pair_minutes("study/strong"), pair_minutes("score/leaderboard")
-    minutes = record("score/quick.json")["quick"]["minutes"]
+    minutes = record("score/quick")["quick"]["minutes"]
     for row in (
         f"| `run original` | 2 | {pair_minutes('study/30-epochs'):.0f} | {accuracy(posts[both])} |",
         f"| `run quick` | 2 | {minutes:.1f} | {accuracy(quick[both])} |",
@@ -54,14 +41,14 @@ def test_the_table_is_that_of_the_records():
         f"| `run leaderboard --seeds 4` | 8 | {4 * fast:.0f} on Zen 5 | 0.9970, on other digits |",
     ):
         assert row in README
-    entry = record("score/kept-apart.json")["records"]["leaderboard"]
+    entry = record("score/kept-apart")["records"]["leaderboard"]
     assert len(entry["networks"]) == 8
     assert f"{entry['vote_accuracy']:.4f}" == "0.9970"
     assert f"counted {entry['vote']} errors, {entry['mean_of_networks']:.0f} for one network alone" in PROSE
 
 
 def test_the_answer_is_that_of_the_records():
-    (strong,) = record("study/strong/comparison.json")["paired"]
+    (strong,) = record("study/strong/comparison")["paired"]
     (low, high), images = strong["interval"], 28_000 / 100
     assert low < 0 < high
     assert (
@@ -101,7 +88,7 @@ def test_commands_and_presets_are_those_that_there_are():
     section = README.partition("## The score")[2]
     assert [name for name in PRESETS if f"`{name}`" not in section and f"`run {name}" not in section] == []
     assert preset("study").seeds * preset("study").folds_used == 10
-    minutes = re.search(r"and it is ([\d to]+) from start", (ROOT / "docs/kaggle.md").read_text())[1]
+    minutes = re.search(r"and it is ([\d to]+) from start", page("docs/kaggle.md"))[1]
     assert f"in {minutes} minutes by our estimate" in PROSE
     assert preset("leaderboard").seeds * len(preset("leaderboard").arms) == 16
 
@@ -114,15 +101,10 @@ def test_benchmarks_are_those_that_there_are():
     assert named <= set(CLAIMS)
 
 
-def test_the_version_is_the_latest_of_the_changelog():
-    released = re.findall(r"^## (\d+\.\d+\.\d+) - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.M)
-    assert released[0] == VERSION
-
-
 def test_the_architecture_is_drawn_as_it_is():
-    page = (ROOT / "docs/architecture.md").read_text()
-    drawn = re.findall(r"\[\"(\w+)/ — ", page)
+    text = page("docs/architecture.md")
+    drawn = re.findall(r"\[\"(\w+)/ — ", text)
     assert drawn == list(STAGES)
     assert {path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py")} == set(STAGES)
-    for path in re.findall(r"`((?:\w+/)+\w+\.py)`", page.replace("`build/", "")):
+    for path in re.findall(r"`((?:\w+/)+\w+\.py)`", text.replace("`build/", "")):
         assert (ROOT / path).exists() or (ROOT / "pipeline" / path).exists(), path

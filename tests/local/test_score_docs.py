@@ -10,7 +10,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 from conftest import ROOT
-from scipy.stats import binomtest
+from figures import accuracy, page, prose, record, table, votes
 
 from pipeline.cli import read
 from pipeline.config.config_json import from_json
@@ -18,10 +18,10 @@ from pipeline.config.presets import preset
 from pipeline.config.schema import member_specs
 
 SCORE, STRONG = ROOT / "docs/score", ROOT / "docs/study/strong"
-PAGE = (ROOT / "docs/score.md").read_text()
-PROSE = " ".join(PAGE.split())
-COMMANDS_PAGE = (SCORE / "README.md").read_text()
-(EARLIER,) = re.findall(r"the last of two flags counts: `([^`]+)`", " ".join(COMMANDS_PAGE.split()))
+PAGE = page("docs/score.md")
+PROSE = prose(PAGE)
+COMMANDS_PAGE = page("docs/score/README.md")
+(EARLIER,) = re.findall(r"the last of two flags counts: `([^`]+)`", prose(COMMANDS_PAGE))
 COMMANDS = {
     re.search(r"--name (\S+)", line)[1]: line.replace("SCREEN", "EARLIER --train.epochs 8").replace("EARLIER", EARLIER)
     for line in re.findall(r"^python -m pipeline (run .+ --name .+)$", COMMANDS_PAGE, re.M)
@@ -29,25 +29,9 @@ COMMANDS = {
 ENTRIES = ("leaderboard", "leaderboard-residual")
 
 
-def record(name):
-    return json.loads((SCORE / f"{name}.json").read_text())
-
-
 def config_of(name):
     path = SCORE / name / "config.json"
     return from_json(path.read_text(), str(path))
-
-
-def table(title):
-    """The cells of each line of the table of score.md that begins so."""
-    lines = PAGE.partition(title)[2].partition("\n\n")[0].splitlines()[2:]
-    assert lines, title
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-
-
-def accuracy(errors, images=42_000):
-    low, high = binomtest(round(errors), images).proportion_ci()
-    return f"{1 - errors / images:.4f} ({1 - high:.4f} to {1 - low:.4f})"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -59,7 +43,7 @@ def test_each_command_gives_the_recorded_config(name):
 def test_every_recorded_run_has_its_command():
     folders = {path.parent.name for path in SCORE.glob("*/config.json")}
     assert folders == {*COMMANDS, *ENTRIES}
-    settings = [row for name in ("screening", "lengths", "networks") for row in record(name)["settings"]]
+    settings = [row for name in ("screening", "lengths", "networks") for row in record(f"score/{name}")["settings"]]
     assert {row["run"] for row in settings} | {"quick-folds", "residual-folds"} == set(COMMANDS)
     assert {f"{path.stem}.json" for path in SCORE.glob("*.json")} == set(re.findall(r"[\w-]+\.json", COMMANDS_PAGE))
 
@@ -70,8 +54,8 @@ def digits_of(name):
 
 def test_the_entries_were_scored_as_they_are_committed():
     """The labels are kept apart; that these very predictions were scored, and what follows from them, is not."""
-    kept = record("kept-apart")
-    rows = dict(zip((*ENTRIES, "blend"), table("| command | networks |"), strict=True))
+    kept = record("score/kept-apart")
+    rows = dict(zip((*ENTRIES, "blend"), table(PAGE, "| command | networks |"), strict=True))
     for name, cells in rows.items():
         scored = kept["records"][name]
         assert hashlib.sha256((SCORE / name / "predicted.npz").read_bytes()).hexdigest() == scored["sha256"]
@@ -95,11 +79,7 @@ def test_the_entries_are_those_of_the_presets():
         assert {(array.dtype.name, array.shape) for array in digits.values()} == {("uint8", (28_000,))}
         networks += [digits[spec.id] for spec in member_specs(config)]
     assert len(networks) == 16
-    assert (np.stack(networks) == networks[0]).all(axis=0).sum() == record("kept-apart")["agreed_by_all_16"]
-
-
-def votes_by_arms():
-    return {vote["arms"]: vote["errors"] for vote in record("votes")["votes"]}
+    assert (np.stack(networks) == networks[0]).all(axis=0).sum() == record("score/kept-apart")["agreed_by_all_16"]
 
 
 def networks_of(folder, fold):
@@ -114,75 +94,37 @@ def networks_of(folder, fold):
 
 def test_the_votes_are_those_of_the_study():
     """Counted anew from the probabilities: every choice of networks, averaged."""
-    votes = votes_by_arms()
+    errors_of = votes("votes")
     folds = [networks_of(STRONG, fold) for fold in range(5)]
-    for arms, errors, reached in table("| networks that vote | errors of 42,000 |"):
+    for arms, errors, reached in table(PAGE, "| networks that vote | errors of 42,000 |"):
         counts = {arm: int(count) for count, arm in re.findall(r"(\d) (\w+)", arms)}
         mean = 0
         for by_arm, labels in folds:
             choices = product(*(combinations(by_arm[arm], count) for arm, count in counts.items()))
             wrong = [np.sum(np.argmax(sum(sum(some) for some in chosen), axis=1) != labels) for chosen in choices]
             mean += np.mean(wrong)
-        assert abs(mean - votes[arms]) <= 1  # averages in another order: a tie may fall otherwise
-        assert (errors, reached) == (f"{votes[arms]:.1f}", accuracy(votes[arms]))
-    posts = json.loads((ROOT / "docs/study/30-epochs/comparison.json").read_text())["same_size"]
+        assert abs(mean - errors_of[arms]) <= 1  # averages in another order: a tie may fall otherwise
+        assert (errors, reached) == (f"{errors_of[arms]:.1f}", accuracy(errors_of[arms]))
+    posts = record("study/30-epochs/comparison")["same_size"]
     (mixed,) = [vote["mean_errors"] for vote in posts if vote["composition"] == "1 relu + 1 swish"]
     assert f"the blog post's recipe makes {mixed:.0f} errors" in PROSE
 
 
-def test_what_another_family_gains_is_carried_by_the_folds_that_chose_it():
-    families = record("families")
+def test_what_another_family_gains():
+    families = record("score/families")
     sizes = {(vote["first"], vote["second"]): vote for vote in families["votes"]}
     mixed = sizes[4, 2]
     assert f"on {families['images']:,} digits, four networks of `leaderboard` make {sizes[4, 0]['errors']:.1f}" in PROSE
     gains = f"{mixed['errors']:.1f}: {mixed['errors_than_first']}, in log loss {mixed['log_loss_than_first']}"
     assert gains in PROSE
-    changes = []
-    for fold in range(3):
-        (ours, labels), (theirs, _) = networks_of(STRONG, fold), networks_of(SCORE / "residual-folds", fold)
-        alone = [*ours["relu"], *ours["swish"]]
-        votes = (alone, [*alone, *theirs["relu"], *theirs["swish"]])
-        losses = [-np.log(np.mean(vote, axis=0)[np.arange(len(labels)), labels]).mean() for vote in votes]
-        changes.append(losses[1] - losses[0])
-    assert changes[0] < 0 > changes[1]
-    assert changes[2] > 0  # "on fold 2, the only new one, the log loss is higher"
-
-
-def test_what_the_screening_passed_is_the_records():
-    effects = {effect["factor"].partition(" ")[0]: effect for effect in record("screening")["effects"]}
-    clear = {
-        factor for factor, effect in effects.items()
-        if any(abs(effect[what]) > 2 * effect[f"se of {what}"] for what in ("errors", "log loss"))
-    }  # fmt: skip
-    assert {"dropout", "train.label_smoothing"} <= clear
-    assert len(effects) == 7
-    rows = {row["run"]: row for name in ("lengths", "networks") for row in record(name)["settings"]}
-    new, half, earlier = (rows[name] for name in ("full-b1", "full-b", "earlier-30"))
-    assert sum(new["errors"]) == sum(half["errors"]) == 75
-    assert sum(earlier["errors"]) == 77
-    assert np.sum(new["log loss, scaled"]) / np.sum(earlier["log loss, scaled"]) == pytest.approx(0.75, abs=0.02)
-
-
-def test_unequal_votes_are_not_shown_to_help():
-    gains = record("weights")["rows"]
-    assert len({row["study"] for row in gains}) == 5
-    assert all(row["interval"][0] <= 0 for row in gains)
-
-
-def test_views_of_an_image_do_not_help():
-    for view in record("views")["rows"]:
-        if "views" in view["view"] or "zoom" in view["view"]:
-            for what in ("errors", "log loss"):
-                change, error = map(float, view[f"change of {what}"].split(" ± "))
-                assert change > -2 * error, view
 
 
 def test_five_minutes_are_those_of_the_record():
-    quick, vote = record("quick"), record("quick-votes")["votes"][-1]
+    quick, errors = record("score/quick"), votes("quick-votes")["1 relu + 1 swish"]
     assert f"{quick['quick']['minutes']:.1f} minutes from command to submission" in PROSE
-    assert f"makes {vote['errors']:.0f} errors of 42,000, {accuracy(vote['errors'])}" in PROSE
+    assert f"makes {errors:.0f} errors of 42,000, {accuracy(errors)}" in PROSE
     assert config_of("quick-folds").recipe.train == preset("quick").recipe.train
-    for cells, row in zip(table("| `quick` and its neighbours"), quick["rows"], strict=True):
+    for cells, row in zip(table(PAGE, "| `quick` and its neighbours"), quick["rows"], strict=True):
         reached = accuracy(row["vote's errors"], row["of"])
         assert cells == [row["run"], f"{row['minutes']:.1f}", str(row["vote's errors"]), reached]
 
