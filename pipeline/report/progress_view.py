@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from statistics import mean
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -30,13 +31,12 @@ class ProgressView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._done = self._total = self.trained = 0
-        self._epochs = 0  # of each network
+        self._epochs = self._images = 0  # of a network; of an epoch
+        self._together = 0  # networks that trained at a time
         self._started: float | None = None  # when the first network reported
         self._begun: dict[MemberSpec, float] = {}  # epochs of each network at its first report
         self._reached: dict[MemberSpec, float] = {}  # and at its last
         self._epochs_per_second: float | None = None  # of all networks together; known after an epoch
-        self.images_per_second: float | None = None
-        """Training images of all networks together; None where nothing was measured."""
         self._training: dict[MemberSpec, Progress] = {}
         self._seconds: dict[MemberSpec, float] = {}
         self._devices: set[Device] = set()
@@ -50,6 +50,12 @@ class ProgressView:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Training images of all networks that train at a time, by their latest epochs; None before there is one."""
+        seconds = list(self._seconds.values())
+        return self._together * self._images / mean(seconds) if seconds else None
 
     def begin(self, finished: Sequence[MemberSpec], total: int) -> None:
         """Say how many of the run's members were finished before."""
@@ -77,6 +83,7 @@ class ProgressView:
             return
         self._measure(spec, progress)
         self._training[spec] = progress
+        self._together = max(self._together, len(self._training))
         if progress.record:
             self._seconds[spec] = progress.record["seconds"]
             if not self._console.is_terminal:
@@ -99,14 +106,13 @@ class ProgressView:
     def _measure(self, spec: MemberSpec, progress: Progress) -> None:
         """Learn from a report how fast the networks train: from the first one on, when libraries are loaded."""
         now, train = time.monotonic(), spec.recipe.train
-        self._epochs = train.epochs
+        self._epochs, self._images = train.epochs, progress.steps * train.batch_size
         self._started = self._started or now
         self._reached[spec] = progress.epoch - 1 + progress.step / progress.steps
         self._begun.setdefault(spec, self._reached[spec])
         gained = sum(self._reached.values()) - sum(self._begun.values())
         if gained >= 1 and now > self._started:
             self._epochs_per_second = gained / (now - self._started)
-            self.images_per_second = self._epochs_per_second * progress.steps * train.batch_size
 
     def _left(self) -> str:
         """Such as "3 min left"; empty before that can be known."""

@@ -55,7 +55,7 @@ def test_a_log_says_how_long_it_takes_once_an_epoch_was_measured(spec, monkeypat
             view.watch(member, report)
     # Half an epoch, then 2 of 12 in 40 s: the other 9 take 180 s.
     assert [line.partition("s/epoch 2.5")[2] for line in stream.getvalue().splitlines()] == ["", "  3 min left"]
-    assert view.images_per_second == 2 / 40 * 4 * spec.recipe.train.batch_size
+    assert view.images_per_second == 2 * 4 * spec.recipe.train.batch_size / 2.5
 
 
 def test_something_moves_on_a_terminal_before_the_first_step(spec):
