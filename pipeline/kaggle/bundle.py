@@ -8,6 +8,7 @@ worker process and a saved network are those of the package.
 import ast
 import hashlib
 import json
+import re
 import subprocess
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ CONFIG_TYPES = (RunConfig, Recipe, AugmentConfig, TrainConfig)
 LARGEST = 900_000  # bytes; Kaggle takes 1 MB
 MOST_FILES = 450  # in a kernel's output; Kaggle keeps 500
 FILES_PER_MEMBER, OTHER_FILES = 6, 20
+HASH = re.compile(r"[0-9a-f]{64}")
 HASH_PLACEHOLDER = "0" * 64
 WIDTH = 120
 
@@ -179,8 +181,8 @@ def _field_lines(content: Mapping[str, Any], comments: Mapping[str, str], indent
             yield line
 
 
-def read_bundle(source: str, where: str) -> tuple[RunConfig, dict[str, str]]:
-    """The config and the identity at the top of a bundle, as somebody may have edited it; nothing of it is executed.
+def read_bundle(source: str, where: str) -> tuple[RunConfig, str]:
+    """The config at the top of a bundle, as somebody may have edited it, and its hash; nothing of it is executed.
 
     Raises:
         UserError: it is no bundle; `where` names it.
@@ -191,11 +193,12 @@ def read_bundle(source: str, where: str) -> tuple[RunConfig, dict[str, str]]:
             match node:
                 case ast.Assign(targets=[ast.Name(id="CONFIG" | "IDENTITY" as name)], value=value):
                     found[name] = ast.literal_eval(value)
-        identity = {name: str(found["IDENTITY"][name]) for name in ("commit", "run_id", "bundle_sha256")}
-        content = found["CONFIG"]
+        sha256, content = str(found["IDENTITY"]["bundle_sha256"]), found["CONFIG"]
+        if not HASH.fullmatch(sha256):
+            raise ValueError("no hash")
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
         raise UserError(f"{where} is not what `python -m pipeline bundle` or `push` makes.") from None
-    return from_literal(content, f"CONFIG in {where}"), identity
+    return from_literal(content, f"CONFIG in {where}"), sha256
 
 
 def _section(path: Path) -> str:

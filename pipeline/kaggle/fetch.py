@@ -26,7 +26,6 @@ LOG_TAIL = 30  # lines of a failed kernel's log that are shown
 class Receipt:
     """What a kernel wrote: kernel.json, its last file."""
 
-    run_id: str
     bundle_sha256: str
     folder: str
     """The run's, in the kernel's working directory."""
@@ -147,10 +146,10 @@ def _checked_receipt(path: Path, pushed: Push) -> Receipt:
         ) from None
     except DamagedError:
         raise RunError(f"{theirs} has a damaged {RECEIPT}. Nothing was replaced. Try again: {FETCH}") from None
-    if (receipt.run_id, receipt.bundle_sha256) != (pushed.run_id, pushed.bundle_sha256):
+    if receipt.bundle_sha256 != pushed.bundle_sha256:
         raise RunError(
-            f"{theirs} is of another run ({receipt.run_id or 'unknown'}, not {pushed.run_id}): the kernel was pushed "
-            f"again since. Nothing was replaced. Its versions: {pushed.url}"
+            f"{theirs} is of another run: the kernel was pushed again since. Nothing was replaced. Its versions: "
+            f"{pushed.url}"
         )
     return receipt
 

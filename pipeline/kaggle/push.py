@@ -65,7 +65,7 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
     run_id = secrets.token_hex(4)
     with tempfile.TemporaryDirectory() as sent:  # of its own: two pushes at once do not share a bundle
         bundle_hash = write_bundle(Path(sent), config, metadata, run_id)
-        pushed = Push(metadata.id, 0, run_id, bundle_hash, now(), arrived=False)
+        pushed = Push(metadata.id, 0, bundle_hash, now(), arrived=False)
         folder = new_folder(config, run_id, pushed)
         try:
             pushed = _send(kaggle, pushed, Path(sent))

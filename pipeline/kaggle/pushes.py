@@ -12,7 +12,7 @@ from pipeline.config.places import make_folder, runs_folder
 from pipeline.config.rules import validate
 from pipeline.config.schema import RunConfig
 from pipeline.config.text import printable
-from pipeline.kaggle.bundle import read_bundle
+from pipeline.kaggle.bundle import HASH, read_bundle
 from pipeline.kaggle.calls import kernel_source
 from pipeline.kaggle.client import Kaggle
 from pipeline.records.atomic import atomic_write_json
@@ -21,7 +21,6 @@ from pipeline.records.run_folder import RunFolder
 
 FETCH = "python -m pipeline fetch"  # what follows a push
 KERNEL = re.compile(r"[\w-]+/[\w-]+", re.ASCII)
-RUN_ID = re.compile(r"\w*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,8 @@ class Push:
     """owner/slug."""
     version: int
     """0 if Kaggle did not say."""
-    run_id: str
-    """Of the bundle; empty if the client's own push sent it."""
     bundle_sha256: str
+    """Those of two pushes of this program differ."""
     time: str
     """ISO 8601, UTC."""
     arrived: bool = True
@@ -46,8 +44,8 @@ class Push:
         """Refuse what no push writes: the record may have been made elsewhere."""
         if not KERNEL.fullmatch(self.kernel):
             raise ValueError("kernel is not owner/slug")
-        if not (RUN_ID.fullmatch(self.run_id) and re.fullmatch(r"[0-9a-f]{64}", self.bundle_sha256)):
-            raise ValueError("run_id or bundle_sha256 is none")
+        if not HASH.fullmatch(self.bundle_sha256):
+            raise ValueError("bundle_sha256 is none")
         moment(self.time)
 
     @property
@@ -137,11 +135,11 @@ def adopt(kaggle: Kaggle, kernel: str) -> tuple[Push, RunFolder]:
         UserError: there is no such kernel, or it is none of this program's.
     """
     source, version = kernel_source(kaggle, kernel)
-    config, identity = read_bundle(source, f"the source of {kernel}")
+    config, bundle_sha256 = read_bundle(source, f"the source of {kernel}")
     validate(config)
-    pushed = Push(kernel, version, identity["run_id"], identity["bundle_sha256"], now())
+    pushed = Push(kernel, version, bundle_sha256, now())
     for known, folder in _all_pushes():
-        if (known.kernel, known.version, known.bundle_sha256) == (kernel, version, pushed.bundle_sha256):
+        if (known.kernel, known.version, known.bundle_sha256) == (kernel, version, bundle_sha256):
             return known, folder
     mark = hashlib.sha256(f"{kernel} {version} {source}".encode(errors="replace")).hexdigest()[:8]
     return pushed, new_folder(replace(config, out=None), mark, pushed)

@@ -42,17 +42,10 @@ def salvage(files: Mapping[str, str], log: str, pushed: Push, folder: RunFolder,
     there = RunFolder(download / root.path)
     wanted = (root.config, root.data, root.submission, root.submission_record)
     download_outputs(files, [path.as_posix() for path in wanted], download)
-    taken: list[MemberSpec] = []
+    taken = []
     if there.data.exists():
         data_digest = there.read_data_digest()
-        for spec in specs:
-            if not _is_whole(folder.member(spec), spec, data_digest):
-                member = root.member(spec)
-                download_outputs(files, [(member / name).as_posix() for name in (MANIFEST, *FILES)], download)
-                if not _is_whole(there.member(spec), spec, data_digest):
-                    continue
-                _replace_folder(there.member(spec), folder.member(spec))
-            taken.append(spec)
+        taken = [spec for spec in specs if _take_member(spec, data_digest, files, root, download, folder)]
     if not taken:
         raise RunError("it had not finished a network.")
     there.data.replace(folder.data)
@@ -70,14 +63,24 @@ def rest_command(config: RunConfig, folder: RunFolder) -> str:
     return f"To train the rest here: {run_command(replace(config, out=str(folder.path), hours=None, device='auto'))}"
 
 
+def _take_member(
+    spec: MemberSpec, data_digest: str, files: Mapping[str, str], root: RunFolder, download: Path, folder: RunFolder
+) -> bool:
+    """Fetch a member and move it to the run's folder here, if it is finished and whole; whether it is here then."""
+    theirs, target = root.member(spec), folder.member(spec)
+    if _is_whole(target, spec, data_digest):
+        return True
+    download_outputs(files, [(theirs / name).as_posix() for name in (MANIFEST, *FILES)], download)
+    if not _is_whole(download / theirs, spec, data_digest):
+        return False
+    folder.members.mkdir(exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    (download / theirs).replace(target)
+    return True
+
+
 def _is_whole(member: Path, spec: MemberSpec, data_digest: str) -> bool:
     with suppress(DamagedError):
         read_member(member, spec, data_digest)
         return True
     return False
-
-
-def _replace_folder(source: Path, target: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
-    source.replace(target)

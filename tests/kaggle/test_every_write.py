@@ -47,12 +47,12 @@ def test_push(kills, account, server, tiny):
         if server.version:  # a kernel runs: it can be found and followed
             pushed, folder = find_push(None)
             assert confirmed(account, pushed, folder).version == 1
-            assert f"'run_id': '{pushed.run_id}'" in server.kernel["text"]
+            assert pushed.mark in server.kernel["text"]
         else:
             assert code != FINISHED
             if kills:  # what is left over does not stand in the way
                 push(account, tiny)
-                assert find_push(None)[0].run_id in server.kernel["text"]
+                assert find_push(None)[0].mark in server.kernel["text"]
 
     each_fault(prepare, lambda: push(account, tiny), check, kills)
 

@@ -48,8 +48,7 @@ def test_fetch_brings_the_runs_folder(server, account, pushed):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"run_id": "another"}, r"is of another run \(another, not .*Nothing was replaced"),
-        ({"bundle_sha256": "0" * 64}, "is of another run"),
+        ({"bundle_sha256": "0" * 64}, "is of another run.*Nothing was replaced"),
         ({"folder": "../elsewhere"}, "damaged kernel.json"),
         ({"sha256": {"../../.bashrc": "0"}}, "damaged kernel.json"),
         ({"sha256": {"/etc/passwd": "0"}}, "damaged kernel.json"),
@@ -92,7 +91,7 @@ def test_a_broken_fetch_leaves_nothing_half(rpc, faults, message, server, accoun
     assert is_fetched(folder)
 
 
-@pytest.mark.parametrize("content", [b"{", b"null", b"\xff\xfe{", b"[" * 100_000, b'{"run_id": "x"}'])
+@pytest.mark.parametrize("content", [b"{", b"null", b"\xff\xfe{", b"[" * 100_000, b'{"folder": "x"}'])
 def test_a_damaged_receipt_is_not_called_another_runs(content, server, account, pushed):
     before, folder = pushed
     server.leave_output(before)
@@ -217,7 +216,7 @@ def test_a_kernel_that_ran_out_of_its_hours_ends_well_and_says_what_is_missing(
     write_submission(broken_off, np.arange(1, 28_001), np.arange(28_000) % 10, votes(1, missing=1))
     serve_folder(server, broken_off.path.parents[1])
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in server.outputs.items()}
-    ids = {"run_id": before.run_id, "bundle_sha256": before.bundle_sha256}
+    ids = {"bundle_sha256": before.bundle_sha256}
     receipt = ids | {"folder": RunFolder.of(tiny).path.as_posix(), "sha256": hashes}
     server.outputs[RECEIPT] = json.dumps(receipt).encode()
     server.status = "COMPLETE"
@@ -278,7 +277,7 @@ def test_a_kernel_that_others_pushed_is_fetched_by_its_name(server, account, tin
     account.save_kernel(Path("build"))
     server.kernel["text"] = text
     pushed, folder = adopt(account, KERNEL)
-    assert (pushed.version, pushed.run_id, folder.read_config()) == (1, "", replace(tiny, seeds=2, device="gpu"))
+    assert (pushed.version, folder.read_config()) == (1, replace(tiny, seeds=2, device="gpu"))
     assert adopt(account, KERNEL) == (pushed, folder)
     server.status, server.log = "ERROR", "Traceback\n"
     with pytest.raises(SystemExit):
@@ -296,8 +295,9 @@ def test_a_kernel_that_others_pushed_is_fetched_by_its_name(server, account, tin
     [
         ("print('hello')", "is not what `python -m pipeline bundle`"),
         ("IDENTITY = open('/etc/passwd')\nCONFIG = {}", "is not what"),
+        ("IDENTITY = {'bundle_sha256': 'x'}\nCONFIG = {}", "is not what"),
         ("(" * 10_000, "is not what"),
-        ("IDENTITY = {'commit': '', 'run_id': '', 'bundle_sha256': ''}\nCONFIG = {'name': 1}", "is not a run's config"),
+        ("IDENTITY = {'bundle_sha256': '" + "0" * 64 + "'}\nCONFIG = {'name': 1}", "is not a run's config"),
     ],
 )
 def test_a_kernel_that_is_no_bundle_is_not_taken(source, message, server, account):
@@ -318,7 +318,7 @@ def test_a_kernels_config_cannot_write_outside_of_the_runs_folder(server, accoun
 
 @pytest.mark.parametrize(
     "change",
-    [{"kernel": "../x"}, {"run_id": "../x"}, {"bundle_sha256": "7"}, {"time": "soon"}, {"version": "x"}],
+    [{"kernel": "../x"}, {"bundle_sha256": "7"}, {"time": "soon"}, {"version": "x"}],
 )
 def test_a_push_record_that_no_push_wrote_is_damaged(change, server, account, pushed):
     _, folder = pushed

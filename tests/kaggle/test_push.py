@@ -91,7 +91,7 @@ def test_a_first_push_that_never_arrived(server, account, tiny):
 def test_a_push_that_arrived_though_the_answer_did_not(fault, server, account, pushed, tiny):
     server.faults["SaveKernel"] = [fault]
     again, _ = push(account, tiny)
-    assert (again.version, again.run_id != pushed[0].run_id) == (2, True)
+    assert (again.version, again.mark != pushed[0].mark) == (2, True)
     assert server.calls.count("SaveKernel") == 2
 
 

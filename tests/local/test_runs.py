@@ -48,7 +48,7 @@ def run(tmp_path, monkeypatch, tiny):
     record_votes(finished, 2, scores=VALIDATION)
     folder_of("b", replace(tiny, arms=("relu",)), 1_700_000_000)
     Path("runs/b/members/relu-s0-f0").mkdir(parents=True)
-    pushed = Push("ada/kernel", 1, "1a", "0" * 64, "2020-01-01T00:00:00+00:00", status="ERROR")
+    pushed = Push("ada/kernel", 1, "0" * 64, "2020-01-01T00:00:00+00:00", status="ERROR")
     folder_of("c", tiny, 1_600_000_000, push_json=json.dumps(asdict(pushed)))
     folder_of("d", tiny, 1_500_000_000, submission_json="[]")
     folder_of("e", tiny, 1_400_000_000).config.write_text("{")
