@@ -105,7 +105,8 @@ def test_a_kernel_without_the_gpu_it_was_pushed_for_ends_before_any_training(ser
         "verified phone number",
         "enable_gpu true, then push again",
     ):
-        assert words in server.log
+        assert words in done.stderr  # the end of the log
+    assert "Nothing of it could be fetched: it had not finished a network" in done.stderr
     assert not any(path.startswith("runs/") and "members" in path for path in server.outputs)
 
 

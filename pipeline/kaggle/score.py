@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -51,12 +52,10 @@ def _outcome(entry: Entry, found: Any) -> Entry:
     """The entry with the score or the error that Kaggle gives it; as it was if there is neither yet."""
     if found.status.name == "ERROR":
         return replace(entry, status="error", error=found.error_description or "no reason given")
-    try:
-        score = float(found.public_score or math.nan)
-    except ValueError:
-        score = math.nan
-    if found.status.name == "COMPLETE" and math.isfinite(score):
-        return replace(entry, status="complete", score=score)
+    if found.status.name == "COMPLETE":
+        with suppress(TypeError, ValueError):  # None, "", "None"
+            if math.isfinite(score := float(found.public_score)):
+                return replace(entry, status="complete", score=score)
     return entry
 
 

@@ -23,7 +23,6 @@ from pipeline.kaggle import watch as watch_module
 from pipeline.kaggle.bundle import bundle, write_bundle
 from pipeline.kaggle.fetch import fetch, follow, is_fetched
 from pipeline.kaggle.metadata import METADATA, read_metadata
-from pipeline.kaggle.push import push
 from pipeline.kaggle.pushes import adopt, find_push
 from pipeline.records.atomic import file_sha256
 from pipeline.records.members import commit
@@ -113,19 +112,6 @@ def test_two_commands_do_not_fetch_at_once(server, account, pushed):
     server.leave_output(before)
     with FileLock(folder.lock), pytest.raises(UserError, match="another run is at work in"):
         fetch(account, before, folder)
-
-
-@pytest.mark.slow
-def test_a_kernel_that_really_runs_and_breaks(server, account, tiny):
-    shutil.copy(ROOT / METADATA, METADATA)
-    (server.input / "competitions" / "digit-recognizer").unlink()
-    before, folder = push(account, tiny)
-    with pytest.raises(
-        RunError, match=r"(?s)failed \(it broke\).*error: no competition data.*Attach the competition to the kernel"
-    ) as caught:
-        follow(account, before, folder)
-    assert "Nothing of it could be fetched: it had not finished a network" in str(caught.value)
-    assert not is_fetched(folder)
 
 
 @pytest.fixture
