@@ -20,6 +20,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 from pipeline.config.errors import RunError
 from pipeline.config.text import last_lines
@@ -131,7 +132,7 @@ def _started(competitors: Sequence[Competitor], logs: Path) -> Iterator[list[lis
                 process = context.Process(
                     target=_work, args=(theirs, competitor, index, log), name=competitor.name, daemon=True
                 )
-                with _environment(competitor.environment):
+                with patch.dict(os.environ, competitor.environment):
                     process.start()
                 theirs.close()
                 groups[-1].append(_Process(process, ours, log))
@@ -140,18 +141,6 @@ def _started(competitors: Sequence[Competitor], logs: Path) -> Iterator[list[lis
         for started in itertools.chain(*groups):
             started.process.kill()
             started.process.join()
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Within the block, this process and those that it starts have these environment variables."""
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _work(connection: Connection, competitor: Competitor, index: int, log: Path) -> None:

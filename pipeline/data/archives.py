@@ -18,7 +18,6 @@ GET_THE_DATA = (
     "Get it with `python -m pipeline download` (accept the rules at "
     f"https://www.kaggle.com/c/{COMPETITION}/rules first) or put {COMPETITION}.zip or its CSV files into data/."
 )
-UNPACK = "Unpack it, and name the folder with --data."
 ENCRYPTED = 0x1  # flag of a zip's entry
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
@@ -111,9 +110,10 @@ def quoted(text: str) -> str:
     return repr(text) if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]!r}... ({len(text):,} characters)"
 
 
-@contextmanager
-def open_file(archive: Path, name: str) -> Iterator[BinaryIO | None]:
-    """The file `name` out of what `find_archive` found; first bytes decide how it is read, not its suffix.
+def open_file(opened: ExitStack, archive: Path, name: str) -> BinaryIO | None:
+    """The file `name` out of what `find_archive` found, open as long as `opened` is.
+
+    First bytes decide how it is read, not its suffix.
 
     Returns:
         A stream of bytes; None if a zip has no such file, nor an archive that has it.
@@ -122,15 +122,14 @@ def open_file(archive: Path, name: str) -> Iterator[BinaryIO | None]:
         UserError: the zip is not one that can be trusted or read.
         Exception: whatever the decoders of damaged archives raise; `named_damage` turns it into a UserError.
     """
-    with ExitStack() as opened:
-        yield _unpacked(opened, opened.enter_context(archive.open("rb")), str(archive), name, DEEPEST)
+    return _unpacked(opened, opened.enter_context(archive.open("rb")), str(archive), name, DEEPEST)
 
 
 def _unpacked(opened: ExitStack, stream: Any, where: str, name: str, deepest: int) -> BinaryIO | None:
     """The file `name` out of a stream, through all layers that it is packed in."""
     start = stream.peek(TAR_MAGIC_AT + len(TAR_MAGIC))
     if start[TAR_MAGIC_AT:].startswith(TAR_MAGIC):
-        raise UserError(f"{where} is a tar archive. {UNPACK}")
+        raise UserError(f"{where} is a tar archive. Unpack it, and name the folder with --data.")
     if start.startswith(ZIP_MAGIC) or where.endswith(".zip"):
         content = opened.enter_context(zipfile.ZipFile(stream))
         entry = _entry(content, where, name)

@@ -54,7 +54,7 @@ def read_csv(path: Path, name: str, columns: list[str], dtype: type[np.integer],
         stream = None
         if archive:
             with named_damage(where):
-                stream = opened.enter_context(open_file(archive, name))
+                stream = open_file(opened, archive, name)
         if stream is None:
             if required:
                 raise absent(archive or path, name)
