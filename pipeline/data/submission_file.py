@@ -9,16 +9,17 @@ import numpy as np
 
 from pipeline.config.errors import UserError
 from pipeline.config.text import encoding_fault
+from pipeline.data.archives import quoted
 from pipeline.data.digits import Digits
 
 SUBMISSION_COLUMNS = ["ImageId", "Label"]
-SUBMISSION_HEADER = b"ImageId,Label"
+SUBMISSION_HEADER = "ImageId,Label"
 LARGEST_SUBMISSION = 10_000_000  # bytes; the competition's have 210 KB
 SAMPLE_IMAGES = 2_000
 OF_THE_SAMPLE = (
     "(this looks like the sample, whose images are not the competition's: python -m pipeline download, then run quick)."
 )
-ROW = re.compile(rb"(0|[1-9][0-9]*),(0|[1-9][0-9]*)")
+ROW = re.compile(r"(0|[1-9][0-9]*),(0|[1-9][0-9]*)")
 ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zX", b"7z\xbc\xaf")  # how their files begin
 FEWEST_TO_VARY = 20  # images; as many that show one digit by chance are unheard of
 
@@ -73,16 +74,15 @@ def _fault(content: bytes, image_ids: Any) -> str | None:
         return f"larger than {LARGEST_SUBMISSION:,} bytes: that is no submission."
     if fault := encoding_fault(content):
         return f"{fault}."
-    both, feeds, returns = (content.count(end) for end in (b"\r\n", b"\n", b"\r"))
+    text = content.decode()
+    both, feeds, returns = (text.count(end) for end in ("\r\n", "\n", "\r"))
     if both != returns or (both and both != feeds):
         return "the ends of the lines differ, or are old Macintosh ones. Use line feeds throughout."
-    lines = content.split(b"\r\n" if both else b"\n")
-    if lines[-1] == b"":
+    lines = text.split("\r\n" if both else "\n")
+    if lines[-1] == "":
         lines.pop()
     if not lines or lines[0] != SUBMISSION_HEADER:
-        return (
-            f"line 1: expected the columns {SUBMISSION_HEADER.decode()}. Received: {_shown(lines[0] if lines else b'')}"
-        )
+        return f"line 1: expected the columns {SUBMISSION_HEADER}. Received: {quoted(lines[0] if lines else '')}"
     for number, (line, image_id) in enumerate(zip(lines[1:], image_ids, strict=False), 2):
         if fault := _row_fault(line, image_id):
             return f"line {number}: {fault}"
@@ -90,21 +90,16 @@ def _fault(content: bytes, image_ids: Any) -> str | None:
         sample = f" {OF_THE_SAMPLE}" if len(lines) - 1 == SAMPLE_IMAGES else ""
         return f"expected {len(image_ids)} rows, one per test image. Received: {len(lines) - 1}{sample}"
     if same_digit(digits := [line[-1:] for line in lines[1:]]):
-        return f"every image is given the digit {digits[0].decode()}: that predicts nothing."
+        return f"every image is given the digit {digits[0]}: that predicts nothing."
     return None
 
 
-def _row_fault(line: bytes, image_id: int) -> str | None:
+def _row_fault(line: str, image_id: int) -> str | None:
     """What is wrong with the row of an image."""
     row = ROW.fullmatch(line)
     if not row:
-        received = f"expected two integers, written plainly, such as 12,3. Received: {_shown(line)}"
+        received = f"expected two integers, written plainly, such as 12,3. Received: {quoted(line)}"
         return received if line.strip() else "blank."
-    if row[1] != b"%d" % image_id:
-        return f"expected ImageId {image_id}. Received: {_shown(row[1])}"
-    return f"a label must be 0 to 9. Received: {_shown(row[2])}" if len(row[2]) > 1 else None
-
-
-def _shown(text: bytes) -> str:
-    """Bytes as a message shows them: quoted, and cut if there are many."""
-    return repr(text[:40].decode("utf-8", "backslashreplace")) + ("..." if len(text) > 40 else "")
+    if row[1] != str(image_id):
+        return f"expected ImageId {image_id}. Received: {quoted(row[1])}"
+    return f"a label must be 0 to 9. Received: {quoted(row[2])}" if len(row[2]) > 1 else None

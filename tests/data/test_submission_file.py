@@ -27,7 +27,7 @@ IDS = np.array([7, 8, 9])
         ("ImageId,Label\n7,0\n8,\u0661\n9,2\n".encode(), "line 3: expected two integers"),
         (b"ImageId,Label\n7,0\n8,\n9,2\n", "line 3: expected two integers"),
         (b"ImageId,Label\n7,0\n8,1\0\n9,2\n", r"line 3: expected two integers.*'8,1\\x00'"),
-        (b"ImageId,Label\n7,0\n" + b"8" * 5000 + b",1\n9,2\n", r"line 3: .*'8{40}'\.\.\.$"),
+        (b"ImageId,Label\n7,0\n" + b"8" * 5000 + b",1\n9,2\n", r"line 3: .*'8{40}'\.\.\. \(5,000 characters\)$"),
         (b"ImageId,Label\n7,0\n\n8,1\n9,2\n", "line 3: blank"),
         (b"ImageId,Label\n7,0\n8,1\n9,2\n\n", "expected 3 rows, one per test image. Received: 4"),
         (b"\nImageId,Label\n7,0\n8,1\n9,2\n", "line 1: expected the columns ImageId,Label. Received: ''"),

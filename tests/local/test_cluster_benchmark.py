@@ -1,10 +1,10 @@
 """The simulated queue against cases computed by hand, and the table of docs/cluster.md."""
 
-import json
 import statistics
 
 import pytest
 from conftest import ROOT
+from figures import page, prose, record, row
 
 from benchmarks.cluster import RECORDED, makespan, recorded_seconds, simulate
 
@@ -33,20 +33,19 @@ def test_the_seconds_of_a_member_are_those_of_its_epochs(tmp_path):
 
 
 def test_the_table_of_the_docs_is_what_the_simulation_gives():
-    text, recorded = (ROOT / "docs/cluster.md").read_text(), recorded_seconds(ROOT / RECORDED)
+    text, recorded = page("docs/cluster.md"), recorded_seconds(ROOT / RECORDED)
     for nodes in (1, 8, 64):
         e = simulate(recorded, 250, nodes, cores=2)
-        row = (f"{nodes}", f"{e.hours:.1f}", f"{e.speed_up:.1f}", f"{e.node_hours:.0f}", f"{e.busy:.0%}")
-        assert f"| {' | '.join(row)} |" in text
+        cells = (f"{nodes}", f"{e.hours:.1f}", f"{e.speed_up:.1f}", f"{e.node_hours:.0f}", f"{e.busy:.0%}")
+        assert row(*cells) in text
 
 
 def test_the_overhead_of_the_docs_is_the_records():
-    text = " ".join((ROOT / "docs/cluster.md").read_text().split())
-    record = json.loads((ROOT / "docs/benchmarks/cluster.json").read_text())
-    runs = {name: record["seconds"][name] for name in ("local", "ray")}
+    text, found = prose(page("docs/cluster.md")), record("benchmarks/cluster")
+    runs = {name: found["seconds"][name] for name in ("local", "ray")}
     local, ray = ([times["start"] + times["training"] for times in runs[name]] for name in runs)
     whole = [theirs / ours for ours, theirs in zip(local, ray, strict=True)]
-    for ratios, words in ((whole, "the whole takes {} times"), (record["ratios"], "Ray takes {} times")):
+    for ratios, words in ((whole, "the whole takes {} times"), (found["ratios"], "Ray takes {} times")):
         assert words.format(f"{statistics.median(ratios):.2f}") in text
         assert f"({min(ratios):.2f} to {max(ratios):.2f})" in text
     starts = [statistics.median(times["start"] for times in runs[name]) for name in ("ray", "local")]

@@ -1,9 +1,9 @@
 """docs/kaggle.md: each row of the table of what is proven names a test that is there; the estimate is the record's."""
 
-import json
 import re
 
 from conftest import ROOT
+from figures import page, prose, record
 
 from benchmarks.gpu import estimated_minutes
 from pipeline.config.presets import preset
@@ -14,7 +14,7 @@ KINDS = {"run on CPU", "simulated", "asked of TensorFlow", "compiled for the car
 
 
 def test_all_that_is_said_to_be_proven_has_its_test():
-    table = (ROOT / "docs" / "kaggle.md").read_text().partition("## What is proven, and how")[2]
+    table = page("docs/kaggle.md").partition("## What is proven, and how")[2]
     lines = [line for line in table.splitlines() if line.startswith("| ")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
     assert {row[0] for row in rows} == KINDS
@@ -30,8 +30,8 @@ def in_words(minutes):
 
 
 def test_the_estimate_is_the_records():
-    text = " ".join((ROOT / "docs" / "kaggle.md").read_text().partition("**The estimate.**")[2].split())
-    rows = json.loads((ROOT / "docs" / "benchmarks" / "gpu.json").read_text())["compiled for a T4"]
+    text = prose(page("docs/kaggle.md").partition("**The estimate.**")[2])
+    rows = record("benchmarks/gpu")["compiled for a T4"]
     (row,) = [row for row in rows if (row["architecture"], row["arm"]) == ("deotte", "swish")]
     residual, other = preset("leaderboard-residual"), max(rows, key=lambda r: r["microseconds"])
     for words in (
