@@ -95,8 +95,8 @@ def fairness_lines(fairness: Fairness) -> list[str]:
 def _unequal_line(unequal: Unequal) -> str:
     arms = f"{unequal.first} and {unequal.second}"
     text = f"Not compared pair by pair: {arms}. T" if unequal.what in REQUIRED else f"Not equal between {arms}: t"
-    how = "differed" if unequal.recorded else "were not recorded"
-    return f"{text}{SHARED[unequal.what][1:]} {how} in {unequal.pairs} of {count(unequal.of, 'pair')}."
+    how = " differed" if unequal.recorded else ", not recorded"
+    return f"{text}{SHARED[unequal.what][1:]}{how} in {unequal.pairs} of {count(unequal.of, 'pair')}."
 
 
 def same_size_line(result: SameSize) -> str:

@@ -81,7 +81,7 @@ def test_what_pairs_did_not_share_is_said():
         "Checked by their records: the two networks of each pair shared the training and validation rows, the "
         "precision.",
         "Not equal between swish and relu: the learning rates differed in 9 of 10 pairs.",
-        "Not equal between swish and relu: the dropout draws were not recorded in 1 of 10 pairs.",
+        "Not equal between swish and relu: the dropout draws, not recorded in 1 of 10 pairs.",
         "Not compared pair by pair: elu and relu. The order and the augmentation of every image differed in 2 of 2 "
         "pairs.",
     ]
