@@ -7,28 +7,15 @@ from pipeline.config.schema import AugmentConfig, Recipe, RunConfig, TrainConfig
 
 
 def test_all_problems_are_reported_at_once(tiny):
-    config = changed(
-        tiny,
-        arms=("relu", "swich", "relu"),
-        seeds=0,
-        folds=1,
-        augment=AugmentConfig(zoom=1.0),
-        epochs=0,
-        weight_decay=0.1,
-        schedule="plateau",
-        warmup=0.5,
-    )
     with pytest.raises(UserError) as caught:
-        validate(config)
+        validate(changed(tiny, arms=("relu", "swich", "relu"), seeds=0, folds=1, epochs=0, weight_decay=0.1))
     for part in (
         "did you mean 'swish'",
         "arms must be free of repetitions",
         "seeds must be between 1 and 1,000. Received: 0",
         "folds must be 0 (no validation) or at least 2. Received: 1",
-        "augment.zoom",
-        "train.epochs",
+        "train.epochs must be",
         "train.weight_decay must be 0 unless",
-        "train.warmup must be 0",
     ):
         assert part in str(caught.value)
 
