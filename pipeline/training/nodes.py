@@ -4,6 +4,7 @@ A node's process trains member after member and compiles once, as a worker proce
 process for each member instead, because TensorFlow keeps the GPU that it saw first.
 """
 
+import os
 import platform
 import shutil
 import tempfile
@@ -19,76 +20,98 @@ from pipeline.config.schema import MemberSpec
 from pipeline.data.digits import Digits
 from pipeline.device.host import installed_version
 from pipeline.records.members import commit
-from pipeline.training.messages import Diverged, Progress, Reporter, Started
+from pipeline.training.messages import Diverged, Progress
 
 
 @dataclass(frozen=True)
-class Job:
-    """What all members of a run share on the nodes."""
+class Started:
+    """A node begins with a member."""
 
-    digits: Digits
-    data_digest: str
-    checkpoints: str
-    """The run's folder of checkpoints, below each node's folder for temporary files."""
-    packages: tuple[str, ...]
-    """Of these, a node reports its versions."""
+    host: str
+    versions: dict[str, str]
+    """By package."""
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A member is finished."""
-
-    files: dict[str, bytes]
-    """The files of its folder, by name."""
+Report = Started | Progress
 
 
-def train_on_node(spec: MemberSpec, job: Job, mailbox: Any) -> Trained | Diverged:
+class Mailbox:
+    """The actor that keeps the nodes' reports until the driver takes them."""
+
+    def __init__(self) -> None:
+        self._reports: list[tuple[str, Report]] = []
+
+    def put(self, member: str, report: Report) -> None:
+        """Keep a report about the member of that id."""
+        self._reports.append((member, report))
+
+    def take(self) -> list[tuple[str, Report]]:
+        """Hand out what came since the last call, oldest first."""
+        reports, self._reports = self._reports, []
+        return reports
+
+
+def train_on_node(spec: MemberSpec, digits: Digits, run: str, mailbox: Any) -> dict[str, bytes] | Diverged:
     """Train a member in this process, from its last checkpoint if this node has one; its reports arrive before.
 
     Args:
         spec: The member.
-        job: What it shares with the others.
+        digits: The data.
+        run: Of the run's checkpoints, the folder's name.
         mailbox: Ray's handle of the `Mailbox`.
+
+    Returns:
+        The files of the member's folder, by name; or why there are none.
     """
     import ray
 
-    node, report = ray.get_runtime_context().get_node_id(), Reporter(mailbox, spec.id)
-    report(Started(node, platform.node(), {package: installed_version(package) for package in job.packages}))
-    report.wait()  # whatever becomes of this process, the driver knows where it was
+    last: Any = None
+
+    def report(content: Report) -> None:
+        nonlocal last
+        last = mailbox.put.remote(spec.id, content)
+
+    packages = ("keras", os.environ["KERAS_BACKEND"])
+    report(Started(platform.node(), {package: installed_version(package) for package in packages}))
     _configure_process()
-    result = train_and_pack(spec, job, f"{platform.node()}, Ray node {node[:8]}", report)
-    report.wait()
+    checkpoints = Path(tempfile.gettempdir(), "pipeline-checkpoints", run, spec.id)
+    node = f"{platform.node()}, Ray node {ray.get_runtime_context().get_node_id()[:8]}"
+    result = train_and_pack(spec, digits, checkpoints, node, report)
+    last.future().result()  # `ray.get` would lend this task's core to another one, and nobody gives it back
     return result
 
 
-def train_and_pack(spec: MemberSpec, job: Job, node: str, watch: Callable[[Progress], None]) -> Trained | Diverged:
+def train_and_pack(
+    spec: MemberSpec, digits: Digits, checkpoints: Path, node: str, watch: Callable[[Progress], None]
+) -> dict[str, bytes] | Diverged:
     """Train a member alone in its folder of checkpoints, which is gone when there is nothing left to resume.
 
     Args:
         spec: The member.
-        job: What it shares with the others.
+        digits: The data.
+        checkpoints: The folder.
         node: Where this is, for its record.
         watch: See `train_member`.
     """
     # Imported late: it loads TensorFlow, which the driver never does.
     from pipeline.training.loop import DivergedError, train_member
 
-    checkpoints = Path(tempfile.gettempdir()) / job.checkpoints / spec.id
     checkpoints.mkdir(parents=True, exist_ok=True)
     with (
         FileLock(checkpoints / ".lock"),  # a killed attempt may live on briefly
         tempfile.TemporaryDirectory() as folder,
     ):
+        data_digest = digits.digest()
         try:
-            member, network = train_member(spec, job.digits, checkpoints, _trainers(job.data_digest), watch)
+            member, network = train_member(spec, digits, checkpoints, _trainers(data_digest), watch)
         except DivergedError as error:
             shutil.rmtree(checkpoints)  # it would diverge again
             return Diverged(str(error))
         finished = Path(folder) / spec.id
         there = replace(member, environment={**member.environment, "node": node})
-        commit(finished, there, job.data_digest, network.save)
+        commit(finished, there, data_digest, network.save)
         shutil.rmtree(checkpoints)
-        return Trained({path.name: path.read_bytes() for path in finished.iterdir()})
+        return {path.name: path.read_bytes() for path in finished.iterdir()}
 
 
 @cache
