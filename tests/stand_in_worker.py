@@ -1,8 +1,7 @@
 """Workers that die in every way: real processes, pipes and signals; what they commit is guessed, so nothing is trained.
 
-faults.json in the run's folder tells what goes wrong: for how many workers there is room, on how many devices, a list
-of faults (which member or worker it hits, how often, at what, after which mark in the folder, or until which one it
-only waits), and the marks that workers wait for after each member.
+faults.json in the run's folder tells for how many workers there is room, and what goes wrong: a list of faults (which
+member or worker it hits, how often, at what, and after which mark in the folder).
 """
 
 import errno
@@ -25,7 +24,7 @@ from pipeline.training import worker
 from pipeline.training.messages import Committed, Progress, Ready
 
 FAULTS, TRAINED = "faults.json", "trained.txt"
-LONGEST_WAIT = 60  # seconds for a mark
+LONGEST_WAIT = 60  # seconds for the other workers
 
 
 class ResourceExhaustedError(Exception):
@@ -93,12 +92,10 @@ def kill_the_run():
     signal.pause()
 
 
-def plan_faults(folder, *faults, capacity=2, devices=None, seconds=0.01, marks=()):
-    """Write faults.json; with devices, they are GPUs."""
-    machine = {"capacity": capacity, "devices": devices or 1, "kind": "gpu" if devices else "cpu"}
-    plan = {**machine, "faults": faults, "seconds": seconds, "marks": marks}
+def plan_faults(folder, *faults, capacity=2, seconds=0.01):
+    """Write faults.json."""
     folder.mkdir(exist_ok=True)
-    (folder / FAULTS).write_text(json.dumps(plan))
+    (folder / FAULTS).write_text(json.dumps({"capacity": capacity, "faults": faults, "seconds": seconds}))
 
 
 def stand_in(monkeypatch):
@@ -122,20 +119,18 @@ def describe_birth(connection, *_):
 def pretend(connection, number, folder):
     plan = json.loads((folder.path / FAULTS).read_text())
     strike(plan, folder, "start", number, None)
-    connection.send(Ready(plan["capacity"], Device(plan["kind"], "a guess", plan["devices"], "float32")))
+    connection.send(Ready(plan["capacity"], Device("cpu", "a guess", 1, "float32")))
     digits = connection.recv()
     (folder.path / f"ready-{number}").touch()
     while True:
         spec = connection.recv()
-        wait_for(folder, [f"ready-{i}" for i in range(plan["capacity"])])  # so that every worker gets a member
+        wait_for_all(folder, plan["capacity"])  # so that every worker gets a member
         connection.send(Progress(1, 1, 1, 0.5, 0.5, {"seconds": plan["seconds"]}))
         strike(plan, folder, "training", number, spec.id)
         commit(folder.member(spec), guess(spec, digits), digits.digest(), Path.touch)
         with (folder.path / TRAINED).open("a") as stream:
             stream.write(f"{spec.id} {number}\n")
-        (folder.path / f"committed-{number}").touch()
         connection.send(Committed())
-        wait_for(folder, plan["marks"])
 
 
 def guess(spec, digits):
@@ -155,11 +150,11 @@ def guess(spec, digits):
     )
 
 
-def wait_for(folder, names):
+def wait_for_all(folder, capacity):
     end = time.monotonic() + LONGEST_WAIT
-    while not all((folder.path / name).exists() for name in names):
+    while not all((folder.path / f"ready-{number}").exists() for number in range(capacity)):
         if time.monotonic() > end:
-            raise TimeoutError(f"one of {names} never came")
+            raise TimeoutError("one of the workers never came")
         time.sleep(0.01)
 
 
@@ -174,7 +169,5 @@ def strike(plan, folder, when, number, member):
             mark = folder.path / f"fault-{i}-{blow}"
             if not mark.exists():
                 mark.touch()
-                if "until" in fault:
-                    wait_for(folder, [fault["until"]])
-                else:
-                    getattr(sys.modules[__name__], fault["how"])()
+                (folder.path / f"ready-{number}").touch()  # nobody needs to wait for it
+                getattr(sys.modules[__name__], fault["how"])()

@@ -128,16 +128,11 @@ class WorkerProcess:
         return f"{printable(words[-1].strip())} ({how})" if words else how
 
     @property
-    def short_of(self) -> str:
-        """What memory it lacked, if any: it said so, the system killed it, or its C++ parts gave up; see `Ended`."""
+    def lacked_memory(self) -> bool:
+        """Whether it ran out of memory: it said so, the system killed it, or its C++ parts gave up."""
         if self._ended:
-            return self._ended.short_of
-        killed = self.process.exitcode == -signal.SIGKILL or "std::bad_alloc" in self._log_text()
-        return "memory" if killed else ""
-
-    def see_log(self) -> str:
-        """Where more stands, if anything does."""
-        return f"see {self.log}" if self._log_text() else f"it left nothing in {self.log}"
+            return self._ended.short_of == "memory"
+        return self.process.exitcode == -signal.SIGKILL or "std::bad_alloc" in self._log_text()
 
     def log_tail(self) -> str:
         """The last lines of its log, under its name."""

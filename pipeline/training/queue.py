@@ -1,7 +1,7 @@
-"""Which member is trained next, and on which device; what is tried again, and what is given up."""
+"""Which member is trained next; what is tried again, and what is given up."""
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 
 from pipeline.config.schema import MemberSpec
 from pipeline.training.engine import Observer
@@ -31,39 +31,27 @@ class MemberQueue:
         self._limits = limits
         self._epochs_done = epochs_done
         self._observer = observer
-        self._died_on: dict[MemberSpec, list[int]] = defaultdict(list)
+        self._deaths = Counter[MemberSpec]()
         self.failed: dict[str, str] = {}
         """Ids of the members that were given up, each with the reason."""
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def take(self, device: int, devices: Collection[int]) -> MemberSpec | None:
-        """Take the next member for a device; None if there is none that it should train now.
-
-        Args:
-            device: The device that is free.
-            devices: All that are in use. A member that died on one is for the others, if there are any.
-        """
+    def take(self) -> MemberSpec | None:
+        """Take the next member that would end in time; None if there is none."""
         for spec in self._waiting:
-            unlucky = self._died_on[spec]
-            if (device not in unlucky or set(devices) <= set(unlucky)) and self._limits.allow(
-                spec, self._epochs_done(spec)
-            ):
+            if self._limits.allow(spec, self._epochs_done(spec)):
                 self._waiting.remove(spec)
                 return spec
         return None
 
-    def put_back(self, spec: MemberSpec) -> None:
-        """Have a member tried again that was interrupted by no fault of its own."""
-        self._waiting.appendleft(spec)
-
-    def try_again(self, spec: MemberSpec, device: int) -> bool:
-        """Have a member tried again that died with its worker, unless it has been; whether it is."""
-        self._died_on[spec].append(device)
-        if len(self._died_on[spec]) == ATTEMPTS:
+    def try_again(self, spec: MemberSpec, *, counts: bool) -> bool:
+        """Have a member that died with its worker wait once more, unless that was its last attempt; whether it does."""
+        self._deaths[spec] += counts
+        if self._deaths[spec] == ATTEMPTS:
             return False
-        self.put_back(spec)
+        self._waiting.append(spec)
         return True
 
     def give_up(self, spec: MemberSpec, reason: str) -> None:

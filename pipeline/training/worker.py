@@ -57,7 +57,7 @@ def last_message(error: BaseException) -> Ended:
         return Ended(text, "disk")
     exhausted = type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in text  # TensorFlow; JAX
     if exhausted or isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
-        return Ended(named(error), "memory of the device" if exhausted and "CPU" not in text else "memory")
+        return Ended(named(error), "memory")
     return Ended(named(error))
 
 

@@ -1,21 +1,20 @@
 """Many members: worker processes, two per GPU or one per CPU core, fed one member at a time.
 
-Parent and worker talk over a pipe; its end is how the parent learns that a worker died. What becomes of a dead worker:
+Parent and worker talk over a pipe; its end is how the parent learns that a worker died. Then:
 
-- It died with its member: it is replaced, and the member is tried once more, on another device if there is one.
-- It was the second in a row on its device: the device is given up while there are others.
-- It ran out of memory: it is not replaced, and its member is tried again with fewer workers. If none shared the memory
-  with it, it died with its member as above; only a GPU's memory is sure to be too small once more.
-- It died before it could train: it is not replaced. When no worker is left, what is not trained yet fails; if not one
-  ever could train, the run fails.
-- It could not write: the run fails, because nobody can.
+- Its member is tried once more, after all others; the second time it is left out. A death for lack of memory does not
+  count while there are others that took their share of it.
+- The run goes on without the worker, so that memory is for fewer, and a broken device is left alone. Only the last
+  worker is replaced.
+- If that one died before it could train, what is not trained yet fails; if not one ever could train, the run fails.
+- If it could not write, the run fails, because nobody can.
 
 A worker that is alive but silent is waited for, with a warning.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from multiprocessing.connection import wait
+from typing import Any
 
 from pipeline.config.errors import RunError
 from pipeline.config.schema import MemberSpec, RunConfig
@@ -30,7 +29,6 @@ from pipeline.training.messages import Committed, Diverged, Ended, Progress, Rea
 from pipeline.training.process import WorkerProcess, silent
 from pipeline.training.queue import MemberQueue
 
-DEATHS_IN_A_ROW = 2  # on one device, which is then given up
 LONGEST_WAIT = 1.0  # seconds until a request to stop is noticed
 
 
@@ -54,8 +52,7 @@ class Workers:
     ) -> None:
         self._wanted = device, backend
         self._folder = folder
-        self._devices = 0  # not known before the first worker is ready
-        self._deaths = Counter[int]()  # in a row, by device
+        self._can_train = False  # not known before the first worker is ready
         self._workers: list[WorkerProcess] = []
         if any(not folder.member(spec).exists() for spec in specs):
             self._start(0)
@@ -79,10 +76,9 @@ class Workers:
             self._start(0)
         while not limits.over and self._hand_out(queue):
             timeout = min(LONGEST_WAIT, limits.seconds_left)
-            for connection in wait([worker.connection for worker in self._workers], timeout):
-                worker = next((w for w in self._workers if w.connection is connection), None)
-                if worker is not None:  # it was not stopped on account of another one
-                    self._listen(worker, queue, digits, observer, limits)
+            workers: dict[Any, WorkerProcess] = {worker.connection: worker for worker in self._workers}
+            for connection in wait(list(workers), timeout):
+                self._listen(workers[connection], queue, digits, observer, limits)
             for worker in self._workers:
                 if worker.is_silent():
                     observer.warn(silent(worker.spec, f"{worker} (process {worker.process.pid})", worker.log))
@@ -102,7 +98,6 @@ class Workers:
                     limits.measure(worker.spec, progress.record["seconds"])
                 observer.watch(worker.spec, progress)
             case Committed():
-                self._deaths[self._device(worker)] = 0
                 observer.finished(worker.release())
             case Diverged(reason):
                 queue.give_up(worker.release(), reason)
@@ -117,82 +112,40 @@ class Workers:
     def _begin(self, ready: Ready, members: int, observer: Observer) -> None:
         """Start the other workers, once the first says how many there is room for."""
         unused = check_device(self._wanted[0], ready.device, training_environment(*self._wanted)["KERAS_BACKEND"])
-        if not self._devices:
-            self._devices = ready.devices
+        if not self._can_train:
+            self._can_train = True
             for warning in filter(None, (unused, settings_warning())):
                 observer.warn(warning)
             for number in range(1, min(ready.capacity, members)):
                 self._start(number)
 
-    def _device(self, worker: WorkerProcess) -> int:
-        return worker.number % max(self._devices, 1)
-
     def _hand_out(self, queue: MemberQueue) -> bool:
         """Give members to the workers that are free; whether there is anything to wait for then."""
-        devices = {self._device(worker) for worker in self._workers}
         for worker in self._workers:
-            if worker.ready and worker.spec is None and (spec := queue.take(self._device(worker), devices)):
+            if worker.ready and worker.spec is None and (spec := queue.take()):
                 worker.train(spec)
         return any(worker.spec or (len(queue) and not worker.ready) for worker in self._workers)
 
     def _bury(self, worker: WorkerProcess, queue: MemberQueue, observer: Observer) -> None:
-        """Do without a dead worker, or replace it; have its member tried again, or give it up."""
+        """Have a dead worker's member tried again, or give it up; go on without the worker, or replace the last one."""
         worker.stop()
         self._workers.remove(worker)
-        if not worker.ready:
-            self._do_without(worker, queue, observer)
-        elif worker.short_of:
-            self._relieve(worker, queue, observer)
-        else:
-            self._replace(worker, queue, observer)
-
-    def _do_without(self, worker: WorkerProcess, queue: MemberQueue, observer: Observer) -> None:
-        """Go on with the workers that are left after one died before it could train."""
-        reason = f"{worker} ended before it could train: {worker.last_words()}"
-        if self._workers:
-            observer.warn(f"{reason}. Going on without it, with {len(self._workers)}; {worker.see_log()}")
-        elif self._devices:
-            queue.give_up_all(f"no worker is left: {reason}")
-        else:
-            raise RunError(f"{reason}. {worker.log_tail()}")
-
-    def _relieve(self, worker: WorkerProcess, queue: MemberQueue, observer: Observer) -> None:
-        """Go on with fewer workers after one ran out of the memory that it shared; alone, it fails with its member."""
-        of_machine = worker.short_of == "memory"
-        sharers = [w for w in self._workers if of_machine or self._device(w) == self._device(worker)]
-        if sharers:
-            words = f"{worker} ended: {worker.last_words()}"
-            observer.warn(f"{words}. Going on with {len(self._workers)} workers; {worker.see_log()}")
-            if worker.spec:
-                queue.put_back(worker.spec)
-        elif not of_machine and worker.spec:
-            remedy = "alone on its device. Lower --train.batch-size or --width."
-            queue.give_up(worker.spec, f"{worker.last_words()}, {remedy}")
+        left, reason = len(self._workers), worker.last_words()
+        what = f"{worker} ended{'' if worker.ready else ' before it could train'}: {reason}"
+        if worker.spec and queue.try_again(worker.spec, counts=not (left and worker.lacked_memory)):
+            what += f". {worker.spec.id} is tried once more"
+        elif worker.spec:
+            remedy = "; lower --train.batch-size or --width" if worker.lacked_memory else ""
+            queue.give_up(worker.spec, f"its worker ended twice: {reason}{remedy}; see {worker.log}")
+        if left:
+            observer.warn(f"{what}. Going on without it, with {left}; see {worker.log}")
+        elif worker.ready:
+            observer.warn(f"{what}. Another one takes its place; see {worker.log}")
             self._start(worker.number)
+        elif self._can_train:
+            queue.give_up_all(f"no worker is left: {what}")
         else:
-            self._replace(worker, queue, observer)
-
-    def _replace(self, worker: WorkerProcess, queue: MemberQueue, observer: Observer) -> None:
-        """Have a dead worker's member tried once more, or give it up; replace the worker, or give its device up."""
-        device, spec, reason = self._device(worker), worker.spec, worker.last_words()
-        self._deaths[device] += 1
-        if spec and queue.try_again(spec, device):
-            observer.warn(f"{worker} ended: {reason}. {spec.id} is tried once more; {worker.see_log()}")
-        elif spec:
-            queue.give_up(spec, f"its worker ended twice: {reason}; {worker.see_log()}")
-        if self._deaths[device] >= DEATHS_IN_A_ROW and any(self._device(w) != device for w in self._workers):
-            self._retire(device, queue, observer)
-        else:
-            self._start(worker.number)
-
-    def _retire(self, device: int, queue: MemberQueue, observer: Observer) -> None:
-        """Use a device no more."""
-        observer.warn(f"device {device} is given up: {DEATHS_IN_A_ROW} workers in a row died on it")
-        for worker in [w for w in self._workers if self._device(w) == device]:
-            worker.stop()
-            self._workers.remove(worker)
-            if worker.spec:
-                queue.put_back(worker.spec)
+            raise RunError(f"{what}. {worker.log_tail()}")
 
 
 def start_workers(folder: RunFolder, specs: Sequence[MemberSpec], config: RunConfig) -> Workers:
