@@ -69,10 +69,6 @@ def device_memory():
     raise ResourceExhaustedError("OOM when allocating tensor on /device:GPU:0\nand more")
 
 
-def disk():
-    raise OSError(errno.ENOSPC, "No space left on device", "runs/x/epoch-0001.npz")
-
-
 def read_only():
     raise OSError(errno.EROFS, "Read-only file system", "runs/x/epoch-0001.npz")
 

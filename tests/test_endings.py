@@ -1,6 +1,5 @@
 """Whatever ends a run keeps what is finished: whole runs whose members are guessed by stand-in workers."""
 
-import json
 import os
 import signal
 import subprocess
@@ -19,7 +18,6 @@ from pipeline.config.errors import RunError
 from pipeline.config.schema import member_specs
 from pipeline.data.digits import load
 from pipeline.data.submission_file import check_submission
-from pipeline.records.readers import read_sealed, sealed
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import read_submission_record
 from pipeline.report import page
@@ -129,14 +127,6 @@ def test_hours_leave_out_what_would_not_end_in_time(config, folder, capsys):
     goes_on_to_the_whole_vote(config, folder)
 
 
-def test_a_full_disk_ends_the_run_and_keeps_the_provisional_vote(config, folder):
-    plan_faults(folder.path, {"how": "disk", "member": FIRST_OF_SECOND_PAIR}, capacity=1)
-    with pytest.raises(RunError, match=r"no room to write .*bytes are free there"):
-        main(config)
-    assert labels(folder) == vote_of(config, 2)
-    goes_on_to_the_whole_vote(config, folder)
-
-
 def test_a_worker_whose_replacement_dies_at_its_start_does_not_hide_the_vote(config, folder):
     """As when the environment was changed meanwhile."""
     faults = {"how": "crash", "member": FIRST_OF_SECOND_PAIR}, {"how": "error", "when": "start", "after": "fault-0-0"}
@@ -165,20 +155,6 @@ def test_sigterm_at_the_last_moment_does_not_cost_the_copy_of_the_submission(con
     main_is_killed(config, by=signal.SIGTERM)
     (copy,) = (tmp_path / "submissions").glob("*.csv")
     assert copy.read_bytes() == folder.submission.read_bytes()
-
-
-def test_members_of_another_version_vote_and_are_named(config, folder, capsys):
-    plan_faults(folder.path, capacity=1)
-    main(config)
-    for path in folder.members.glob("*/member.json"):
-        manifest = read_sealed(path) | {"environment": {"device": "a chip", "keras": "2.0"}}
-        path.write_text(json.dumps(sealed(manifest)))
-    capsys.readouterr()
-    main(config)
-    printed = capsys.readouterr().out
-    assert "though trained with keras 2.0 (here 3." in printed
-    assert "relu-s0-f0, swish-s0-f0, relu-s1-f0, swish-s1-f0" in printed
-    assert labels(folder) == vote_of(config, 4)
 
 
 def test_ctrl_c_while_the_command_still_loads_is_no_traceback():

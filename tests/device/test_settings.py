@@ -1,11 +1,9 @@
 """The settings that people have: what each does to a process that trains, and what is said about it."""
 
 import json
-import os
 import subprocess
 import sys
 
-import keras
 import pytest
 from conftest import ROOT
 
@@ -33,7 +31,6 @@ def write_keras_json(home, content):
 @pytest.mark.parametrize(
     ("device", "backend", "expected"),
     [
-        ("auto", "auto", {}),
         ("gpu", "auto", {}),
         ("gpu", "jax", {"KERAS_BACKEND": "jax"}),
         ("tpu", "auto", {"KERAS_BACKEND": "jax"}),
@@ -42,14 +39,6 @@ def write_keras_json(home, content):
 )
 def test_processes_get_what_makes_them_use_device_and_backend(device, backend, expected):
     assert device_environment(device, backend) == expected
-
-
-def test_keras_json_decides_nothing_but_the_backend(home):
-    write_keras_json(home, {"floatx": "float16", "epsilon": "small", "image_data_format": "channels_first"})
-    code = "from keras import config as c; print(c.floatx(), c.epsilon(), c.image_data_format())"
-    environment = {**os.environ, **training_environment(backend=keras.backend.backend())}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
-    assert done.stdout.split() == ["float32", "1e-07", "channels_last"], done.stderr
 
 
 def test_the_backend_is_that_of_the_flag_then_of_the_environment_then_of_keras_json(home, monkeypatch):
@@ -92,7 +81,6 @@ def test_without_onednn_the_device_is_another_one_that_has_no_bfloat16(monkeypat
 def test_other_settings_that_change_bits_are_recorded_as_well(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_prefer_vector_width=512")
     assert settings_warning().startswith("XLA_FLAGS=--xla_cpu_prefer_vector_width=512 is set")
-    assert found_device().name.endswith(", XLA_FLAGS=--xla_cpu_prefer_vector_width=512")
 
 
 def test_no_home_folder_and_none_in_the_passwd_file(monkeypatch):

@@ -62,7 +62,7 @@ def test_swish_and_its_gradient_are_the_formula_rounded_once(how, dtype):
 
 @eagerly_and_compiled
 @precisions
-@pytest.mark.parametrize("beta", [0.0, 0.3, 1.37])  # bfloat16 and float16 have no 0.3 and no 1.37
+@pytest.mark.parametrize("beta", [0.0, 1.37])  # bfloat16 and float16 have no 1.37
 def test_swish_beta_and_both_gradients_are_the_formula_rounded_once(how, dtype, beta):
     layer = SwishBeta(dtype="float32" if dtype == "float32" else f"mixed_{dtype}")
     layer.build((None,))

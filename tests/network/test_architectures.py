@@ -22,62 +22,26 @@ def activations_of(network):
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-@pytest.mark.parametrize(("activation", "per_layer"), [("relu", 0), ("swish", 0), ("elu", 0), ("swish_beta", 1)])
-def test_parameter_counts(name, activation, per_layer):
-    relu, network = (ARCHITECTURES[name](arm, 0, "float32", 1, 1.0) for arm in ("relu", activation))
-    assert len(activations_of(network)) == ACTIVATIONS.get(name, len(activations_of(relu))) > 0
+def test_parameter_counts(name):
+    relu, trainable = (ARCHITECTURES[name](arm, 0, "float32", 1, 1.0) for arm in ("relu", "swish_beta"))
+    assert len(activations_of(trainable)) == ACTIVATIONS.get(name, len(activations_of(relu))) > 0
     assert relu.count_params() == PARAMETERS.get(name, relu.count_params())
-    assert network.count_params() == relu.count_params() + per_layer * len(activations_of(network))
+    assert trainable.count_params() == relu.count_params() + len(activations_of(trainable))
 
 
 def test_width_multiplies_the_channels_and_dropout_the_rates():
     for make in (ghouzam, deotte, residual):
-        narrow, wide = make("relu", 0), make("relu", 0, width=3)
-        assert [f for f, *_ in shapes(wide)] == [3 * f for f, *_ in shapes(narrow)]
-        assert [rest for _, *rest in shapes(wide)] == [rest for _, *rest in shapes(narrow)]
-    units = [layer.units for layer in ghouzam("relu", 0, width=2).layers if isinstance(layer, keras.layers.Dense)]
-    assert units == [512, 10]
+        assert channels(make("relu", 0, width=3)) == [3 * count for count in channels(make("relu", 0))]
     assert [rates(make("relu", 0, dropout=0.5)) for make in (ghouzam, deotte)] == [[0.125, 0.125, 0.25], [0.2] * 3]
 
 
-def shapes(network):
-    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-    return [
-        (layer.filters, layer.kernel_size[0], layer.strides[0], tuple(layer.output.shape[1:3]))
-        for layer in convolutions
-    ]
+def channels(network):
+    """Of every layer that learns but the last."""
+    return [layer.kernel.shape[-1] for layer in network.layers[:-2] if hasattr(layer, "kernel")]
 
 
 def rates(network):
     return [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
-
-
-def test_layers_are_the_published_ones():
-    assert shapes(ghouzam("relu", 0)) == [
-        (32, 5, 1, (28, 28)),
-        (32, 5, 1, (28, 28)),
-        (64, 3, 1, (14, 14)),
-        (64, 3, 1, (14, 14)),
-    ]
-    assert shapes(deotte("relu", 0)) == [
-        (32, 3, 1, (26, 26)),
-        (32, 3, 1, (24, 24)),
-        (32, 5, 2, (12, 12)),
-        (64, 3, 1, (10, 10)),
-        (64, 3, 1, (8, 8)),
-        (64, 5, 2, (4, 4)),
-        (128, 4, 1, (1, 1)),
-    ]
-    assert shapes(residual("relu", 0)) == [
-        (64, 5, 1, (28, 28)),
-        (64, 3, 1, (28, 28)),
-        (64, 3, 1, (14, 14)),
-        (128, 3, 1, (14, 14)),
-        (128, 3, 1, (7, 7)),
-        (256, 3, 1, (7, 7)),
-        (256, 3, 1, (4, 4)),
-    ]
-    assert [rates(n("relu", 0)) for n in (ghouzam, deotte, residual)] == [[0.25, 0.25, 0.5], [0.4, 0.4, 0.4], []]
 
 
 def notation(network):
@@ -198,16 +162,14 @@ def test_arms_of_a_seed_start_from_the_same_weights_and_dropout(name):
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_probabilities_are_float32_softmax_of_the_logits(name, policy, digits):
-    network = ARCHITECTURES[name]("swish", 0, policy, 1, 1.0)
+def test_probabilities_are_float32_softmax_of_the_logits_whatever_the_precision(name, digits):
+    network = ARCHITECTURES[name]("swish", 0, "mixed_bfloat16", 1, 1.0)
     images = digits.images[:4, ..., None].astype(np.float32)
     probabilities, logits = network(images), logits_model(network)(images)
     assert keras.backend.standardize_dtype(probabilities.dtype) == "float32"
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     np.testing.assert_allclose(probabilities, ops.softmax(logits), rtol=1e-5)
-    inner = {layer.compute_dtype for layer in network.layers[1:-2]}
-    assert inner == {{"float32": "float32"}.get(policy, policy.removeprefix("mixed_"))}
+    assert {layer.compute_dtype for layer in network.layers[1:-2]} == {"bfloat16"}
     assert all(v.dtype == "float32" for v in network.trainable_variables)
 
 

@@ -15,8 +15,7 @@ def as_floats(x):
     return np.asarray(ops.cast(x, "float32"))
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("rate", [0.25, 0.4, 0.5])
+@pytest.mark.parametrize(("rate", "policy"), [(0.25, "float32"), (0.4, "mixed_bfloat16"), (0.5, "mixed_float16")])
 def test_units_are_dropped_at_the_rate_and_the_others_scaled(rate, policy):
     layer = Dropout(rate, seed=1, dtype=policy)
     x = ops.cast(np.random.default_rng(0).normal(1, 1, SHAPE), layer.compute_dtype)
@@ -32,9 +31,7 @@ def test_units_are_dropped_at_the_rate_and_the_others_scaled(rate, policy):
 
 
 @tensorflow_only
-@pytest.mark.parametrize(
-    ("rate", "levels", "dropped"), [(0.25, 256, 64), (0.5, 256, 128), (0.4, 65536, 26214), (0.3, 65536, 19661)]
-)
+@pytest.mark.parametrize(("rate", "levels", "dropped"), [(0.25, 256, 64), (0.4, 65536, 26214)])
 def test_of_all_draws_exactly_the_lowest_are_dropped(rate, levels, dropped, monkeypatch):
     def every_draw(shape, drawn, _):
         assert drawn == levels

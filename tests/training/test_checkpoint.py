@@ -60,9 +60,7 @@ def the_one_before_is_used(newest, words="epoch-0002.npz is damaged"):
 
 @pytest.mark.parametrize("damage", [
     lambda b: b[: len(b) // 2],
-    lambda b: b[:200] + bytes(20) + b[220:],
     lambda b: b"",
-    lambda b: b"x" * 99,
     lambda b: b.replace(b"PK\x01\x02", b"PK\x01\x02\x00\x00\xad", 1),  # a version of zip that nobody reads
 ])  # fmt: skip
 def test_a_damaged_one_is_named_and_the_one_before_is_used(damage, two):
@@ -120,7 +118,6 @@ def test_those_of_another_config_do_not_crowd_out_ours(tmp_path):
 @pytest.mark.parametrize(
     ("there", "words"),
     [
-        ({**HERE, "config": "3c4d"}, "config 3c4d (now 1a2b)"),
         (
             {**HERE, "keras": "3.13.2", "tensorflow": "2.20.0"},
             "keras 3.13.2 (now 3.15.1), tensorflow 2.20.0 (now 2.21.0)",

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import environment, run
+from conftest import run
 from factories import changed, damage
 from filelock import FileLock, Timeout
 from stand_in_worker import guess
@@ -207,14 +206,6 @@ def test_without_ray_the_error_names_the_command_that_installs_it(tmp_path, monk
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"python -m pip install -r requirements-cluster\.txt"):
         Cluster(RunFolder(tmp_path), None)
-
-
-def test_nothing_of_ray_is_imported_before_it_is_needed():
-    code = "import sys; import pipeline.training.cluster; print('ray' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == "False\n"
 
 
 def node(cpus, gibibytes, gpus=0, alive=True):

@@ -57,11 +57,10 @@ def assert_resumes_and_loads(t, folder, digits):
     ("architecture", "changes"),
     [
         ("ghouzam", {"optimizer": "rmsprop"}),
-        ("deotte", {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9}),
-        ("residual", {"optimizer": "adam", "label_smoothing": 0.1}),
+        ("residual", {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9, "label_smoothing": 0.1}),
     ],
 )
-def test_every_network_computes_the_same_compiled_whole(architecture, changes, digits, tmp_path, monkeypatch):
+def test_a_network_computes_the_same_compiled_whole(architecture, changes, digits, tmp_path, monkeypatch):
     """The arms take turns from layer to layer, so that each network has all of them."""
     take_turns(monkeypatch, architecture)
     config = replace(CONFIG, batch_size=BATCH, **changes)
@@ -80,17 +79,9 @@ def test_every_network_computes_the_same_compiled_whole(architecture, changes, d
     assert np.mean(difference) < 2e-5  # the step is 1e-3, in a direction that rounding decides near a zero gradient
 
 
-@pytest.mark.parametrize(
-    ("activation", "changes"),
-    [
-        ("relu", {"optimizer": "rmsprop"}),
-        ("swish", {"optimizer": "adam"}),
-        ("swish_beta", {"optimizer": "adamw", "weight_decay": 0.01}),
-    ],
-)
-def test_float16_learns_averages_and_skips_a_step_that_overflows(activation, changes, digits, tmp_path):
-    config = replace(CONFIG, batch_size=BATCH, ema_momentum=0.9, **changes)
-    t = trainer(digits, config, "mixed_float16", activation=activation)
+def test_float16_learns_averages_and_skips_a_step_that_overflows(digits, tmp_path):
+    config = replace(CONFIG, batch_size=BATCH, ema_momentum=0.9, optimizer="adamw", weight_decay=0.01)
+    t = trainer(digits, config, "mixed_float16", activation="swish_beta")
     t.reset(1)
     losses = [t.run(*steps(4, BATCH, rate=5e-3))[0] for _ in range(8)]
     assert losses[-1] < losses[0]
@@ -173,7 +164,3 @@ def test_where_xla_does_not_work_at_all_nothing_is_left_to_it(digits, monkeypatc
     library = t.steps._run.get_concrete_function().graph.as_graph_def().library.function
     assert not any(function.attr["_XlaMustCompile"].b for function in library)
     fusion.one_pass.cache_clear()
-
-
-def test_this_machines_xla_works():
-    assert fusion.xla_failure() is None

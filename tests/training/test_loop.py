@@ -25,10 +25,9 @@ def warnings_of(seen):
     return " ".join(progress.warning for progress in seen if progress.warning)
 
 
-@pytest.mark.parametrize("ema_momentum", [0.0, 0.7])
-def test_history_rows_and_probabilities(ema_momentum, spec, digits, tmp_path, trainers, monkeypatch):
+def test_history_rows_and_probabilities(spec, digits, tmp_path, trainers, monkeypatch):
     """With a moving average, the history is of the weights that are used in the end."""
-    spec = changed(spec, ema_momentum=ema_momentum)
+    spec = changed(spec, ema_momentum=0.7)
     seen, calls, run_steps = [], [], Trainer.run
 
     def record(self, *steps):
@@ -81,20 +80,15 @@ class StoppedError(Exception):
     pass
 
 
-@pytest.mark.parametrize(
-    ("architecture", "changes", "stop_after"),
-    [
-        ("ghouzam", {}, 2),
-        ("deotte", {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9, "fresh_statistics": True}, 1),
-    ],
-)
-def test_resumed_is_bit_for_bit_uninterrupted(spec, digits, tmp_path, architecture, changes, stop_after, trainers):
-    spec = changed(spec, architecture=architecture, **changes)
+def test_resumed_is_bit_for_bit_uninterrupted(spec, digits, tmp_path, trainers):
+    """With all that a checkpoint holds. A plain network is killed for real in test_workers.py."""
+    changes = {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9, "fresh_statistics": True}
+    spec = changed(spec, architecture="deotte", **changes)
     whole = run(spec, digits, tmp_path / "whole", trainers)
     expected = whole.test_probabilities.tobytes()
 
     def stop(progress):
-        if progress.epoch > stop_after:
+        if progress.epoch > 1:
             raise StoppedError
 
     with pytest.raises(StoppedError):
@@ -141,11 +135,11 @@ def test_arms_of_a_seed_share_rows_augmentation_rates_and_initial_weights(tiny, 
             return super().run(*steps)
 
     monkeypatch.setattr(train, "Trainer", Recorder)
-    config = changed(tiny, seeds=2, arms=("relu", "swish", "swish_beta"), epochs=2)
+    config = changed(tiny, seeds=2, arms=("relu", "swish"), epochs=2)
     shared, fingerprints = {}, {}
     for spec in member_specs(config):
         fingerprints[spec.id] = run(spec, digits, tmp_path / spec.id, shared).fingerprints
-    assert fingerprints["relu-s0-f0"] == fingerprints["swish-s0-f0"] == fingerprints["swish_beta-s0-f0"]
+    assert fingerprints["relu-s0-f0"] == fingerprints["swish-s0-f0"]
     for kind, differs in (("rows", False), ("draws", True), ("initial_weights", True), ("dropout", True)):
         assert (fingerprints["relu-s0-f0"][kind] != fingerprints["relu-s1-f0"][kind]) is differs
     for ours, theirs in zip(calls["relu"], calls["swish"], strict=True):
@@ -178,9 +172,7 @@ def test_a_loss_that_is_no_number_is_an_error_with_the_remedy(spec, digits, tmp_
     ("fold", "changes", "what"),
     [
         (0, {"learning_rate": 1e30}, "a probability is"),  # weights of 1e30 are numbers, what they compute is none
-        (None, {"learning_rate": 1e30}, "a probability is"),
-        (None, {"learning_rate": 1e30, "ema_momentum": 0.9}, "a probability is"),
-        (None, {"learning_rate": 3e38}, "kernel is"),
+        (None, {"learning_rate": 3e38, "ema_momentum": 0.9}, "kernel is"),
     ],
 )
 def test_a_last_update_that_breaks_the_network_is_noticed_at_each_attempt(fold, changes, what, spec, digits, tmp_path):

@@ -25,18 +25,6 @@ def assert_same(ours, theirs):
         np.testing.assert_array_equal(a, b)
 
 
-def test_one_call_of_four_steps_is_four_calls_of_one(swish):
-    t = swish
-    rows, transforms, rates = steps(4)
-    t.reset(1)
-    whole = t.run(rows, transforms, rates)
-    after = state(t)
-    t.reset(1)
-    parts = [t.run(rows[i : i + 1], transforms[i : i + 1], rates[i : i + 1]) for i in range(4)]
-    assert whole == (pytest.approx(sum(p[0] for p in parts), rel=1e-6), sum(p[1] for p in parts))
-    assert_same(after, state(t))
-
-
 def test_reset_forgets_everything_but_the_compilation(swish, digits):
     used, fresh = swish, trainer(digits)
     used.reset(3)
