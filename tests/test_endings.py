@@ -117,10 +117,13 @@ def test_killed_it_leaves_the_vote_of_the_whole_pairs(config, folder):
 
 def test_hours_leave_out_what_would_not_end_in_time(config, folder, capsys):
     plan_faults(folder.path, capacity=1, seconds=500.0)  # a member of 3 epochs takes 25 minutes
+    begun = folder.checkpoints(member_specs(config)[1])  # and two more of its epochs 17
+    begun.mkdir(parents=True)
+    (begun / "epoch-0001.npz").touch()
     assert main(replace(config, hours=0.4)).stopped == ""
-    assert labels(folder) == vote_of(config, 1)
+    assert labels(folder) == vote_of(config, 2)
     printed = " ".join(capsys.readouterr().out.split())
-    assert "Partial: 3 of 4 networks are missing (swish-s0-f0, relu-s1-f0, swish-s1-f0)" in printed
+    assert "Partial: 2 of 4 networks are missing (relu-s1-f0, swish-s1-f0)" in printed
     assert "within the run's 0.4 hours. Rerun the same command to continue." in printed
     assert "Next, train what is missing (finished networks are kept): python -m pipeline run " in printed
     assert read_submission_record(folder).missing

@@ -21,9 +21,7 @@ def cores() -> int:
 def usable_memory(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int | None:
     """Bytes of memory that this process and its children may use; None where the system does not say.
 
-    Args:
-        cgroups: Where the control groups of Linux are mounted, of version 1 or 2.
-        membership: The file that names the groups of this process.
+    Linux mounts its control groups, of version 1 or 2, at the first path; the second names those of this process.
     """
     if not hasattr(os, "sysconf"):
         return None  # Windows

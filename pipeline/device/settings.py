@@ -31,12 +31,7 @@ BITS_DEPEND_ON = (
 
 
 def device_environment(device: str, backend: str) -> dict[str, str]:
-    """Environment variables that make a process compute on a kind of device and with a backend of Keras.
-
-    Args:
-        device: auto, cpu, gpu or tpu.
-        backend: auto, tensorflow or jax.
-    """
+    """Environment variables that make a process compute on a kind of device and with a backend of Keras."""
     if device == "tpu":
         backend = "jax"  # Keras has no TPU support on TensorFlow
     chosen = {} if backend == "auto" else {"KERAS_BACKEND": backend}

@@ -28,7 +28,7 @@ def save(folder: Path, made_with: Mapping[str, str], variables: Sequence[Any], h
     Args:
         folder: Where this member's checkpoints are; made if missing.
         made_with: All that decides the bits of a member, by name; only where it is the same, it can be restored.
-        variables: Keras variables, in an order that is the same for every process.
+        variables: Those of Keras, in an order that is the same for every process.
         history: One dict per finished epoch.
     """
     from keras import ops

@@ -41,11 +41,9 @@ PREPARE_NODE = (
 
 
 class Cluster:
-    """The nodes of a Ray cluster. Use as a context manager: the tasks are cancelled on exit.
+    """The nodes of a Ray cluster at an address, see `connect`, train for the run in a folder.
 
-    Args:
-        folder: The run's folder.
-        address: Where the cluster is; see `connect`.
+    Use as a context manager: the tasks are cancelled on exit.
 
     Raises:
         UserError: Ray is not installed.
@@ -90,15 +88,7 @@ class _Task:
 
 
 class _Training:
-    """The tasks of one call of `Cluster.run`.
-
-    Args:
-        folder: The run's folder.
-        specs: The members; each is trained by whichever node is free first.
-        digits: The data.
-        observer: Follows how each member does.
-        limits: When to end.
-    """
+    """The tasks of one call of `Cluster.run`. Each is carried out by whichever node is free first."""
 
     def __init__(
         self, folder: RunFolder, specs: Sequence[MemberSpec], digits: Digits, observer: Observer, limits: Limits

@@ -40,12 +40,9 @@ class Engine(Protocol):
     def run(self, specs: Sequence[MemberSpec], digits: Digits, observer: Observer, limits: Limits) -> dict[str, str]:
         """Train members.
 
-        Args:
-            specs: The members, in the order to start them.
-            digits: The data they share, without held-back labels.
-            observer: Follows how each member does.
-            limits: When to end: soon after `limits.over`, with members in flight left at their checkpoints. Only
-                members are started that `limits.allow`, and `limits.measure` takes how long each epoch took.
+        They are started in this order, on data without held-back labels. Training ends soon after `limits.over`, with
+        members in flight left at their checkpoints. Only members are started that `limits.allow`, and `limits.measure`
+        takes how long each epoch took.
 
         Returns:
             The ids of members that failed, each with the reason; not of those that the limits left out.

@@ -22,8 +22,7 @@ STATISTICS_BATCH = 250
 class FreshStatistics:
     """The statistics of one network's normalisation layers.
 
-    Args:
-        network: Its copy, with variables of its own, drops nothing, and the moving averages of the copy forget at once.
+    They come from a copy with variables of its own, which drops nothing and whose moving averages forget at once.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -31,11 +30,7 @@ class FreshStatistics:
         self._forward = _jax_forward(self._copy) if keras.backend.backend() == "jax" else self._copy
 
     def recompute(self, images: NDArray[np.uint8]) -> None:
-        """Set them to those of the images.
-
-        Args:
-            images: uint8, shape (n, 28, 28), at least one; a batch of them normalises by its own statistics.
-        """
+        """Set them to those of images, uint8 of shape (n, 28, 28); a batch of them normalises by its own statistics."""
         self._copy.set_weights(self._network.get_weights())
         batches = np.array_split(images[..., None].astype(np.float32), -(-len(images) // STATISTICS_BATCH))
         seen: list[list[NDArray[Any]]] = []

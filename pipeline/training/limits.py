@@ -15,11 +15,7 @@ SPARE = 1.1  # times the measured seconds, for the predictions after the last ep
 
 
 class Limits:
-    """The limits of a run's training. The clock starts when this is made.
-
-    Args:
-        hours: Hours after which nothing is trained any more; None: no limit.
-    """
+    """The limits of a run's training: hours from now after which nothing is trained any more; None: no limit."""
 
     def __init__(self, hours: float | None = None) -> None:
         self._hours = hours

@@ -99,14 +99,7 @@ def train_member(
 
 
 class _Training:
-    """A member on its way.
-
-    Args:
-        spec: The member.
-        digits: The data.
-        trainer: Trains it.
-        watch: Is called with its progress.
-    """
+    """A member on its way."""
 
     def __init__(self, spec: MemberSpec, digits: Digits, trainer: Trainer, watch: Callable[[Progress], None]) -> None:
         self._spec, self._digits, self._trainer, self._watch = spec, digits, trainer, watch

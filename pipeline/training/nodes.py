@@ -54,11 +54,7 @@ class Mailbox:
 def train_on_node(spec: MemberSpec, digits: Digits, run: str, mailbox: Any) -> dict[str, bytes] | Diverged:
     """Train a member in this process, from its last checkpoint if this node has one; its reports arrive before.
 
-    Args:
-        spec: The member.
-        digits: The data.
-        run: Of the run's checkpoints, the folder's name.
-        mailbox: Ray's handle of the `Mailbox`.
+    The run names its folder of checkpoints; the mailbox is Ray's handle of the `Mailbox`.
 
     Returns:
         The files of the member's folder, by name; or why there are none.
@@ -86,12 +82,7 @@ def train_and_pack(
 ) -> dict[str, bytes] | Diverged:
     """Train a member alone in its folder of checkpoints, which is gone when there is nothing left to resume.
 
-    Args:
-        spec: The member.
-        digits: The data.
-        checkpoints: The folder.
-        node: Where this is, for its record.
-        watch: See `train_member`.
+    The node is for its record; for `watch` see `train_member`.
     """
     # Imported late: it loads TensorFlow, which the driver never does.
     from pipeline.training.loop import DivergedError, train_member

@@ -53,13 +53,7 @@ def silent(spec: MemberSpec | None, where: str, log: object) -> str:
 
 
 class WorkerProcess:
-    """A worker process.
-
-    Args:
-        number: Which of the run's workers it is.
-        folder: The run's folder.
-        environment: Variables that it has besides those of this process.
-    """
+    """One of a run's worker processes; it has these environment variables besides those of this process."""
 
     def __init__(self, number: int, folder: RunFolder, environment: Mapping[str, str]) -> None:
         self.number = number

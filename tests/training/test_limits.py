@@ -17,14 +17,14 @@ def specs(tiny):
     return member_specs(replace(tiny, arms=("relu", "swish", "elu")))
 
 
-def test_without_hours_nothing_ends():
+def test_hours_or_a_request_end_it(specs):
     limits = Limits()
     assert not limits.over
-    assert limits.seconds_left == float("inf")
-    assert limits.reason == ""
-
-
-def test_hours_end():
+    assert (limits.seconds_left, limits.reason) == (float("inf"), "")
+    limits.stop()
+    assert limits.over
+    assert not limits.allow(specs[0], 0)
+    assert "SIGTERM" in limits.reason
     assert 35 < Limits(hours=0.01).seconds_left <= 36
     assert Limits(hours=1e-12).over
     assert "the run's 0.01 hours" in Limits(hours=0.01).reason
@@ -42,14 +42,6 @@ def test_a_member_is_allowed_by_the_seconds_of_its_own_activation_else_of_the_sl
     assert limits.allow(swish, 1)
     assert not limits.allow(elu, 0)
     assert Limits().allow(elu, 0)
-
-
-def test_a_request_ends_it(specs):
-    limits = Limits()
-    limits.stop()
-    assert limits.over
-    assert not limits.allow(specs[0], 0)
-    assert "SIGTERM" in limits.reason
 
 
 def test_sigterm_is_a_request_and_then_what_it_was():

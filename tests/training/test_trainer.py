@@ -59,17 +59,6 @@ def test_a_trainer_has_the_activation_width_and_dropout_of_its_spec(digits):
     assert [layer.rate for layer in t.network.layers if isinstance(layer, keras.layers.Dropout)] == [0.2]
 
 
-def test_rate_zero_leaves_the_weights_and_each_step_has_its_own_rate(swish):
-    t = swish
-    t.reset(0)
-    before = weights(t)
-    rows, transforms, _ = steps(2)
-    t.run(rows, transforms, np.zeros(2, np.float32))
-    assert_same(before, weights(t))
-    t.run(rows, transforms, np.array([0, 1e-3], np.float32))
-    assert any((a != b).any() for a, b in zip(before, weights(t), strict=True))
-
-
 def test_final_weights_are_the_moving_average_by_its_formula(digits):
     t = trainer(digits, replace(CONFIG, ema_momentum=0.6))
     t.reset(0)
@@ -90,15 +79,6 @@ def test_final_weights_are_the_moving_average_by_its_formula(digits):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_without_averaging_final_weights_are_the_weights(swish):
-    t = swish
-    t.reset(0)
-    t.run(*steps(1))
-    before = state(t)
-    with t.final_weights(np.arange(100)):
-        assert_same(before, state(t))
-
-
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_every_precision_learns(digits, policy):
     t = trainer(digits, policy=policy, activation="swish_beta")
@@ -113,17 +93,6 @@ def test_every_precision_learns(digits, policy):
         last = t.run(*steps(3, rate=1e-2))[0] / 3
     assert last < 0.7 * first
     assert isinstance(t.optimizer, keras.optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("rmsprop", keras.optimizers.RMSprop), ("adam", keras.optimizers.Adam), ("adamw", keras.optimizers.AdamW)],
-)
-def test_the_optimizer_is_the_one_that_the_config_names(name, kind):
-    optimizer = make_optimizer(replace(CONFIG, optimizer=name, learning_rate=0.25), "float32")
-    assert type(optimizer) is kind
-    assert not optimizer.use_ema
-    assert float(ops.convert_to_numpy(optimizer.learning_rate)) == 0.25
 
 
 def test_kernels_alone_decay_and_in_proportion_to_the_rate():

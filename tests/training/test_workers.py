@@ -118,6 +118,7 @@ def test_killed_alone_a_member_has_a_second_try_and_the_others_go_on(train, spec
     assert failed["swish-s1-f0"].startswith(words)
     assert sorted([*observer.done, "swish-s1-f0"]) == ids(specs)
     assert "relu-s0-f0 is tried once more. Another one takes its place" in observer.text
+    assert observer.done[-1] == "relu-s0-f0"  # after all others
 
 
 @pytest.mark.parametrize(
