@@ -27,7 +27,7 @@ from pipeline.training.messages import Diverged, Progress
 from pipeline.training.nodes import Started, train_and_pack
 from pipeline.training.ray_connection import member_needs
 
-EPOCHS = 60  # so that a member is caught while it trains
+EPOCHS = 30  # so that a member is caught while it trains
 LONGEST_WAIT = 60  # seconds
 NO_RAY = "Ray is not installed: python -m pip install -r requirements-cluster.txt"
 needs_ray = pytest.mark.skipif(not ray_connection.find_spec("ray"), reason=NO_RAY)
