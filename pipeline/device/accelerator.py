@@ -12,7 +12,14 @@ from typing import Any
 
 from pipeline.config.errors import UserError
 from pipeline.config.places import on_kaggle
-from pipeline.device.host import cores, cpu_has_bfloat16, installed_version, processor, room_on_cpu, room_on_gpus
+from pipeline.device.host import (
+    cores,
+    cpu_is_faster_in_bfloat16,
+    installed_version,
+    processor,
+    room_on_cpu,
+    room_on_gpus,
+)
 from pipeline.device.settings import HIDDEN_GPUS, settings_with_other_bits, without_onednn
 
 NAMES = {"cpu": "CPU", "gpu": "GPU", "tpu": "TPU"}
@@ -192,11 +199,11 @@ def _native_precision(kind: str, capability: int) -> str:
     """What a device does natively.
 
     Returns:
-        "mixed_bfloat16" on CPUs with AMX or AVX512-BF16, on GPUs from Ampere (compute capability 8) and on TPUs;
+        "mixed_bfloat16" on CPUs that are faster in it, on GPUs from Ampere (compute capability 8) and on TPUs;
         "mixed_float16" on Volta and Turing GPUs (7), such as the T4; else "float32".
     """
     if kind == "gpu":
         return "mixed_bfloat16" if capability >= 8 else "mixed_float16" if capability >= 7 else "float32"
     # On CPU it is TensorFlow's oneDNN kernels that use these instructions.
-    on_cpu = _backend() == "tensorflow" and cpu_has_bfloat16() and not without_onednn()
+    on_cpu = _backend() == "tensorflow" and cpu_is_faster_in_bfloat16() and not without_onednn()
     return "mixed_bfloat16" if kind == "tpu" or on_cpu else "float32"

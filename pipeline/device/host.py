@@ -72,6 +72,15 @@ def cpu_has_bfloat16() -> bool:
     return bool(BFLOAT16_CPU_FLAGS & set(_cpuinfo().get("flags", "").split()))
 
 
+def cpu_is_faster_in_bfloat16() -> bool:
+    """Whether the CPU trains faster in bfloat16 than in float32: one with AMX, or with AMD's AVX512-BF16.
+
+    With Intel's AVX512-BF16 alone, training takes 1.5 times as long as in float32 (docs/speed.md).
+    """
+    is_amd = _cpuinfo().get("vendor_id") == "AuthenticAMD"
+    return "amx_bf16" in _cpuinfo().get("flags", "").split() or (is_amd and cpu_has_bfloat16())
+
+
 def _cpuinfo() -> dict[str, str]:
     """What Linux says of the first core, by name."""
     first = CPUINFO.read_text(errors="replace").partition("\n\n")[0] if CPUINFO.exists() else ""

@@ -37,12 +37,15 @@ LISTED = ["GPU 0: Tesla T4"]
         ("tpu", 0, "", "mixed_bfloat16"),
         ("cpu", 0, "avx2 avx512f", "float32"),
         ("cpu", 0, "avx512f amx_bf16 amx_tile", "mixed_bfloat16"),
-        ("cpu", 0, "avx512_bf16", "mixed_bfloat16"),
+        ("cpu", 0, "avx512_bf16", "float32"),  # Intel's, which is slower than float32
+        ("amd", 0, "avx512_bf16", "mixed_bfloat16"),
+        ("amd", 0, "avx512f", "float32"),
     ],
 )
 def test_auto_is_what_the_hardware_does_natively(kind, capability, cpu_flags, policy, monkeypatch):
+    vendor, kind = ("AuthenticAMD", "cpu") if kind == "amd" else ("GenuineIntel", kind)
     monkeypatch.setattr(accelerator, "_first_device", lambda: (kind, "a chip", capability))
-    monkeypatch.setattr(host, "_cpuinfo", lambda: {"flags": f"fpu {cpu_flags} sse"})
+    monkeypatch.setattr(host, "_cpuinfo", lambda: {"vendor_id": vendor, "flags": f"fpu {cpu_flags} sse"})
     if kind == "cpu" and not on_tensorflow:
         policy = "float32"
     assert resolve_precision("auto") == policy
