@@ -52,12 +52,27 @@ def in_precision(values, dtype):
 
 
 @eagerly_and_compiled
-@precisions
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_swish_and_its_gradient_are_the_formula_rounded_once(how, dtype):
     (x, exact), (w, weight) = in_precision(X, dtype), in_precision(W, dtype)
     assert_rounded_once(how(swish)(x), exact * gate(exact), dtype)
     (by_x,) = gradients(swish, w, how)(x)
     assert_rounded_once(by_x, weight * gate(exact) * (1 + exact * (1 - gate(exact))), dtype)
+
+
+@eagerly_and_compiled
+def test_swish_of_every_bfloat16_is_off_by_one_unit_or_5e_4_at_most(how):
+    bits = np.arange(2**16, dtype=np.uint16)
+    inputs = (bits.astype(np.uint32) << 16).view(np.float32)
+    exact = inputs[np.isfinite(inputs)].astype(np.float64)
+    with np.errstate(over="ignore"):
+        values, slopes = exact * gate(exact), gate(exact) * (1 + exact * (1 - gate(exact)))
+    x = ops.cast(exact.astype(np.float32), "bfloat16")
+    (by_x,) = gradients(swish, ops.ones_like(x), how)(x)
+    for found, expected in ((how(swish)(x), values), (by_x, slopes)):
+        unit = 2.0 ** (np.floor(np.log2(np.maximum(np.abs(expected), 2.0**-126))) - 7)
+        error = np.abs(np.asarray(ops.cast(found, "float32")) - expected)
+        assert (error <= np.maximum(unit, 5e-4)).all()
 
 
 @eagerly_and_compiled
