@@ -17,7 +17,7 @@ class Flags:
 
     data: str = "sample"
     """Folder or zip of the competition's files, or sample: the embedded digits."""
-    rounds: int = 7
+    rounds: int = 5
     """Measured epochs of each competitor."""
     out: Path | None = None
     """Where to write the record. By default build/benchmarks/CLAIM.json."""
@@ -28,6 +28,6 @@ class Flags:
         for name in ("rounds", "seeds", "processes"):
             if getattr(self, name, 1) < 1:
                 raise UserError(f"--{name} must be at least 1. Received: {getattr(self, name)}")
-        for name in ("arms", "architectures", "batches"):
+        for name in ("arms", "architectures", "batches", "precisions"):
             if getattr(self, name, True) == ():
                 raise UserError(f"--{name} must name at least one")

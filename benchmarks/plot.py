@@ -34,17 +34,17 @@ class Plot:
 
 
 def _draw_costs(axes: Axes, rows: list[dict[str, Any]]) -> None:
-    """Time relative to ReLU, by activation, network and batch; whiskers are the range over the rounds."""
-    contests = list(dict.fromkeys((r["architecture"], r["batch"]) for r in rows))
+    """Time relative to ReLU, by activation, network and precision; whiskers are the range over the rounds."""
+    contests = list(dict.fromkeys((r["architecture"], r["precision"]) for r in rows))
     names = list(dict.fromkeys(r["name"] for r in rows))[1:]
     for i, name in enumerate(names):
-        own = [next(r for r in rows if (r["architecture"], r["batch"], r["name"]) == (*c, name)) for c in contests]
+        own = [next(r for r in rows if (r["architecture"], r["precision"], r["name"]) == (*c, name)) for c in contests]
         ratios = [r["ratio"] for r in own]
         spread = [[r["ratio"] - r["ratio_low"] for r in own], [r["ratio_high"] - r["ratio"] for r in own]]
         places = [c + (i - (len(names) - 1) / 2) * 0.2 for c in range(len(contests))]
         axes.errorbar(places, ratios, yerr=spread, fmt="o", capsize=3, color=f"C{i + 1}", label=name)
     axes.axhline(1, color="C0", label=rows[0]["name"])
-    axes.set_xticks(range(len(contests)), [f"{architecture}\nbatch {batch}" for architecture, batch in contests])
+    axes.set_xticks(range(len(contests)), [f"{net}\n{precision.removeprefix('mixed_')}" for net, precision in contests])
     axes.set(title="Epoch time, in multiples of ReLU's", ylim=(0.8, None))
     axes.legend(ncols=len(names) + 1, fontsize="small")
 

@@ -15,26 +15,27 @@ class Swish(Flags):
 
     arms: tuple[str, ...] = ("relu", "swish", "swish_beta", "silu")
     """Activations; all ratios are to the first. silu is Keras's own Swish."""
-    architectures: tuple[Architecture, ...] = ("ghouzam", "deotte")
+    architectures: tuple[Architecture, ...] = ("ghouzam", "deotte", "residual")
     """Networks."""
-    batches: tuple[int, ...] = (86, 256)
-    """Images per step."""
-    precision: Precision = "auto"
+    precisions: tuple[Precision, ...] = ("auto", "float32")
     """Arithmetic of the layers."""
+    batch: int = 86
+    """Images per step."""
     processes: int = CORES
     """Members of an activation that train at the same time; a run has one per core, or two per GPU."""
 
     def run(self) -> None:
-        """Hold one contest per network and batch size."""
-        rows = []
-        for architecture in self.architectures:
-            for batch in self.batches:
-                train = TrainConfig(batch_size=batch, precision=self.precision)
+        """Hold one contest per precision and network."""
+        hardware, rows = environment(), []
+        named = [hardware["auto precision"] if precision == "auto" else precision for precision in self.precisions]
+        for precision in dict.fromkeys(named):
+            for architecture in self.architectures:
+                train = TrainConfig(batch_size=self.batch, precision=precision)
                 timings = hold(
                     [competitor(a, specs_of(architecture, (a,), train, self.processes), self.data) for a in self.arms],
                     self.rounds,
                 )
-                contest = rows_of(timings, architecture=architecture, batch=batch, processes=self.processes)
-                show_timings(f"{architecture}, batch {batch}", contest)
+                contest = rows_of(timings, architecture=architecture, precision=precision, batch=self.batch)
+                show_timings(f"{architecture}, {precision}", contest)
                 rows += contest
-        save("swish", self.out, {"environment": environment(), "rows": rows})
+                save("swish", self.out, {"environment": hardware, "rows": rows})

@@ -1,4 +1,4 @@
-"""The same networks in PyTorch, trained as its documentation advises for CPUs: channels last, autocast, torch.compile.
+"""The same networks in PyTorch, trained as its documentation advises for CPUs: channels last, autocast.
 
 The images are in memory as float32 and are not augmented; there is no validation and no checkpoint. Nothing here may
 load TensorFlow: in one process with it, some builds of PyTorch crash.
@@ -79,9 +79,7 @@ def residual(activation: Callable[[], nn.Module]) -> nn.Module:
 NETWORKS = {"ghouzam": ghouzam, "deotte": deotte, "residual": residual}
 
 
-def train(
-    pause: Pause, _: int, spec: MemberSpec, activation: str, half: bool, threads: int, compiled: bool, data: str
-) -> None:
+def train(pause: Pause, _: int, spec: MemberSpec, activation: str, half: bool, threads: int, data: str) -> None:
     """Train the network of that member with an activation of PyTorch's, in bfloat16 if `half`, until stopped."""
     torch.set_num_threads(threads)
     torch.manual_seed(spec.seed)
@@ -91,7 +89,6 @@ def train(
     labels = torch.from_numpy(digits.labels[rows]).long()
     network = NETWORKS[spec.recipe.architecture](ACTIVATIONS[activation]).train()
     network.to(memory_format=torch.channels_last)
-    model = torch.compile(network) if compiled else network
     optimizer = torch.optim.RMSprop(network.parameters(), lr=spec.recipe.train.learning_rate, alpha=0.9)
     batch = spec.recipe.train.batch_size
     while True:
@@ -100,7 +97,7 @@ def train(
             chosen = order[start:end]
             x = images[chosen].contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                loss = nn.functional.cross_entropy(model(x), labels[chosen])
+                loss = nn.functional.cross_entropy(network(x), labels[chosen])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
