@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Literal
 
 from benchmarks.contest import Competitor, hold
-from benchmarks.flags import CORES, Flags, Precision
+from benchmarks.flags import CORES, Flags
 from benchmarks.ours import competitor, epoch_images, specs_of
 from benchmarks.record import environment, rows_of, save, show_timings
 from pipeline.config.errors import UserError
@@ -25,7 +26,7 @@ class PyTorch(Flags):
     """Networks."""
     batch: int = 86
     """Images per step."""
-    precision: Precision = "auto"
+    precision: Literal["float32", "mixed_bfloat16"] = "mixed_bfloat16"
     """Arithmetic of the layers; PyTorch's autocast where it is bfloat16."""
 
     def run(self) -> None:
@@ -34,13 +35,12 @@ class PyTorch(Flags):
             raise UserError("PyTorch is not installed: python -m pip install -r benchmarks/requirements.txt")
 
         hardware, rows = environment(["torch"]), []
-        precision = hardware["auto precision"] if self.precision == "auto" else self.precision
         for architecture in self.architectures:
             for arm, theirs in PAIRS.items():
                 specs = specs_of(
                     architecture, (arm,), TrainConfig(batch_size=self.batch, precision=self.precision), CORES
                 )
-                images, half = epoch_images(specs[0], self.data), precision == "mixed_bfloat16"
+                images, half = epoch_images(specs[0], self.data), self.precision == "mixed_bfloat16"
                 torch = [
                     Competitor(
                         f"PyTorch {theirs}, {processes} × {CORES // processes} threads",

@@ -17,7 +17,7 @@ class Swish(Flags):
     """Activations; all ratios are to the first. silu is Keras's own Swish."""
     architectures: tuple[Architecture, ...] = ("ghouzam", "deotte", "residual")
     """Networks."""
-    precisions: tuple[Precision, ...] = ("auto", "float32")
+    precisions: tuple[Precision, ...] = ("mixed_bfloat16", "float32")
     """Arithmetic of the layers."""
     batch: int = 86
     """Images per step."""
@@ -27,8 +27,7 @@ class Swish(Flags):
     def run(self) -> None:
         """Hold one contest per precision and network."""
         hardware, rows = environment(), []
-        named = [hardware["auto precision"] if precision == "auto" else precision for precision in self.precisions]
-        for precision in dict.fromkeys(named):
+        for precision in self.precisions:
             for architecture in self.architectures:
                 train = TrainConfig(batch_size=self.batch, precision=precision)
                 timings = hold(
