@@ -67,7 +67,7 @@ def _pair(seed: int, fold: int, by_epoch: NDArray[np.float64], images: int) -> P
     net = round(by_epoch[-1] * images / 100)
     difference = np.zeros(images, np.int8)
     difference[: abs(net)] = np.sign(net)
-    return Pair(seed, fold, images * fold + np.arange(images), difference, np.empty(0), 1.0, by_epoch)
+    return Pair(seed, fold, images * fold + np.arange(images), difference, np.empty(0), np.empty(0), 1.0, by_epoch)
 
 
 def _lines(arms: tuple[str, str], pairs: list[Pair]) -> list[list[str]]:

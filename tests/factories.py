@@ -84,7 +84,7 @@ def pair(ones=0, minus=0, images=IMAGES, fold=0, ratio=1.0, seed=0, by_epoch=(),
     wrong = np.zeros(images)
     wrong[: len(surer)] = surer
     numbers = 100_000 * fold + np.arange(images)
-    return Pair(seed, fold, numbers, difference, wrong, ratio, np.array(by_epoch))
+    return Pair(seed, fold, numbers, difference, wrong, -np.log1p(-wrong), ratio, np.array(by_epoch))
 
 
 def compared(*pairs):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.data.digits import CLASSES, Digits
 from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.records.members import Member
-from pipeline.records.scores import Score
+from pipeline.records.scores import TINY, Score
 
 
 class Judges(StrEnum):
@@ -103,3 +103,10 @@ def wrong_probabilities(probabilities: Any, truth: Any) -> NDArray[np.float64]:
     wrong = np.array(probabilities, np.float64)
     wrong[np.arange(len(truth)), truth] = 0
     return np.asarray(wrong.sum(axis=1))
+
+
+def log_losses(probabilities: Any, truth: Any) -> NDArray[np.float64]:
+    """The log loss per image, in nats; shapes as of `wrong_probabilities`."""
+    right = np.asarray(probabilities, np.float64)[np.arange(len(truth)), truth]
+    sure = np.where(right < 0.5, right, 1 - wrong_probabilities(probabilities, truth))
+    return -np.log(np.maximum(sure, TINY))

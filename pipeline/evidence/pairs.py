@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.data.digits import Digits
 from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.evidence.fairness import partners
-from pipeline.evidence.judged import Judges, judged_images, wrong_probabilities
+from pipeline.evidence.judged import Judges, judged_images, log_losses, wrong_probabilities
 from pipeline.records.members import Member
 
 
@@ -31,8 +31,10 @@ class Pair:
     difference: NDArray[np.int8]
     """Per image: 1 where only the first is right, -1 where only the second is, else 0; shape (v,)."""
     wrong_probability: NDArray[np.float64]
-    """Per image: the probability that the second gives to wrong digits, less that of the first; shape (v,). Empty where
-    only accuracies are known."""
+    """Per image: the probability that the second gives to wrong digits, less that of the first; shape (v,). Empty, as
+    is the next, where only accuracies are known."""
+    log_loss: NDArray[np.float64]
+    """The same of the log loss, in nats."""
     time_ratio: float
     """Seconds per epoch, first over second."""
     by_epoch: NDArray[np.float64]
@@ -66,6 +68,7 @@ def _pair(first: Member, second: Member, digits: Digits) -> Pair | None:
         images=images.numbers,
         difference=right[0] - right[1],
         wrong_probability=wrong_probabilities(theirs, images.truth) - wrong_probabilities(ours, images.truth),
+        log_loss=log_losses(theirs, images.truth) - log_losses(ours, images.truth),
         time_ratio=median(first.seconds_per_epoch) / median(second.seconds_per_epoch),
         by_epoch=_accuracy_differences(first.history, second.history),
     )

@@ -67,6 +67,8 @@ class Paired:
     """Another estimand, the second planned measure: mean probability that the second gives to wrong digits, less that
     of the first, percentage points. It says how sure networks are of what is right; it decides nothing. None where
     only accuracies are known."""
+    log_loss: Estimate | None
+    """The same of the mean log loss, in nats."""
     by_epoch: list[EpochDifference]
     """The difference in validation accuracy after each epoch; empty without validation rows."""
     time_ratio: float
@@ -117,7 +119,8 @@ def _paired(arms: tuple[str, str], pairs: Sequence[Pair], level: float) -> Paire
         equivalence_interval=_interval(spread, 2 * level),
         first_ahead=sum(x > 0 for x in points),
         second_ahead=sum(x < 0 for x in points),
-        wrong_probability=_estimate(pairs, level),
+        wrong_probability=_estimate(pairs, [pair.wrong_probability for pair in pairs], level),
+        log_loss=_estimate(pairs, [pair.log_loss / 100 for pair in pairs], level),
         by_epoch=differences_by_epoch([pair.by_epoch for pair in pairs]),
         time_ratio=float(np.exp(logs.mean())),
         time_interval=(float(np.exp(times[0])), float(np.exp(times[1]))) if times else None,
@@ -137,9 +140,8 @@ def _interval(spread: Spread, level: float) -> Interval | None:
     return float(low), float(high)
 
 
-def _estimate(pairs: Sequence[Pair], level: float) -> Estimate | None:
-    """Of the second measure; None where a pair has none."""
-    readings = [pair.wrong_probability for pair in pairs]
+def _estimate(pairs: Sequence[Pair], readings: Sequence[NDArray[Any]], level: float) -> Estimate | None:
+    """Of readings in percent; None where a pair has none."""
     if not all(len(reading) for reading in readings):
         return None
     spread = _spread(pairs, readings)

@@ -70,13 +70,13 @@ def details(result: Paired) -> str:
 
 def _sureness(result: Paired) -> str:
     """The second measure, said as another estimand; empty without its interval."""
-    wrong = result.wrong_probability
-    if not (wrong and wrong.interval):
+    wrong, loss = result.wrong_probability, result.log_loss
+    if not (wrong and wrong.interval and loss and loss.interval):
         return ""
     return (
         "Another question, how sure they are of the right digit, decides nothing here: in favour of "
         f"{result.first}, {wrong.mean:+z.3f} points of the probability given to wrong digits ({percent(result.level)} "
-        f"interval {_range(wrong.interval)})."
+        f"interval {_range(wrong.interval)}), {loss.mean:+z.5f} of the log loss ({_range(loss.interval, 5)})."
     )
 
 
@@ -141,5 +141,5 @@ def half_finished(missing: int, total: int) -> str:
     )
 
 
-def _range(interval: Interval) -> str:
-    return f"{interval[0]:+z.3f} to {interval[1]:+z.3f}"
+def _range(interval: Interval, digits: int = 3) -> str:
+    return f"{interval[0]:+z.{digits}f} to {interval[1]:+z.{digits}f}"

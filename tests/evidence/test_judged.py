@@ -7,7 +7,7 @@ import pytest
 from factories import make_member
 
 from pipeline.data.digits import Digits
-from pipeline.evidence.judged import Judges, judged_images, wrong_probabilities
+from pipeline.evidence.judged import Judges, judged_images, log_losses, wrong_probabilities
 from pipeline.records.scores import Score
 
 TRUTH = np.array([0, 1, 2, 3, 4, 5], np.uint8)
@@ -84,3 +84,5 @@ def test_half_precision_keeps_how_little_goes_to_wrong_digits():
     probabilities[1, [3, 5]] = 0.0002, 0.9998
     truth = np.array([3, 3])
     assert wrong_probabilities(probabilities, truth) == pytest.approx([0.0001, 0.9998], rel=1e-3)
+    assert log_losses(probabilities, truth) == pytest.approx([0.0001, -np.log(0.0002)], rel=1e-3)
+    assert log_losses(np.eye(10)[:1], [5]) == pytest.approx([-np.log(1e-7)])  # a sure mistake stays finite

@@ -54,6 +54,7 @@ def test_of_two_networks_the_surer_is_ahead(spec, digits):
     }
     ((_, (found,)),) = pairs_of(groups, replace(digits, held_back_labels=None)).items()
     assert found.wrong_probability == pytest.approx([-0.3, 0.2], abs=1e-6)
+    assert found.log_loss == pytest.approx([np.log(0.6 / 0.9), np.log(1 / 0.8)], abs=1e-6)
 
 
 def test_pairs_keep_their_folds(spec, digits):

@@ -29,6 +29,9 @@ def test_the_second_measure_has_its_own_estimate_and_decides_nothing():
     sums = tally([p.images for p in pairs], [p.wrong_probability for p in pairs])
     assert result.wrong_probability.mean == pytest.approx(100 * (0.3 + 0.4 + 0.5) / 6000)
     assert result.wrong_probability.interval == pytest.approx(two_way(sums).interval())
+    losses = sum(-np.log(1 - x) - np.log(1.2) for x in (0.5, 0.6, 0.7)) / 6000
+    assert result.log_loss.mean == pytest.approx(losses)  # in nats
+    assert result.log_loss.interval[0] < losses < result.log_loss.interval[1] < 2e-3
     assert (result.verdict, result.interval) == (without.verdict, without.interval)
 
 

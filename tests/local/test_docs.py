@@ -114,8 +114,10 @@ def test_the_answer_is_the_records():
 
 def test_the_second_measure_is_the_records():
     (result,) = record("study/strong/comparison")["paired"]
-    wrong = result["wrong_probability"]
+    wrong, loss = (result[name] for name in ("wrong_probability", "log_loss"))
     assert f"{wrong['mean']:+.3f} points are in Swish's favour ({signed(*wrong['interval'])})" in PROSE
+    low, high = loss["interval"]
+    assert f"of the log loss {loss['mean']:+.5f} ({low:+.5f} to {high:+.5f})" in PROSE
 
 
 def test_swish_is_ahead_at_first_only():

@@ -42,12 +42,14 @@ def test_details_have_all_numbers(result):
         interval=(-0.0412, 0.0253),
         equivalence_interval=(-0.0351, 0.0192),
         wrong_probability=Estimate(0.0021, (-0.0269, 0.031)),
+        log_loss=Estimate(-0.00032, (-0.00113, 0.00048)),
         time_interval=(0.9, 1.1),
     ))  # fmt: skip
     for part in (
         "-0.008 points (95% interval -0.041 to +0.025, 90% -0.035 to +0.019, over seeds and images)",
         "over 6 pairs and 4,000 images; swish ahead in 3 of 6 pairs, relu in 3.",
         "in favour of swish, +0.002 points of the probability given to wrong digits (95% interval -0.027 to +0.031)",
+        "-0.00032 of the log loss (-0.00113 to +0.00048)",
         "1.00 (95% interval 0.90 to 1.10) times relu's",
     ):
         assert part in text
