@@ -35,11 +35,10 @@ class PyTorch(Flags):
             raise UserError("PyTorch is not installed: python -m pip install -r benchmarks/requirements.txt")
 
         hardware, rows = environment(["torch"]), []
+        train = TrainConfig(batch_size=self.batch, precision=self.precision)
         for architecture in self.architectures:
             for arm, theirs in PAIRS.items():
-                specs = specs_of(
-                    architecture, (arm,), TrainConfig(batch_size=self.batch, precision=self.precision), CORES
-                )
+                specs = specs_of(architecture, (arm,), train, CORES)
                 images, half = epoch_images(specs[0], self.data), self.precision == "mixed_bfloat16"
                 torch = [
                     Competitor(

@@ -1,18 +1,13 @@
 """The figures in docs/speed.md against the records of the benchmarks."""
 
-import json
 import statistics
 
 import pytest
-from conftest import ROOT
+from figures import page, prose, record, table
 
-TEXT = (ROOT / "docs/speed.md").read_text()
-PROSE = " ".join(TEXT.split())
+TEXT = page("docs/speed.md")
+PROSE = prose(TEXT)
 NETWORKS = ("ghouzam", "deotte", "residual")
-
-
-def record(claim):
-    return json.loads((ROOT / f"docs/benchmarks/{claim}.json").read_text())
 
 
 def cell(row, baseline):
@@ -22,17 +17,10 @@ def cell(row, baseline):
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
-def lines(title):
-    """The cells of each line of the table that begins so."""
-    found = TEXT.partition(title)[2].partition("\n\n")[0].splitlines()[2:]
-    assert found, title
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in found]
-
-
 def test_what_an_activation_costs():
     rows = {(row["precision"].removeprefix("mixed_"), row["name"], row["architecture"]): row
-            for row in record("swish")["rows"]}  # fmt: skip
-    shown = lines("| activation | precision |")
+            for row in record("benchmarks/swish")["rows"]}  # fmt: skip
+    shown = table(TEXT, "| activation | precision |")
     assert len(shown) == 6
     for name, precision, *cells in shown:
         arm = name.partition(" (")[0]
@@ -48,7 +36,7 @@ def test_what_an_activation_costs():
 def contests():
     """Of each network and activation: ours, and PyTorch's by their names."""
     found = {}
-    for row in record("pytorch")["rows"]:
+    for row in record("benchmarks/pytorch")["rows"]:
         who, activation, how = row["name"].replace(",", "").split(maxsplit=2)
         contest = found.setdefault((row["architecture"], "relu" if activation == "relu" else "swish"), {})
         contest["ours" if who == "ours" else how] = row
@@ -59,7 +47,7 @@ def test_pytorch():
     both = contests()
     assert list(both) == [(network, arm) for network in NETWORKS for arm in ("relu", "swish")]
     ways = {"1 process of 2 threads": "1 × 2 threads", "2 processes of 1 thread": "2 × 1 threads"}
-    shown = lines("| PyTorch |")
+    shown = table(TEXT, "| PyTorch |")
     assert [way for way, *_ in shown] == list(ways)
     for way, *cells in shown:
         assert cells == [cell(contest[ways[way]], contest["ours"]) for contest in both.values()]
@@ -76,7 +64,7 @@ def test_pytorch_at_its_best_is_faster_where_it_is_said():
 
 
 def test_where_the_time_goes():
-    step = record("step")
+    step = record("benchmarks/step")
     added = [[100 * row[key] - 100 for key in ("ratio", "ratio_low", "ratio_high")] for row in step["rows"][1::2]]
     ours = [f"{middle:.0f}% ({low:.0f} to {high:.0f})" for middle, low, high in added]
     assert f"add {ours[0]} to the arithmetic of `ghouzam` and {ours[1]} to that of `deotte`" in PROSE
@@ -94,7 +82,7 @@ def test_where_the_time_goes():
     )
     swish, relu = (
         layer["microseconds"]
-        for layers in (step["layers"], record("step-relu")["layers"])
+        for layers in (step["layers"], record("benchmarks/step-relu")["layers"])
         for layer in layers
         if (layer["architecture"], layer["kind"]) == ("deotte", "Activation")
     )
@@ -102,13 +90,13 @@ def test_where_the_time_goes():
 
 
 def test_the_start():
-    start = record("start")
+    start = record("benchmarks/start")
     seconds = [statistics.median(start[key]) for key in ("help_seconds", "first_steps_seconds")]
     assert f"`--help` takes {seconds[0]:.1f} s, the start until the first trained steps {seconds[1]:.0f} s" in PROSE
 
 
 def test_the_blog_posts_way():
-    original = record("original")
+    original = record("benchmarks/original")
     ups = original["speed_ups"]
     told = f"{statistics.median(ups):.1f} times as long as ours for both arms ({min(ups):.1f} to {max(ups):.1f} "
     assert f"{told}over {len(ups)} epochs" in PROSE
@@ -132,6 +120,6 @@ def test_the_blog_posts_way():
 @pytest.mark.parametrize("claim", ["swish", "pytorch", "step", "step-relu", "original", "start"])
 def test_every_figure_has_its_command(claim):
     """The page has the command that the record names."""
-    words = record(claim)["command"].partition(" --out")[0].split()
+    words = record(f"benchmarks/{claim}")["command"].partition(" --out")[0].split()
     assert all(word in PROSE for word in words), words
     assert f"benchmarks/{claim}.json" in TEXT
