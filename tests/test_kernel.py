@@ -110,6 +110,7 @@ def test_a_kernel_without_the_gpu_it_was_pushed_for_ends_before_any_training(ser
     assert not any(path.startswith("runs/") and "members" in path for path in server.outputs)
 
 
+@pytest.mark.slow
 def test_a_kernel_for_jax_runs_on_jax(server, push):
     pytest.importorskip("jax", reason="JAX is a requirement of the developers only")
     trained = ("--train.epochs", "2", "--train.batch-size", "4")  # enough for more than one digit

@@ -67,6 +67,7 @@ def test_an_epoch_is_the_whole_batches_outside_of_the_fold(csv_source):
     assert (training_images(spec, str(csv_source)), epoch_images(spec, str(csv_source))) == (90, 80)
 
 
+@pytest.mark.slow
 def test_a_record_says_what_was_done_and_where_the_time_goes(csv_source, tmp_path):
     """One benchmark as it is run: its contest between a whole epoch and bare arithmetic, and its layers."""
     pytest.importorskip("tensorflow", reason="layers are timed in TensorFlow's graphs")
