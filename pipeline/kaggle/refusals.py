@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -111,15 +113,26 @@ def _refusal(what: str, response: Any, remedies: Mapping[int, str]) -> Exception
     said = f"{what}: Kaggle answered {status}{message}"
     if status in remedies:
         return RefusedError(f"{said} {remedies[status]}", status)
-    if status == 429:
-        after = response.headers.get("Retry-After", "")
-        when = f"{after} s" if after.isdigit() else "some minutes"
-        busy = BusyError(f"{said} Too many requests; try again in {when}.")
-        busy.seconds = float(after) if after.isdigit() else 0.0
-        return busy
-    if status >= 500:
-        return NoAnswerError(f"{said} The fault is on Kaggle's side; try again later.")
-    return RunError(said)
+    if status < 500 and status != 429:
+        return RunError(said)
+    seconds = _asked_for(response.headers.get("Retry-After", ""))
+    when = f"in {seconds:.0f} s" if seconds else "in some minutes" if status == 429 else "later"
+    passing = (
+        BusyError(f"{said} Too many requests; try again {when}.")
+        if status == 429
+        else NoAnswerError(f"{said} The fault is on Kaggle's side; try again {when}.")
+    )
+    passing.seconds = seconds
+    return passing
+
+
+def _asked_for(retry_after: str) -> float:
+    """The seconds in a Retry-After, which is a number or a date; 0 if it is neither."""
+    with suppress(ValueError, TypeError, OverflowError):
+        if retry_after.isdecimal():
+            return float(retry_after)
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    return 0.0
 
 
 def _told(response: Any) -> tuple[int, str]:

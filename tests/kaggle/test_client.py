@@ -32,9 +32,11 @@ def test_a_busy_server_is_asked_again(server, account, capsys):
     )
 
 
-def test_a_long_wait_is_left_to_the_user(server, account):
-    server.faults["GetSubmissionLimits"] = [refusal(429, **{"Retry-After": "4000"})]
-    with pytest.raises(RunError, match=r"answered 429.*try again in 4000 s"):
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("after", ["4000", "Fri, 01 Jan 2100 00:00:00 GMT"])
+def test_a_long_wait_is_left_to_the_user(status, after, server, account):
+    server.faults["GetSubmissionLimits"] = [refusal(status, **{"Retry-After": after})]
+    with pytest.raises(RunError, match=rf"answered {status}.*try again in \d{{4,}} s"):
         submissions_left(account)
     assert server.calls.count("GetSubmissionLimits") == 1
 
