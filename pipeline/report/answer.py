@@ -32,19 +32,18 @@ def answer(comparison: Comparison, images: int) -> Answer:
         return Answer(f"Nothing to choose from: {arms[0]} is the only activation here", [])
     if not paired:
         return Answer(f"{joined(arms)} cannot be compared: {_why_not(comparison)}", [])
-    absent = [arm for arm in arms if not _with(arm, paired)]
-    remarks = [f"{joined(absent)} cannot be compared with the others pair by pair."] if absent else []
     judged = [result for result in paired if result.verdict is not Verdict.TOO_FEW_PAIRS]
     if not judged:
         pairs = min(len(result.points) for result in paired)
         known = "; on 42,000 digits neither was shown to be better" if {*arms} == STUDIED else ""
         return Answer(f"This run cannot tell: it has {pairs} of at least {FEWEST_PAIRS} pairs of networks{known}", [])
     baseline, chosen = choose(arms, paired)
+    apart = [arm for arm in arms if not _with(arm, _with(chosen, paired))]
     return Answer(
         f"{'Keep' if chosen == baseline else 'Take'} {chosen}: {'; '.join(map(headline, _with(chosen, paired)))}",
         [
             *(_effect(result, images) for result in _with(chosen, judged)),
-            *remarks,
+            *([f"{joined(apart)} cannot be compared with {chosen} pair by pair."] if apart else []),
             f"Images: the difference in accuracy, scaled to the {images:,} images to predict; ± is its interval over "
             "seeds and images.",
         ],

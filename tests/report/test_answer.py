@@ -118,7 +118,15 @@ def test_an_arm_without_pairs_is_named_and_the_others_are_judged(result):
     between = replace(result, first="swish_beta", second="swish", verdict=BETTER)
     found = answer(compared_arms(["relu", "swish", "swish_beta"], between), IMAGES)
     assert found.headline.startswith("Take swish_beta: ")
-    assert "relu cannot be compared with the others pair by pair." in found.remarks
+    assert "relu cannot be compared with swish_beta pair by pair." in found.remarks
+
+
+def test_arms_that_have_pairs_only_without_the_chosen_one_are_named(result):
+    """As of two runs whose seeds differ: each has pairs of its own."""
+    shown = [replace(result, verdict=NOT_SHOWN), replace(result, first="mish", second="elu", verdict=BETTER)]
+    found = answer(compared_arms(["relu", "swish", "elu", "mish"], *shown), IMAGES)
+    assert found.headline == "Keep relu: no difference between swish and relu is shown"
+    assert "elu and mish cannot be compared with relu pair by pair." in found.remarks
 
 
 def test_without_pairs_the_reason_is_said():
