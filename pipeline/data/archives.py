@@ -52,9 +52,11 @@ def find_archive(path: Path, name: str) -> Path | None:
 
 def absent(path: Path, name: str) -> UserError:
     """The error that a file is not in a folder or an archive: with what is there instead, and what to do."""
+    there = contents(path)
+    unpack = "If it is packed in one of these, unpack that, and name the folder with --data. "
     return UserError(
-        f"{path}: {name} (or {name}.gz, {name}.zip) is not in there; it {contents(path)}. If it is packed in one of "
-        f"these, unpack that, and name the folder with --data. {GET_THE_DATA}"
+        f"{path}: {name} (or {name}.gz, {name}.zip) is not in there; it {there}. "
+        f"{unpack if there.startswith('has ') else ''}{GET_THE_DATA}"
     )
 
 

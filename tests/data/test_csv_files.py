@@ -178,6 +178,7 @@ THERE = [
     (lambda folder: Path("/dev/null"), "/dev/null: train.csv .*; it is neither a file nor a folder"),
     (lambda folder: folder / "train.csv", "train.csv is one file. Name the folder"),
     (lambda folder: (folder / "test.csv").unlink(), "it has sample_submission.csv, train.csv. If it is packed"),
+    (lambda folder: (folder / "empty").mkdir() or folder / "empty", "it is empty. Get it with"),
     (lay_foreign_name, r"it has .*'tr\\udce4in\\x1b\[31m.csv'"),
 ]
 
