@@ -40,6 +40,10 @@ def download_data() -> None:
             f"{partial}. Then rerun the same command: it resumes from there."
         ) from None
     print(f"{folder / ARCHIVE} has arrived, and is whole", flush=True)
+    try:
+        load(str(folder))
+    except UserError as error:
+        raise UserError(f"something else in {folder}/ is read in its place: {error} Move that away.") from None
 
 
 def _is_whole(folder: Path) -> bool:

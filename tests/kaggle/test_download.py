@@ -45,6 +45,16 @@ def test_what_is_damaged_is_fetched_again(name, account, csv_source):
     assert load("auto").digest() == load(str(csv_source)).digest()
 
 
+@pytest.mark.parametrize("name", ["Train.csv", "train.csv.zip"])
+def test_what_would_be_read_in_place_of_the_archive_is_named(name, account):
+    DATA.mkdir()
+    (DATA / name).write_bytes(zipped(**{"train.csv": "label\n"}))
+    with pytest.raises(UserError, match=rf"something else in data/ is read in its place: data/{name}.*Move that away"):
+        download_data()
+    (DATA / name).unlink()
+    assert len(load("auto").labels) == 100
+
+
 def test_a_broken_transfer_goes_on_where_it_broke(account, server, csv_source, capsys):
     stream = io.BytesIO(server.archive)
     with zipfile.ZipFile(stream, "a") as content:
