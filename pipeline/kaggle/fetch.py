@@ -1,7 +1,7 @@
 """Fetch a kernel's output: whole if the kernel ended well, else its finished members; only what is of that push."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -68,7 +68,7 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
             download_outputs(files, [RECEIPT], download)
             receipt = _checked_receipt(download / RECEIPT, pushed)
             download_outputs(files, receipt.sha256, download)
-            _check_whole(download, receipt.sha256)
+            _check_whole(download, receipt.sha256, files)
             _move_into(download / receipt.folder, folder.path)
             _write_log(folder, log)
         atomic_write_json(folder.receipt, asdict(receipt))  # last: it says that all is here
@@ -154,9 +154,9 @@ def _checked_receipt(path: Path, pushed: Push) -> Receipt:
     return receipt
 
 
-def _check_whole(download: Path, expected: dict[str, str]) -> None:
+def _check_whole(download: Path, expected: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Raise a RunError unless every file of the receipt is there with its hash."""
-    missing = [name for name in expected if not (download / name).exists()]
+    missing = [name for name in expected if name not in files]
     damaged = [name for name in expected if name not in missing and file_sha256(download / name) != expected[name]]
     if missing or damaged:
         raise RunError(

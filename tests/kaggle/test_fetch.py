@@ -55,6 +55,7 @@ def test_fetch_brings_the_runs_folder(server, account, pushed):
         ({"sha256": {"C:\\evil": "0"}}, "damaged kernel.json"),
         ({"sha256": {"runs/tiny/a": 7}}, "damaged kernel.json"),
         ({"sha256": {"runs/tiny/z": "0"}}, "1 files missing, 0 damaged, such as runs/tiny/z"),
+        ({"sha256": {"runs/tiny": "0", "runs/tiny/a": "0"}}, "1 files missing, 1 damaged, such as runs/tiny"),
         ({"sha256": {"runs/tiny/a": "0"}}, "0 files missing, 1 damaged, such as runs/tiny/a"),
     ],
 )
