@@ -85,6 +85,11 @@ def test_the_table_of_scores_is_that_of_the_comparison(page, three):
     assert "<td>20 validation</td>" in page
 
 
+def test_it_says_which_numbers_are_beside_it(page):
+    """Those of confusions, certainty and shares are in no file."""
+    assert "Scores, differences and learning curves in numbers: comparison.json and metrics.csv, beside" in page
+
+
 def test_links_lead_somewhere_and_names_are_used_once(page):
     ids = re.findall(r' id="([^"]+)"', re.sub(r'src="[^"]+"', "", page))
     assert len(ids) == len(set(ids))
