@@ -155,7 +155,8 @@ many are it.</p></div>
 {{ comparison() if findings.folder else "" }}
 <section id="facts"><h2>What was trained</h2>
 <dl>{% for name, value in facts.items() %}<div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>{% endfor %}</dl>
-<p class="muted">Scores, differences and learning curves in numbers: comparison.json and metrics.csv, beside this page.</p>
+<p class="muted">Scores, differences and learning curves in numbers: comparison.json and metrics.csv, beside this
+page.</p>
 </section>
 
 <section id="details"><h2>Details</h2>
