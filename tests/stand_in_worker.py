@@ -39,6 +39,11 @@ def crash():
     os._exit(3)
 
 
+def crash_later():
+    time.sleep(1)
+    os._exit(3)
+
+
 def error():
     raise ValueError("a thing\nthat nobody foresaw")
 

@@ -5,8 +5,8 @@ Parent and worker talk over a pipe; its end is how the parent learns that a work
 - Its member is tried once more, after all others; the second time it is left out. A death for lack of memory does not
   count while there are others that took their share of it.
 - The run goes on without the worker, so that memory is for fewer, and a broken device is left alone. Only the last
-  worker is replaced.
-- If that one died before it could train, what is not trained yet fails; if not one ever could train, the run fails.
+  one that can train is replaced.
+- If the last one died before it could train, what is not trained yet fails; if not one ever could train, the run fails.
 - If it could not write, the run fails, because nobody can.
 
 A worker that is alive but silent is waited for, with a warning.
@@ -148,11 +148,11 @@ class Workers:
             else:
                 remedy = "; lower --train.batch-size or --width" if worker.lacked_memory else ""
                 self._give_up(spec, f"its worker ended twice: {reason}{remedy}; see {worker.log}")
-        if left:
-            self._observer.warn(f"{what}. Going on without it, with {left}; see {worker.log}")
-        elif worker.ready:
+        if worker.ready and not any(other.ready for other in self._workers):
             self._observer.warn(f"{what}. Another one takes its place; see {worker.log}")
             self._start(worker.number)
+        elif left:
+            self._observer.warn(f"{what}. Going on without it, with {left}; see {worker.log}")
         elif self._can_train:
             self._observer.warn(f"no worker is left: {what}")
             self._failed |= {spec.id: f"no worker is left: {what}" for spec in self._waiting}

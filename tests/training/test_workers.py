@@ -88,6 +88,13 @@ def test_so_is_one_that_dies_before_it_can_train(train, specs):
     assert "worker 1 ended before it could train: exit code 3. Going on without it, with 1; " in observer.text
 
 
+def test_the_last_that_trains_is_replaced_though_another_is_still_starting(train, specs):
+    late = {"how": "crash_later", "number": 1, "when": "start"}
+    failed, observer, _ = train({"how": "crash", "number": 0, "times": 1}, late)
+    assert failed == {}
+    assert sorted(observer.done) == ids(specs)
+
+
 def test_a_member_that_dies_everywhere_is_left_out_and_only_it_and_the_last_worker_is_replaced(train, specs):
     failed, observer, _ = train({"how": "crash", "member": "relu-s1-f0"})
     assert list(failed) == ["relu-s1-f0"]
