@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config.command import run_command
 from pipeline.config.errors import RunError
-from pipeline.config.schema import MemberSpec, RunConfig, member_specs
+from pipeline.config.schema import MemberSpec, RunConfig, digest, member_specs
 from pipeline.kaggle.calls import download_outputs
 from pipeline.kaggle.pushes import Push
 from pipeline.kaggle.watch import log_text
@@ -50,7 +50,7 @@ def salvage(files: Mapping[str, str], log: str, pushed: Push, folder: RunFolder,
         raise RunError("it had not finished a network.")
     there.data.replace(folder.data)
     outcome = f"{len(taken)} of {len(specs)} networks were finished; they are in {folder.path}."
-    if recorded_voters(there):
+    if recorded_voters(there) and digest(there.read_config()) == digest(config):
         # With the config that it was written under: in what no member depends on, it may differ from the one here.
         for path in (there.config, there.submission_record, there.submission):
             path.replace(folder.path / path.name)

@@ -131,6 +131,10 @@ def broken_off(server, pushed, digits, tiny, tmp_path):
     return there
 
 
+def vote_of_one(there):
+    write_submission(there, np.arange(1, 28_001), np.arange(28_000) % 10, votes(1, missing=1))
+
+
 def serve_folder(server, working):
     server.outputs = {
         path.relative_to(working).as_posix(): path.read_bytes() for path in working.rglob("*") if path.is_file()
@@ -162,7 +166,7 @@ def test_the_finished_members_of_a_kernel_that_was_stopped_are_taken(server, acc
 def test_a_provisional_submission_comes_along_with_its_config(server, account, pushed, broken_off, tiny, capsys):
     _, folder = pushed
     broken_off.write_config(replace(tiny, data="elsewhere"))  # no member depends on it
-    write_submission(broken_off, np.arange(1, 28_001), np.arange(28_000) % 10, votes(1, missing=1))
+    vote_of_one(broken_off)
     serve_folder(server, broken_off.path.parents[1])
     with pytest.raises(SystemExit, match="1"):
         main(["fetch", str(folder.path)])
@@ -180,12 +184,13 @@ def test_a_provisional_submission_comes_along_with_its_config(server, account, p
         lambda there: there.submission.write_bytes(there.submission.read_bytes().replace(b"\n1,0\n", b"\n1,1\n")),
         lambda there: there.submission_record.unlink(),
         lambda there: there.write_config(replace(there.read_config(), seeds=7)),
+        lambda there: (there.write_config(replace(there.read_config(), seeds=7)), vote_of_one(there)),  # another run's
     ],
 )
 def test_a_provisional_submission_that_cannot_be_verified_stays_there(harm, server, account, pushed, broken_off):
     before, folder = pushed
     config = folder.config.read_bytes()
-    write_submission(broken_off, np.arange(1, 28_001), np.arange(28_000) % 10, votes(1, missing=1))
+    vote_of_one(broken_off)
     harm(broken_off)
     serve_folder(server, broken_off.path.parents[1])
     with pytest.raises(RunError, match="1 of 2 networks were finished") as caught:
@@ -200,7 +205,7 @@ def test_a_kernel_that_ran_out_of_its_hours_ends_well_and_says_what_is_missing(
 ):
     before, folder = pushed
     broken_off.write_config(replace(tiny, hours=11.5, device="gpu"))
-    write_submission(broken_off, np.arange(1, 28_001), np.arange(28_000) % 10, votes(1, missing=1))
+    vote_of_one(broken_off)
     serve_folder(server, broken_off.path.parents[1])
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in server.outputs.items()}
     ids = {"bundle_sha256": before.bundle_sha256}
