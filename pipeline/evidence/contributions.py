@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipeline.data.digits import Digits
+from pipeline.evidence.intervals import Interval, one_way, tally
 from pipeline.evidence.judged import Judges, judged_images
 from pipeline.records.members import Member
 from pipeline.records.scores import Score
@@ -19,6 +22,8 @@ class Contribution:
     """Of the run's networks voting alone."""
     saved_errors: int
     """Errors of the blend without it, minus errors of the blend."""
+    interval: Interval
+    """95% of the same, over images: for these networks."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +51,28 @@ def judge_blend(runs: Mapping[str, Sequence[Member]], digits: Digits) -> Blend |
         None if there is neither.
     """
     images = judged_images(Judges.BEST, digits, *runs.values())
+    everyone = [member for members in runs.values() for member in members]
     if not len(images):
         return None
-    everyone = [(name, member) for name, members in runs.items() for member in members]
-    voters = [member for _, member in everyone]
-    whole = images.score(voters)
-    without = {name: images.score([member for run, member in everyone if run != name]) for name in runs}
+    right, contributions = images.right(everyone), []
+    for name, members in runs.items():
+        without = images.right([m for other, group in runs.items() if other != name for m in group])
+        readings = right.astype(np.int8) - without.astype(np.int8)
+        low, high = one_way(tally([images.numbers], [readings])).interval()
+        to_errors = len(images) / 100
+        contributions.append(
+            Contribution(
+                run=name,
+                networks=len(members),
+                alone=images.score(members),
+                saved_errors=int(readings.sum()),
+                interval=(float(low) * to_errors, float(high) * to_errors),
+            )
+        )
     return Blend(
         where=images.where,
-        networks=len(voters),
-        votes=float(images.voters(voters).mean()),
-        whole=whole,
-        contributions=[
-            Contribution(name, len(members), images.score(members), without[name].errors - whole.errors)
-            for name, members in runs.items()
-        ],
+        networks=len(everyone),
+        votes=float(images.voters(everyone).mean()),
+        whole=images.score(everyone),
+        contributions=contributions,
     )

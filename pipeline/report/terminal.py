@@ -143,7 +143,7 @@ def blend_screen(
     lines += [f"  file     {folder.submission}", f"  copy     {copy}", "", *table]
     if blend:
         lines += ["", *(line for text in _contributions(blend) for line in _wrapped(text, width))]
-    harmful = [run.run for run in blend.contributions if run.saved_errors < 0] if blend else []
+    harmful = [run.run for run in blend.contributions if run.interval[1] < 0] if blend else []
     better = [path for name, path in record.runs.items() if name not in harmful] if harmful else []
     return [*lines, *_next(blend_steps(folder, is_sample, better), width)]
 
@@ -153,7 +153,10 @@ def _contributions(blend: Blend) -> list[str]:
     texts = ["A run saves the errors that the blend makes without it, less those that it makes with it."]
     for run in blend.contributions:
         if run.saved_errors < 0:
-            texts.append(f"{run.run} makes the blend worse here: {-run.saved_errors} more wrong with it than without.")
+            low, high = (-x for x in reversed(run.interval))
+            shown = "makes the blend worse" if run.interval[1] < 0 else "does not help here"
+            more = f"{-run.saved_errors} more wrong with it than without (95%: {low:+.1f} to {high:+.1f})"
+            texts.append(f"{run.run} {shown}: {more}.")
     if blend.votes < blend.networks:
         texts.append(
             f"{blend.votes:.3g} of the {blend.networks} networks vote on a validation image, all on one to predict."

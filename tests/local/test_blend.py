@@ -59,6 +59,9 @@ def test_what_a_run_adds_by_hand(make_run, tiny, digits):
     assert [run.alone.errors for run in blend.contributions] == [4, 3, 1]
     # Without a, b and c disagree on images 0 to 2 and 9: c is surer. Without b the same. Without c, b is surer.
     assert [run.saved_errors for run in blend.contributions] == [0, 0, 2]
+    # In errors: 1.96 standard deviations, of 3 readings for and 1 against, or by the rule of three where none differs.
+    for run, half_width in zip(blend.contributions, (1.96 * 2**0.5, 1.96 * 2**0.5, 1.96 * 3.6**0.5), strict=True):
+        assert run.interval == pytest.approx((run.saved_errors - half_width, run.saved_errors + half_width), rel=1e-3)
 
 
 def test_half_finished_runs_vote_with_what_they_have_and_it_is_said(make_run, tiny, capsys):

@@ -57,16 +57,19 @@ def run_lines(findings, width=COLUMNS):
     return run_screen(findings, FOLDER, width, COPY)
 
 
-def blend_of(saved):
+def blend_of(saved, interval):
     """A blend with a second run that saves so many errors."""
     runs = {"leaderboard-1a2b3c4d": "runs/leaderboard-1a2b3c4d", "residual-5e6f7a8b": "runs/my residual"}
     members = {name: ["relu-s0-f0", "swish-s0-f0"] for name in runs}
-    parts = [Contribution(name, 2, Score(2000, 30), number) for name, number in zip(runs, (6, saved), strict=True)]
+    parts = [Contribution(name, 2, Score(2000, 30), number, found) for name, number, found in zip(
+        runs, (6, saved), ((1.0, 11.0), interval), strict=True)]  # fmt: skip
     return Blend("validation", 4, 2.0, Score(2000, 27), parts), SubmissionRecord(members, 0, runs)
 
 
-def blend_lines(width=COLUMNS, saved=-4, sample=False):
-    return blend_screen(*blend_of(saved), ["residual-5e6f7a8b lacks a network"], (FOLDER, COPY), sample, width)
+def blend_lines(width=COLUMNS, saved=-4, interval=(-7.5, -0.5), sample=False):
+    return blend_screen(
+        *blend_of(saved, interval), ["residual-5e6f7a8b lacks a network"], (FOLDER, COPY), sample, width
+    )
 
 
 @pytest.fixture(params=["sample", "folds", "entry", "one arm", "three arms", "partial", "doubtful"])
@@ -168,11 +171,14 @@ def test_a_blend_says_what_makes_it_worse_and_what_next():
     assert "WARNING: residual-5e6f7a8b lacks a network" in text
     assert "4 networks of 2 runs vote." in text
     assert "score 0.9865 27 of 2,000 validation digits wrong" in text
-    assert "residual-5e6f7a8b makes the blend worse here: 4 more wrong with it than without." in text
+    assert "residual-5e6f7a8b makes the blend worse: 4 more wrong with it than without (95%: +0.5 to +7.5)." in text
     assert "2 of the 4 networks vote on a validation image, all on one to predict." in text
     assert "submit runs/leaderboard-1a2b3c4d" in text
     assert f"python -m pipeline submit {FOLDER.path}" in text
-    assert "worse" not in " ".join(blend_lines(saved=4))
+    unsure = " ".join(" ".join(blend_lines(interval=(-9.0, 1.0))).split())
+    assert "residual-5e6f7a8b does not help here: 4 more wrong" in unsure
+    assert "submit runs/leaderboard-1a2b3c4d" not in unsure
+    assert "worse" not in " ".join(blend_lines(saved=4, interval=(1.0, 7.0)))
     assert "pipeline run quick" in " ".join(blend_lines(sample=True))
 
 
