@@ -103,7 +103,7 @@ def _broken_connection(what: str, error: requests.RequestException) -> Exception
         return NoAnswerError(f"{what}: Kaggle's answer is to ask elsewhere, which was not done.")
     return NoAnswerError(
         f"{what}: no answer from Kaggle ({type(error).__name__}). Check the network and its proxy (http_proxy, "
-        "https_proxy, all_proxy), then rerun the same command."
+        "https_proxy, all_proxy)."
     )
 
 
