@@ -100,15 +100,14 @@ def main(
             trained=view.trained,
             rate=view.images_per_second,
         )
+        vote, predicted = findings.vote, findings.predicted  # all members vote here
         voters = [member.spec.id for member in members]
         made_of = SubmissionRecord({config.name: voters}, findings.missing, scores=findings.recorded_score)
-        write_submission(folder, digits.image_ids, findings.predicted, made_of)
+        write_submission(folder, digits.image_ids, predicted, made_of)
         copy = None if on_kaggle() else keep_copy_of(folder, config.name)
         write_report(folder, findings)
     show(console, run_screen(findings, folder, console.width, copy))
-    table = pd.DataFrame(
-        {"ImageId": digits.image_ids, "Label": findings.predicted, "certainty": findings.vote.max(axis=1)}
-    )
+    table = pd.DataFrame({"ImageId": digits.image_ids, "Label": predicted, "certainty": vote.max(axis=1)})
     return Ending(folder, table, findings.note if limits.stopped else "")
 
 
