@@ -84,7 +84,7 @@ def _row(folder: RunFolder) -> Row:
 
 def _state(folder: RunFolder, record: SubmissionRecord | None, specs: Sequence[MemberSpec]) -> str:
     """How far a run has come."""
-    if record and record.voters == len(specs):
+    if record and record.voters == len(specs) and record.config_sha256 == file_sha256(folder.config):
         return "finished"
     if record is None and folder.push.exists():
         return pushed_state(folder)

@@ -3,7 +3,8 @@
 Swish is x·sigmoid(x) (Ramachandran, Zoph & Le 2017, https://arxiv.org/abs/1710.05941; also SiLU, Elfwing et al. 2017).
 Most of what it costs over ReLU is passes over memory: written in tensor operations it takes two forward and some five
 backward, each rounded to the precision of the layer. Here it is one pass each: only x is kept for the gradient, and
-sigmoid(x) is computed again. What remains is the exponential. `python -m benchmarks swish` measures it.
+sigmoid(x) is computed again. What remains is its exponential, which bfloat16 does without. `python -m benchmarks swish`
+measures it.
 
 Keras has an activation called "swish" of its own, and the string always means that one: activations are passed as
 objects.

@@ -88,10 +88,11 @@ def test_runs_and_submissions_newest_first(run):
     assert [line.split()[0] for line in lines[1:]] == [row.name for row in rows]
 
 
-def test_a_run_that_is_being_extended_is_not_finished(run, tiny):
-    run.config.write_text(to_json(replace(tiny, seeds=2)))
+@pytest.mark.parametrize(("change", "state"), [({"seeds": 2}, "1 of 4"), ({"arms": ("relu", "elu")}, "1 of 2")])
+def test_a_run_that_is_being_extended_is_not_finished(change, state, run, tiny):
+    run.config.write_text(to_json(replace(tiny, **change)))
     (run.members / "relu-s0-f0").mkdir(parents=True)
-    assert [r.state for r in list_runs() if r.name == "a"] == ["1 of 4 networks"]
+    assert [r.state for r in list_runs() if r.name == "a"] == [f"{state} networks"]
 
 
 def test_the_best_score_known_is_shown(run):
