@@ -17,6 +17,7 @@ from benchmarks.quick import Quick
 from benchmarks.start import Start
 from benchmarks.step import Step
 from benchmarks.swish import Swish
+from benchmarks.votes import Votes
 from pipeline.config.errors import RunError, UserError
 
 CLAIMS: dict[str, Callable[..., Any]] = {
@@ -29,6 +30,7 @@ CLAIMS: dict[str, Callable[..., Any]] = {
     "quick": Quick,
     "epochs": Epochs,
     "cluster": ClusterCost,
+    "votes": Votes,
     "publish": Publish,
     "plot": Plot,
 }
