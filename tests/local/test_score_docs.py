@@ -110,6 +110,12 @@ def test_the_votes_are_those_of_the_study():
     assert f"the blog post's recipe makes {mixed:.0f} errors" in PROSE
 
 
+def test_mixing_activations_neither_helps_nor_hurts():
+    (found,) = record("study/strong/comparison")["same_size"]
+    assert all(gain["interval"][0] < 0 < gain["interval"][1] for gain in found["gains"])
+    assert "ReLU and Swish together are not shown to be better or worse than either alone" in PROSE
+
+
 def test_what_another_family_gains():
     families = record("score/families")
     sizes = {(vote["first"], vote["second"]): vote for vote in families["votes"]}
