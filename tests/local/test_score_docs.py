@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 from figures import accuracy, page, prose, record, table, votes
@@ -44,7 +45,8 @@ def test_every_recorded_run_has_its_command():
     folders = {path.parent.name for path in SCORE.glob("*/config.json")}
     assert folders == {*COMMANDS, *ENTRIES}
     settings = [row for name in ("screening", "lengths", "networks") for row in record(f"score/{name}")["settings"]]
-    assert {row["run"] for row in settings} | {"quick-folds", "residual-folds"} == set(COMMANDS)
+    others = {"quick-folds", "residual-folds", "short", "short-ghouzam", "short-residual"}
+    assert {row["run"] for row in settings} | others == set(COMMANDS)
     assert {f"{path.stem}.json" for path in SCORE.glob("*.json")} == set(re.findall(r"[\w-]+\.json", COMMANDS_PAGE))
 
 
@@ -123,6 +125,25 @@ def test_what_another_family_gains():
     assert f"on {families['images']:,} digits, four networks of `leaderboard` make {sizes[4, 0]['errors']:.1f}" in PROSE
     gains = f"{mixed['errors']:.1f}: {mixed['errors_than_first']}, in log loss {mixed['log_loss_than_first']}"
     assert gains in PROSE
+
+
+def test_votes_that_differ_more_do_not_catch_up():
+    ours = {name: record(f"score/{name}-votes") for name in ("short", "mixed")}
+    (errors, theirs, *_), (losses, their_losses, more, spread) = (
+        zip(*(found["against"][measure] for found in ours.values()), strict=True) for measure in ("errors", "log_loss")
+    )
+    assert all(found["against"]["folds"] == [0] for found in ours.values())
+    assert f"make {errors[0]:.0f} and {errors[1]:.0f} errors of 8,400, the four {theirs[0]:.0f}" in PROSE
+    assert f"is {losses[0]:.5f} and {losses[1]:.5f} against {their_losses[0]:.5f}" in PROSE
+    assert f"{more[0]:+.4f} ± {spread[0]:.4f} for A" in PROSE
+    assert losses[0] < losses[1]
+    errors_of = votes("short-votes")
+    assert f"one makes {(errors_of['1 relu'] + errors_of['1 swish']) / 2:.1f} errors" in PROSE
+
+
+def test_the_plans_votes_took_the_same_minutes():
+    short, mixed = (pd.read_csv(SCORE / name / "metrics.csv")["seconds"].sum() for name in ("short", "mixed"))
+    assert abs(short / mixed - 1) < 0.05
 
 
 def test_five_minutes_are_those_of_the_record():
