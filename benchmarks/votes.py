@@ -41,7 +41,7 @@ class Votes:
         """Print and write the errors, and the difference.
 
         Raises:
-            UserError: a record is not there, or lacks a network in one of the folds.
+            UserError: a record is not there or has no networks in one of the folds, or the two are of other digits.
         """
         folds, labels = networks_of(self.record, self.folds)
         votes = votes_of(folds, labels)
@@ -50,7 +50,9 @@ class Votes:
         )
         content: dict[str, Any] = {"votes": [asdict(vote) for vote in votes]}
         if self.than:
-            others, _ = networks_of(self.than, tuple(folds))
+            others, other_labels = networks_of(self.than, tuple(folds))
+            if not np.array_equal(labels, other_labels):
+                raise UserError(f"{self.record} and {self.than} are of other digits: their runs had other data.")
             found = asdict(against(folds, others, labels))
             lines = [[name, *(f"{value:.5g}" for value in found[name])] for name in ("errors", "log_loss")]
             columns = ["all vote", self.record.name, self.than.name, "difference", "standard error"]
@@ -102,6 +104,8 @@ def networks_of(record: Path, folds: Sequence[int]) -> tuple[Folds, NDArray[np.u
         UserError: there is no such record, a fold has no networks, or some were not validated.
     """
     study = read_study(RunFolder(record))
+    if study.note:
+        print(f"WARNING: {record}: {study.note}")
     found: dict[int, list[Member]] = {}
     for member in study.members:
         if member.spec.fold is None:
@@ -132,7 +136,7 @@ def votes_of(folds: Folds, labels: NDArray[np.uint8]) -> list[Vote]:
 def _mean_errors(group: Mapping[str, Sequence[Member]], wanted: Mapping[str, int], labels: NDArray[np.uint8]) -> float:
     """Errors in a fold, on average over every choice of so many networks of each arm."""
     errors = []
-    for chosen in product(*(combinations(group[arm], count) for arm, count in wanted.items())):
+    for chosen in product(*(combinations(group.get(arm, ()), count) for arm, count in wanted.items())):
         voters = [member for some in chosen for member in some]
         vote = soft_vote([voter.validation_probabilities for voter in voters])
         errors.append(np.count_nonzero(predicted_labels(vote) != labels[voters[0].validation_rows]))

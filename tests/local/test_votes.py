@@ -1,6 +1,7 @@
 """What `python -m benchmarks votes` counts, by hand."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -47,6 +48,11 @@ def test_every_choice_of_networks_counts_alike(folds):
     assert (best, low < best < high) == (0.625, True)
 
 
+def test_an_arm_that_a_fold_lacks_has_no_vote(folds):
+    half = {0: folds[0], 1: folds[1][:2]}
+    assert [vote.arms for vote in votes_of(half, LABELS)] == ["1 relu", "2 relu"]
+
+
 def test_a_study_is_judged_against_another_image_by_image(folds):
     others = {fold: members[2:] for fold, members in folds.items()}
     ours = {fold: members[:2] for fold, members in folds.items()}
@@ -76,5 +82,10 @@ def test_a_record_is_read_and_its_folds_are_named(finished, tmp_path, capsys):
     assert [vote["arms"] for vote in written["votes"]] == ["1 relu", "1 swish", "1 relu + 1 swish"]
     assert written["against"]["errors"][2:] == [0, 0]
     assert "votes of" in capsys.readouterr().out
+    other = shutil.copytree(record, tmp_path / "other")
+    arrays = dict(np.load(other / "probabilities.npz"))
+    np.savez(other / "probabilities.npz", **arrays | {"labels": arrays["labels"][::-1]})
+    with pytest.raises(UserError, match="record and .*other are of other digits"):
+        Votes(record, than=other, out=tmp_path / "votes.json").run()
     with pytest.raises(UserError, match="has no networks in fold 7, but in 0"):
         Votes(record, folds=(7,), out=tmp_path / "votes.json").run()
