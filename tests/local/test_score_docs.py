@@ -22,12 +22,17 @@ SCORE, STRONG = ROOT / "docs/score", ROOT / "docs/study/strong"
 PAGE = page("docs/score.md")
 PROSE = prose(PAGE)
 COMMANDS_PAGE = page("docs/score/README.md")
-(EARLIER,) = re.findall(r"the last of two flags counts: `([^`]+)`", prose(COMMANDS_PAGE))
+FLAGS = {"EARLIER": re.search(r"the last of two flags counts: `([^`]+)`", prose(COMMANDS_PAGE))[1]}
+FLAGS |= {
+    name: flags.replace("EARLIER", FLAGS["EARLIER"])
+    for name, flags in re.findall(r"`([A-Z0-9-]+)` is `([^`]+)`", prose(COMMANDS_PAGE))
+}
 COMMANDS = {
-    re.search(r"--name (\S+)", line)[1]: line.replace("SCREEN", "EARLIER --train.epochs 8").replace("EARLIER", EARLIER)
+    re.search(r"--name (\S+)", line)[1]: " ".join(FLAGS.get(word, word) for word in line.split())
     for line in re.findall(r"^python -m pipeline (run .+ --name .+)$", COMMANDS_PAGE, re.M)
 }
 ENTRIES = ("leaderboard", "leaderboard-residual")
+SHORT_RUNS = ("1", "a", "b", "c", "ab", "ac", "bc", "abc")  # of quick, to try five changes
 
 
 def config_of(name):
@@ -45,7 +50,8 @@ def test_every_recorded_run_has_its_command():
     folders = {path.parent.name for path in SCORE.glob("*/config.json")}
     assert folders == {*COMMANDS, *ENTRIES}
     settings = [row for name in ("screening", "lengths", "networks") for row in record(f"score/{name}")["settings"]]
-    others = {"quick-folds", "residual-folds", "short", "short-ghouzam", "short-residual"}
+    others = {"quick-folds", "quick-ema", "residual-folds", "short", "short-ghouzam", "short-residual"}
+    others |= {f"quick-{name}" for name in SHORT_RUNS}
     assert {row["run"] for row in settings} | others == set(COMMANDS)
     assert {f"{path.stem}.json" for path in SCORE.glob("*.json")} == set(re.findall(r"[\w-]+\.json", COMMANDS_PAGE))
 
@@ -154,6 +160,27 @@ def test_five_minutes_are_those_of_the_record():
     for cells, row in zip(table(PAGE, "| `quick` and its neighbours"), quick["rows"], strict=True):
         reached = accuracy(row["vote's errors"], row["of"])
         assert cells == [row["run"], f"{row['minutes']:.1f}", str(row["vote's errors"]), reached]
+
+
+def test_what_changes_so_short_a_training():
+    """Effects in errors of a network; the standard error is from the two contrasts that no change fills."""
+    signs = {name: {change: 1 if change in name else -1 for change in "abc"} for name in SHORT_RUNS}
+    errors = {}
+    for name, sign in signs.items():
+        sign |= {"d": -sign["a"] * sign["b"], "e": -sign["a"] * sign["c"]}
+        sign |= {"bc": sign["b"] * sign["c"], "abc": sign["a"] * sign["b"] * sign["c"]}
+        train = config_of(f"quick-{name}").recipe.train
+        assert (train.warmup > 0.2, train.ema_momentum < 0.999) == (sign["d"] > 0, sign["e"] > 0)
+        last = pd.read_csv(SCORE / f"quick-{name}" / "metrics.csv").query("epoch == 6")
+        errors[name] = 8_400 * (1 - last["validation_accuracy"]).mean()
+    effect = {change: sum(sign[change] * errors[name] for name, sign in signs.items()) / 4 for change in signs["1"]}
+    assert f"milder distortions make {effect['a']:.1f} more errors a network" in PROSE
+    assert f"a shorter moving average (0.99) {-effect['e']:.1f} fewer" in PROSE
+    largest, spread = max(abs(effect[change]) for change in "bcd"), np.hypot(effect["bc"], effect["abc"]) / np.sqrt(2)
+    assert f"change at most {largest:.1f} (standard error {spread:.1f})" in PROSE
+    tried, quick = votes("quick-ema-votes")["1 relu + 1 swish"], votes("quick-votes")["1 relu + 1 swish"]
+    assert f"vote makes {tried:.0f} errors" in PROSE
+    assert f"not told apart from {quick:.0f}" in PROSE
 
 
 def test_the_presets_are_what_was_chosen():
