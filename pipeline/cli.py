@@ -58,7 +58,10 @@ def _exit_code(arguments: list[str]) -> int:
         print(f"{'stopped' if isinstance(error, StoppedError) else 'error'}: {printable(error)}", file=sys.stderr)
         return USER_ERROR if isinstance(error, UserError) else STOPPED if isinstance(error, StoppedError) else FAILED
     except KeyboardInterrupt:
-        print("\ninterrupted; nothing that was finished is lost: rerun the same command to resume", file=sys.stderr)
+        # The two that send something say themselves how to go on: to give them again may send it again.
+        resumes = arguments[0] not in ("push", "submit")
+        how = "; nothing that was finished is lost: rerun the same command to resume" if resumes else ""
+        print(f"\ninterrupted{how}", file=sys.stderr)
         return INTERRUPTED
     return 0
 

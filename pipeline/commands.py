@@ -147,7 +147,7 @@ class Push:
         from pipeline.ensemble.submission import make_room_for_copies
         from pipeline.kaggle.client import Kaggle
         from pipeline.kaggle.push import push
-        from pipeline.kaggle.pushes import FETCH
+        from pipeline.kaggle.pushes import fetch_command
         from pipeline.kaggle.submit import submit_file
 
         make_room_for_copies()
@@ -156,7 +156,7 @@ class Push:
         if self.watch or self.submit:
             _follow(kaggle, pushed, folder)
         else:
-            print(f"when it is complete: {FETCH}")
+            print(f"when it is complete: {fetch_command(folder)}")
         if self.submit:
             submit_file(kaggle, folder.path)
 
@@ -175,12 +175,12 @@ class Fetch:
         from pipeline.kaggle.client import Kaggle
         from pipeline.kaggle.fetch import is_fetched
         from pipeline.kaggle.push import confirmed
-        from pipeline.kaggle.pushes import adopt, find_push, is_kernel
+        from pipeline.kaggle.pushes import adopt, find_push, kernel_named
 
         kaggle = None
-        if self.run and is_kernel(self.run):
+        if self.run and (kernel := kernel_named(self.run)):
             kaggle = Kaggle()
-            pushed, folder = adopt(kaggle, self.run.as_posix())
+            pushed, folder = adopt(kaggle, kernel)
         else:
             pushed, folder = find_push(self.run)
         if is_fetched(folder):
@@ -209,13 +209,15 @@ class Submit:
     """Submit although the same predictions were submitted before."""
 
     def __call__(self) -> None:
-        if (self.kernel is None) != (self.version is None) or (self.kernel and self.run):
+        if (self.kernel is None) != (self.version is None) or (self.kernel is not None and self.run):
             raise UserError("name either a run or CSV, or a kernel by both -k OWNER/SLUG and -v VERSION.")
+        if self.version is not None and self.version < 1:
+            raise UserError(f"a kernel's versions begin at 1. Received: -v {self.version}")
         from pipeline.kaggle.client import Kaggle
         from pipeline.kaggle.submit import submit_file, submit_kernel
         from pipeline.runs import latest_finished
 
-        if self.kernel and self.version is not None:
+        if self.kernel is not None and self.version is not None:
             submit_kernel(Kaggle(), self.kernel, self.version, self.message, again=self.again)
         else:
             path = self.run or latest_finished()

@@ -46,7 +46,7 @@ def test_the_whole_way_from_code_to_score(server, push, finished, csv_source, tm
     """Push, watch, fetch, submit, score; and the kernel computes what the package computes, bit for bit."""
     home = tmp_path / "home"
     shutil.copytree(csv_source, tmp_path / "clone" / "data")
-    clone, done = push("--submit", enable_gpu=False)
+    clone, done = push("--submit", enable_gpu=False, machine_shape="")
     assert done.returncode == 0, done.stderr
     sent = server.kernel
     assert sent["slug"] == KERNEL
@@ -114,7 +114,7 @@ def test_a_kernel_without_the_gpu_it_was_pushed_for_ends_before_any_training(ser
 def test_a_kernel_for_jax_runs_on_jax(server, push):
     pytest.importorskip("jax", reason="JAX is a requirement of the developers only")
     trained = ("--train.epochs", "2", "--train.batch-size", "4")  # enough for more than one digit
-    clone, done = push("--watch", "--backend", "jax", "--arms", "relu", *trained, enable_gpu=False)
+    clone, done = push("--watch", "--backend", "jax", "--arms", "relu", *trained, enable_gpu=False, machine_shape="")
     assert done.returncode == 0, done.stderr + server.log
     (folder,) = (clone / "runs").iterdir()
     member = json.loads((folder / "members" / "relu-s0-f0" / "member.json").read_text())

@@ -20,7 +20,7 @@ from pipeline import STAGES
 from pipeline.config.config_json import NOT_IN_A_KERNEL, from_literal, to_json
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.field_docs import field_docs
-from pipeline.config.places import make_folder
+from pipeline.config.places import make_folder, runs_folder
 from pipeline.config.rules import validate
 from pipeline.config.schema import AugmentConfig, DeviceKind, Recipe, RunConfig, TrainConfig, member_specs
 from pipeline.kaggle.metadata import CODE_FILE, METADATA, KernelMetadata
@@ -136,6 +136,8 @@ def check_config(config: RunConfig) -> None:
             f"--data {config.data} is a place on this machine; a kernel finds the competition's data by itself. "
             "Leave --data out."
         )
+    if config.out is not None:
+        raise UserError(f"--out {config.out}: a kernel's run gets its folder under {runs_folder()}/. Leave --out out.")
     if config.engine != "local":
         raise UserError(
             f"--engine {config.engine}: a kernel is one machine, which trains by itself. Leave --engine out."
@@ -153,6 +155,8 @@ def modules() -> list[Path]:
     """The modules that a kernel consists of, in the order of the data flow."""
     stages = [path for stage in STAGES for path in sorted((PACKAGE / stage).rglob("*.py"))]
     kept = [path for path in stages if not path.relative_to(PACKAGE).as_posix().startswith(LEFT_OUT)]
+    if odd := [path for path in kept if not path.stem.isidentifier()]:
+        raise UserError(f"{odd[0]} has a name that no module can have. Remove it, or name it otherwise.")
     return [PACKAGE / MODULES_ON_TOP[0], *kept, *(PACKAGE / name for name in MODULES_ON_TOP[1:])]
 
 
@@ -203,15 +207,17 @@ def read_bundle(source: str, where: str) -> tuple[RunConfig, str]:
 
 def _section(path: Path) -> str:
     name = f"pipeline/{path.relative_to(PACKAGE).as_posix()}"
-    return f"# {'=' * 20} {name} {'=' * (WIDTH - 24 - len(name))}\n{path.read_text(encoding='utf-8')}"
+    text = path.read_text(encoding="utf-8")
+    return f"# {'=' * 20} {name} {'=' * (WIDTH - 24 - len(name))}\n{text}" + "\n" * (not text.endswith("\n"))
 
 
 def _device(wanted: DeviceKind, accelerator: DeviceKind) -> DeviceKind:
     """The device that a kernel has to compute on."""
     if wanted in ("gpu", "tpu") and wanted != accelerator:
+        other, shape = ("tpu", "NvidiaTeslaT4") if wanted == "gpu" else ("gpu", "TpuV5E8")
         raise UserError(
-            f"--device {wanted}, but kernel-metadata.json asks for no {wanted.upper()}. "
-            f"Set enable_{wanted} there to true."
+            f"--device {wanted}, but kernel-metadata.json asks for no {wanted.upper()}. Set enable_{wanted} there to "
+            f"true, enable_{other} to false, and machine_shape to {shape}."
         )
     return accelerator if wanted == "auto" else wanted
 

@@ -1,12 +1,17 @@
 """The calls to Kaggle that the commands make, one function each: what is asked, and what to do when it is refused."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.errors import RunError, UserError
+from pipeline.config.text import printable
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.connection import fetch_file, transfer, write_file
 from pipeline.kaggle.refusals import NoAnswerError
@@ -16,12 +21,26 @@ PAGE, MOST_PAGES = 100, 100  # entries; a list that goes on after these has no e
 LARGEST_OUTPUT = 4 << 30  # bytes of all files of a kernel
 
 
+@dataclass(frozen=True)
+class Submission:
+    """A submission, as Kaggle lists it."""
+
+    description: str
+    date: datetime | None
+    status: str
+    """PENDING, COMPLETE or ERROR."""
+    score: float | None
+    """Accuracy on the public part of the test images; None if there is none yet."""
+    error: str
+    """Why it could not be scored."""
+
+
 def kernel_status(kaggle: Kaggle, kernel: str) -> tuple[str, str]:
     """The status of a kernel's latest session, such as RUNNING, and Kaggle's reason for a failure, if it gives one."""
     return kaggle.ask(
         f"the status of {kernel}",
         "kernels.get_kernel_session_status",
-        lambda answer: (answer.status.name, answer.failure_message or ""),
+        lambda answer: (str(answer.status.name), str(answer.failure_message or "")),
         **named(kernel, "user_name"),
     )
 
@@ -34,7 +53,7 @@ def kernel_output(kaggle: Kaggle, kernel: str) -> tuple[dict[str, str], str]:
         kaggle,
         f"the output of {kernel}",
         "kernels.list_kernel_session_output",
-        lambda answer: ({file.file_name: file.url for file in answer.files or []}, answer.log or ""),
+        lambda answer: ({str(file.file_name): str(file.url) for file in answer.files or []}, str(answer.log or "")),
         **named(kernel, "user_name"),
     ):
         files, log = files | page, log or part
@@ -62,7 +81,7 @@ def kernel_source(kaggle: Kaggle, kernel: str) -> tuple[str, int]:
     return kaggle.ask(
         f"the source of {kernel}",
         "kernels.get_kernel",
-        lambda answer: (answer.blob.source or "", answer.metadata.current_version_number or 0),
+        lambda answer: (str(answer.blob.source or ""), _whole(answer.metadata.current_version_number)),
         **named(kernel, "user_name"),
     )
 
@@ -82,8 +101,11 @@ def download_submission_of(kaggle: Kaggle, kernel: str, version: int, target: Pa
 
 def submissions_left(kaggle: Kaggle) -> tuple[int, int]:
     """How many submissions are left today, and how many were made."""
-    read = attrgetter("num_allowed_now", "num_today")
-    return kaggle.ask("the limit of submissions", "competitions.get_submission_limits", read)
+    return kaggle.ask(
+        "the limit of submissions",
+        "competitions.get_submission_limits",
+        lambda answer: (_whole(answer.num_allowed_now), _whole(answer.num_today)),
+    )
 
 
 def submit_upload(kaggle: Kaggle, name: str, content: bytes, description: str) -> None:
@@ -111,7 +133,7 @@ def submit_upload(kaggle: Kaggle, name: str, content: bytes, description: str) -
     kaggle.ask(
         "submitting",
         "competitions.create_submission",
-        lambda _: None,
+        _taken,
         once=True,
         blob_file_tokens=token,
         submission_description=description,
@@ -127,7 +149,7 @@ def submit_kernel_output(kaggle: Kaggle, kernel: str, version: int, description:
     kaggle.ask(
         "submitting the kernel's output",
         "competitions.create_code_submission",
-        lambda _: None,
+        _taken,
         once=True,
         file_name=SUBMISSION,
         **named(kernel, "kernel_owner"),
@@ -136,13 +158,13 @@ def submit_kernel_output(kaggle: Kaggle, kernel: str, version: int, description:
     )
 
 
-def submissions(kaggle: Kaggle) -> Iterator[Any]:
-    """The account's submissions to the competition, newest first, as the client's `ApiSubmission`."""
+def submissions(kaggle: Kaggle) -> Iterator[Submission]:
+    """The account's submissions to the competition, newest first."""
     for page in _pages(
         kaggle,
         "the list of submissions",
         "competitions.list_submissions",
-        lambda answer: list(answer.submissions or []),
+        lambda answer: [_submission(each) for each in answer.submissions or []],
     ):
         yield from page
 
@@ -152,7 +174,7 @@ def rank(kaggle: Kaggle) -> tuple[int, int]:
     return kaggle.ask(
         "the rank",
         "competitions.get_competition",
-        lambda answer: (answer.user_rank or 0, answer.team_count or 0),
+        lambda answer: (_whole(answer.user_rank or 0), _whole(answer.team_count or 0)),
     )
 
 
@@ -166,6 +188,32 @@ def named(kernel: str, owner: str) -> dict[str, Any]:
     if not user or not slug or "/" in slug:
         raise UserError(f"a kernel is named owner/slug. Received: {kernel!r}")
     return {owner: user, "kernel_slug": slug}
+
+
+def _submission(answer: Any) -> Submission:
+    score = None
+    with suppress(TypeError, ValueError):  # None, "", "None"
+        score = float(answer.public_score)
+    return Submission(
+        str(answer.description or ""),
+        answer.date if isinstance(answer.date, datetime) else None,
+        str(answer.status.name),
+        score if score is not None and math.isfinite(score) else None,
+        printable(answer.error_description or ""),
+    )
+
+
+def _taken(answer: Any) -> None:
+    """Raise a NoAnswerError where Kaggle's answer to a submission says nothing."""
+    if not (answer.ref or answer.message):
+        raise NoAnswerError("submitting: Kaggle's answer says nothing.")
+
+
+def _whole(value: Any) -> int:
+    """A number in an answer; the client does not look."""
+    if not isinstance(value, int):
+        raise TypeError
+    return value
 
 
 def _pages(kaggle: Kaggle, what: str, call: str, read: Callable[[Any], Any], **fields: Any) -> Iterator[Any]:

@@ -7,16 +7,18 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, get_type_hints
 
-from pipeline.config.errors import UserError
+from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import COMPETITION
+from pipeline.config.text import printable
 from pipeline.kaggle.connection import mount
 from pipeline.kaggle.credentials import REMEDY, ensure_home, find_credentials
-from pipeline.kaggle.refusals import explained
+from pipeline.kaggle.refusals import NoAnswerError, explained
 from pipeline.kaggle.waiting import patiently
 
 T = TypeVar("T")
@@ -32,6 +34,19 @@ GROUPS: dict[str, tuple[str, dict[str, Any], dict[int, str]]] = {
     "kernels": ("kernels_api_client", {}, KERNEL_REMEDIES),
     "competitions": ("competition_api_client", {"competition_name": COMPETITION}, COMPETITION_REMEDIES),
 }
+SOURCES = ("competition", "dataset", "kernel", "model")  # that a kernel may have
+
+
+@dataclass(frozen=True)
+class SavedKernel:
+    """What Kaggle says of a kernel that it took."""
+
+    address: str
+    """On its site, or owner/slug; empty if it does not say."""
+    version: int
+    """0 if it does not say."""
+    invalid_sources: dict[str, list[str]]
+    """What it did not attach, by kind."""
 
 
 class Kaggle:
@@ -80,11 +95,26 @@ class Kaggle:
 
         return try_once() if once else patiently(try_once)
 
-    def save_kernel(self, folder: Path) -> Any:
-        """Push the kernel that a folder's metadata names, once; the client's response."""
+    def save_kernel(self, folder: Path) -> SavedKernel:
+        """Push the kernel that a folder's metadata names, once.
+
+        Raises:
+            NoAnswerError: nobody can tell whether it arrived; for any other error it did not.
+        """
         self._api.redirects = False
         with explained("pushing the kernel", {403: "Is kernel-metadata.json's id one of yours?"}):
-            return self._api.kernels_push(str(folder))
+            answer = self._api.kernels_push(str(folder))
+        if answer.error:  # the client reports a refused push as if it had worked
+            raise RunError(f"Kaggle refused the kernel: {printable(answer.error).rstrip('.')}.")
+        invalid = {kind: getattr(answer, f"invalid_{kind}_sources", None) or [] for kind in SOURCES}
+        saved = SavedKernel(
+            printable(answer.ref or answer.url or ""),
+            answer.version_number if isinstance(answer.version_number, int) else 0,
+            {kind: [printable(name) for name in names] for kind, names in invalid.items() if names},
+        )
+        if saved == SavedKernel("", 0, {}):
+            raise NoAnswerError("pushing the kernel: Kaggle's answer says nothing.")
+        return saved
 
     def log_events(self, kernel: str) -> Iterator[str]:
         """What a kernel prints, as it prints it, from its beginning; ends with the kernel or the connection."""

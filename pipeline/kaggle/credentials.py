@@ -11,8 +11,9 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,10 @@ def find_credentials() -> dict[str, str]:
     legacy, login = _legacy_file(), _login_file()
     for path in (*_token_files(), legacy, login):
         _warn_if_readable(path)
-    if token and not _names_file(token):
+    if token and not _names_path(token):
         return _checked({"token": token}, "KAGGLE_API_TOKEN")
     for path in _token_files():
-        if path.is_file():
+        if path.exists():
             return _checked({"token": _text(path).strip()}, str(path))
     if user and key:
         return _checked({"username": user, "key": key}, "KAGGLE_USERNAME and KAGGLE_KEY")
@@ -62,8 +63,7 @@ def find_credentials() -> dict[str, str]:
         content = _object(legacy)
         return _checked({"username": user or content.get("username"), "key": key or content.get("key")}, str(legacy))
     if login.is_file():
-        if not isinstance(_object(login).get("refresh_token"), str):
-            raise _unusable(str(login), "it holds no refresh_token")
+        _check_login(_object(login), str(login))
         return {}
     raise UserError(
         "no Kaggle credentials were found. Looked for KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
@@ -95,13 +95,13 @@ def _secrets() -> Iterator[str]:
 
 
 def _token_files() -> list[Path]:
-    named = [Path(token)] if _names_file(token := os.environ.get("KAGGLE_API_TOKEN", "")) else []
+    named = [Path(token)] if _names_path(token := os.environ.get("KAGGLE_API_TOKEN", "")) else []
     return named + [Path.home() / ".kaggle" / name for name in ("access_token", "access_token.txt")]
 
 
-def _names_file(token: str) -> bool:
+def _names_path(token: str) -> bool:
     try:
-        return bool(token) and Path(token).is_file()
+        return bool(token) and Path(token).exists()
     except (OSError, ValueError):  # too long for a path, or with characters that no path has
         return False
 
@@ -130,6 +130,19 @@ def _checked(values: dict[str, Any], where: str) -> dict[str, str]:
     return values
 
 
+def _check_login(content: Mapping[str, Any], where: str) -> None:
+    """Raise a UserError for what `kaggle auth login` does not write."""
+    if not isinstance(content.get("refresh_token"), str):
+        raise _unusable(where, "it holds no refresh_token")
+    if not isinstance(content.get("username") or "", str):
+        raise _unusable(where, "its username is not a text")
+    expires, sound = content.get("access_token_expiration"), False
+    with suppress(TypeError, ValueError):
+        sound = not expires or datetime.fromisoformat(expires).tzinfo is not None
+    if not sound:
+        raise _unusable(where, "its access_token_expiration is not a time with a zone")
+
+
 def _object(path: Path) -> dict[str, Any]:
     """The JSON object in a file of credentials."""
     try:
@@ -143,7 +156,10 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     """The text of a file of credentials."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except IsADirectoryError:
+        raise _unusable(str(path), "it is a folder") from None
     if fault := encoding_fault(content):
         raise _unusable(str(path), f"it {fault}")
     return content.decode()

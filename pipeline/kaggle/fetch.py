@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.places import make_folder
+from pipeline.config.schema import member_specs
 from pipeline.config.text import last_lines
 from pipeline.kaggle.calls import download_outputs, kernel_output
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.pushes import FETCH, Push, write_push
+from pipeline.kaggle.pushes import FETCH, Push, fetch_command, write_push
 from pipeline.kaggle.salvage import rest_command, salvage
 from pipeline.kaggle.watch import log_text, watch
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
@@ -44,7 +45,7 @@ def follow(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
     Raises:
         RunError: it did not end well, even if some of its members were fetched; or the output is not whole.
     """
-    status, reason = watch(kaggle, pushed)
+    status, reason = watch(kaggle, pushed, folder)
     if status == "COMPLETE":
         fetch(kaggle, pushed, folder)
         return
@@ -66,9 +67,10 @@ def fetch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> None:
     with folder.opened(folder.read_config()):
         with _downloading(folder) as download:
             download_outputs(files, [RECEIPT], download)
-            receipt = _checked_receipt(download / RECEIPT, pushed)
+            receipt = _checked_receipt(download / RECEIPT, pushed, folder)
             download_outputs(files, receipt.sha256, download)
-            _check_whole(download, receipt.sha256, files)
+            _check_whole(download, receipt.sha256, files, folder)
+            _check_config(RunFolder(download / receipt.folder), pushed, folder)
             _move_into(download / receipt.folder, folder.path)
             _write_log(folder, log)
         atomic_write_json(folder.receipt, asdict(receipt))  # last: it says that all is here
@@ -135,7 +137,7 @@ def _write_log(folder: RunFolder, log: str) -> None:
         temporary.write_text(log_text(log), encoding="utf-8", errors="backslashreplace")
 
 
-def _checked_receipt(path: Path, pushed: Push) -> Receipt:
+def _checked_receipt(path: Path, pushed: Push, folder: RunFolder) -> Receipt:
     """The receipt that the kernel left, if it is of this push."""
     theirs = f"the output of {pushed.kernel}"
     try:
@@ -145,7 +147,9 @@ def _checked_receipt(path: Path, pushed: Push) -> Receipt:
             f"{theirs} has no {RECEIPT}: it is another run's, or it did not end well. See {pushed.url}"
         ) from None
     except DamagedError:
-        raise RunError(f"{theirs} has a damaged {RECEIPT}. Nothing was replaced. Try again: {FETCH}") from None
+        raise RunError(
+            f"{theirs} has a damaged {RECEIPT}. Nothing was replaced. Try again: {fetch_command(folder)}"
+        ) from None
     if receipt.bundle_sha256 != pushed.bundle_sha256:
         raise RunError(
             f"{theirs} is of another run: the kernel was pushed again since. Nothing was replaced. Its versions: "
@@ -154,12 +158,21 @@ def _checked_receipt(path: Path, pushed: Push) -> Receipt:
     return receipt
 
 
-def _check_whole(download: Path, expected: Mapping[str, str], files: Mapping[str, str]) -> None:
+def _check_whole(download: Path, expected: Mapping[str, str], files: Mapping[str, str], folder: RunFolder) -> None:
     """Raise a RunError unless every file of the receipt is there with its hash."""
     missing = [name for name in expected if name not in files]
     damaged = [name for name in expected if name not in missing and file_sha256(download / name) != expected[name]]
     if missing or damaged:
         raise RunError(
             f"the output did not arrive whole ({len(missing)} files missing, {len(damaged)} damaged, such as "
-            f"{(missing + damaged)[0]}). Nothing was replaced. Try again: {FETCH}"
+            f"{(missing + damaged)[0]}). Nothing was replaced. Try again: {fetch_command(folder)}"
+        )
+
+
+def _check_config(fetched: RunFolder, pushed: Push, folder: RunFolder) -> None:
+    """Raise a RunError if the kernel trained other networks than were pushed: its CONFIG was edited at Kaggle."""
+    if fetched.config.exists() and member_specs(fetched.read_config()) != member_specs(folder.read_config()):
+        raise RunError(
+            f"CONFIG of {pushed.kernel} was edited at Kaggle since it was pushed. Nothing was replaced. To fetch it as "
+            f"a run of its own: {FETCH} {pushed.kernel}"
         )

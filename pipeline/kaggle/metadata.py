@@ -19,6 +19,7 @@ CODE_FILE = Path("build/kernel.py")
 PLACEHOLDER = "INSERT_USERNAME"
 SHORTEST = 5  # characters of a slug
 USER = re.compile(r"[A-Za-z0-9_-]+")
+SHAPES = {"gpu": "nvidia", "tpu": "tpu"}  # how the names of Kaggle's machines begin
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class KernelMetadata:
     enable_tpu: bool
     enable_internet: bool
     machine_shape: str
-    """The accelerator, such as NvidiaTeslaT4."""
+    """The accelerator, such as NvidiaTeslaT4; empty for none or Kaggle's usual."""
     competition_sources: list[str]
     dataset_sources: list[str]
     kernel_sources: list[str]
@@ -103,8 +104,8 @@ def owned(metadata: KernelMetadata, user: str) -> KernelMetadata:
     if not USER.fullmatch(user):
         raise UserError(
             f"{user!r} is not a Kaggle user name{', but an e-mail address' if '@' in user else ''}. Your user name is "
-            "the last part of the address of your profile, https://www.kaggle.com/USERNAME. Correct it in kaggle.json "
-            f"or KAGGLE_USERNAME, or write it into {METADATA} in place of {PLACEHOLDER}."
+            "the last part of the address of your profile, https://www.kaggle.com/USERNAME. Correct it where your "
+            f"credentials are, or write it into {METADATA} in place of {PLACEHOLDER}."
         )
     return replace(metadata, id=f"{user}/{metadata.id.partition('/')[2]}")
 
@@ -127,6 +128,13 @@ def _problems(metadata: KernelMetadata) -> list[str]:
         found.append(f"code_file must be {CODE_FILE.as_posix()}. Received: {metadata.code_file!r}")
     if metadata.enable_gpu and metadata.enable_tpu:
         found.append("enable_gpu and enable_tpu are both true: a kernel has one accelerator")
+    for kind, enabled in (("gpu", metadata.enable_gpu), ("tpu", metadata.enable_tpu)):
+        # The shape wins at Kaggle over the two switches.
+        if metadata.machine_shape.lower().startswith(SHAPES[kind]) and not enabled:
+            found.append(
+                f"machine_shape {metadata.machine_shape} is a {kind.upper()}, and enable_{kind} is false. Change one "
+                'of them; without an accelerator machine_shape is ""'
+            )
     if COMPETITION not in metadata.competition_sources:
         found.append(f"competition_sources must hold {COMPETITION!r}: the kernel's data comes from there")
     return found

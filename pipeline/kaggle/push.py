@@ -16,11 +16,11 @@ from pipeline.config.places import COMPETITION
 from pipeline.config.schema import RunConfig
 from pipeline.kaggle.bundle import check_config, write_bundle
 from pipeline.kaggle.calls import kernel_source
-from pipeline.kaggle.client import Kaggle
+from pipeline.kaggle.client import Kaggle, SavedKernel
 from pipeline.kaggle.metadata import CODE_FILE, METADATA, PLACEHOLDER, owned, read_metadata
-from pipeline.kaggle.pushes import FETCH, Push, new_folder, now, write_push
+from pipeline.kaggle.pushes import FETCH, Push, fetch_command, new_folder, now, write_push
 from pipeline.kaggle.refusals import NoAnswerError
-from pipeline.kaggle.waiting import arrived
+from pipeline.kaggle.waiting import arrived, going_on
 from pipeline.records.run_folder import RunFolder
 
 KERNEL_AT_END = re.compile(r"([\w-]+/[\w-]+)/?$", re.ASCII)  # of an address, or all of a name
@@ -67,17 +67,15 @@ def push(kaggle: Kaggle, config: RunConfig) -> tuple[Push, RunFolder]:
         bundle_hash = write_bundle(Path(sent), config, metadata, run_id)
         pushed = Push(metadata.id, 0, bundle_hash, now(), arrived=False)
         folder = new_folder(config, run_id, pushed)
-        try:
-            pushed = _send(kaggle, pushed, Path(sent))
-        except (UserError, RunError):
-            shutil.rmtree(folder.path)
-            raise
+        pushed, not_attached = _send(kaggle, pushed, folder, Path(sent))
     version = f"version {pushed.version} of " if pushed.version else ""
     print(f"pushed {version}{pushed.kernel}: {pushed.url}", flush=True)
     try:
         write_push(pushed, folder)
     except (OSError, RunError) as error:  # it is recorded as sent, and can be followed
-        raise RunError(f"{error} The kernel runs: {pushed.url}. To follow it: {FETCH}") from None
+        raise RunError(f"{error} The kernel runs: {pushed.url}. To follow it: {fetch_command(folder)}") from None
+    if not_attached:
+        raise RunError(f"the kernel was pushed, but {not_attached}")
     return pushed, folder
 
 
@@ -93,31 +91,41 @@ def confirmed(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> Push:
     if version is None:
         raise UserError(
             f"Kaggle does not have the push that {folder.push} records: it was cut off, or the kernel was pushed again "
-            "since. Push again, and remove that folder."
+            f"since. See {pushed.url}. If it is not there, push again, and remove that folder."
         )
     pushed = replace(pushed, version=version, arrived=True)
     write_push(pushed, folder)
     return pushed
 
 
-def _send(kaggle: Kaggle, pushed: Push, bundle: Path) -> Push:
-    """Push once; what Kaggle calls it wins over what we asked for."""
+def _send(kaggle: Kaggle, pushed: Push, folder: RunFolder, bundle: Path) -> tuple[Push, str]:
+    """Push once; what Kaggle calls it wins over what we asked for. Also what Kaggle did not attach to it, in words.
+
+    The record stays unless Kaggle surely has no such kernel: a second push would start a second session.
+    """
+    look_first = f"It may have arrived. Look before you push again: {fetch_command(folder)}"
     try:
-        response = kaggle.save_kernel(bundle)
-        _check_accepted(response)
+        answer = kaggle.save_kernel(bundle)
     except NoAnswerError as error:
-        # A second push would start a second session, so look first.
         print(f"{error}\nlooking whether it arrived all the same", flush=True)
-        version = _arrived_version(kaggle, pushed)
-        if version is None:
-            raise RunError(f"{error} Kaggle does not have this version; push again.") from None
-        return replace(pushed, version=version, arrived=True)
+        with going_on(look_first):
+            version = _arrived_version(kaggle, pushed)
+            if version is None:
+                raise RunError(f"{error} Kaggle does not have this version yet.") from None
+        return replace(pushed, version=version, arrived=True), ""
+    except KeyboardInterrupt:
+        print(f"\n{look_first}", flush=True)
+        raise
+    except UserError:
+        shutil.rmtree(folder.path)
+        raise
     except RunError as error:
+        shutil.rmtree(folder.path)
         remedy = next((remedy for word, remedy in REFUSALS.items() if word in str(error).lower()), "")
         raise RunError(f"{error} {remedy}".rstrip()) from None
-    named = KERNEL_AT_END.search(response.ref or response.url or "")
+    named = KERNEL_AT_END.search(answer.address)
     kernel = named[1] if named else pushed.kernel
-    return replace(pushed, kernel=kernel, version=response.version_number or 0, arrived=True)
+    return replace(pushed, kernel=kernel, version=answer.version, arrived=True), _not_attached(answer)
 
 
 def _arrived_version(kaggle: Kaggle, pushed: Push) -> int | None:
@@ -133,14 +141,10 @@ def _arrived_version(kaggle: Kaggle, pushed: Push) -> int | None:
     return arrived(look)
 
 
-def _check_accepted(response: object) -> None:
-    """Raise what the client does not: it reports a refused push as if it had worked."""
-    if error := getattr(response, "error", None):
-        raise RunError(f"Kaggle refused the kernel: {error.rstrip('.')}.")
-    for kind in ("competition", "dataset", "kernel", "model"):
-        if invalid := getattr(response, f"invalid_{kind}_sources", None):
-            raise RunError(
-                f"the kernel was pushed, but Kaggle did not attach the {kind} {', '.join(invalid)}, so it cannot "
-                f"work. Accept the rules at https://www.kaggle.com/c/{COMPETITION}/rules, check {kind}_sources in "
-                "kernel-metadata.json, and push again."
-            )
+def _not_attached(answer: SavedKernel) -> str:
+    """What of the metadata's sources Kaggle left out, and what to do; empty if nothing."""
+    return " ".join(
+        f"Kaggle did not attach the {kind} {', '.join(names)}, so it cannot work. Accept the rules at "
+        f"https://www.kaggle.com/c/{COMPETITION}/rules, check {kind}_sources in kernel-metadata.json, and push again."
+        for kind, names in answer.invalid_sources.items()
+    )

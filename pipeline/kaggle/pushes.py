@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shlex
 import sys
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from pipeline.records.run_folder import RunFolder
 
 FETCH = "python -m pipeline fetch"  # what follows a push
 KERNEL = re.compile(r"[\w-]+/[\w-]+", re.ASCII)
+ADDRESS = re.compile(rf"https?:/+www\.kaggle\.com/code/({KERNEL.pattern})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Push:
         return (datetime.now(UTC) - moment(self.time)).total_seconds()
 
 
+def fetch_command(folder: RunFolder) -> str:
+    """What follows the kernel of a run's folder."""
+    return f"{FETCH} {shlex.quote(str(folder.path))}"
+
+
 def now() -> str:
     """The time, as a push records it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
@@ -100,10 +107,12 @@ def read_push(folder: RunFolder) -> Push:
 def state(folder: RunFolder) -> str:
     """Where a run is that was pushed and not fetched, in words."""
     try:
-        status = read_push(folder).status
+        pushed = read_push(folder)
     except UserError:
         return f"{folder.push.name} is damaged"
-    return printable(f"at Kaggle: {status}") if status else "at Kaggle"
+    if not pushed.arrived:
+        return "perhaps at Kaggle"
+    return printable(f"at Kaggle: {pushed.status}") if pushed.status else "at Kaggle"
 
 
 def find_push(path: Path | None) -> tuple[Push, RunFolder]:
@@ -123,9 +132,12 @@ def find_push(path: Path | None) -> tuple[Push, RunFolder]:
     return max(found, key=lambda each: moment(each[0].time))
 
 
-def is_kernel(name: Path) -> bool:
-    """Whether a word names a kernel, and no folder here."""
-    return bool(KERNEL.fullmatch(name.as_posix())) and not name.exists() and name.parent != runs_folder()
+def kernel_named(name: Path) -> str | None:
+    """The kernel that a word names, by owner/slug or by its address; None if it may be a folder here."""
+    if address := ADDRESS.match(name.as_posix()):
+        return address[1]
+    is_kernel = KERNEL.fullmatch(name.as_posix()) and not name.exists() and name.parent != runs_folder()
+    return name.as_posix() if is_kernel else None
 
 
 def adopt(kaggle: Kaggle, kernel: str) -> tuple[Push, RunFolder]:

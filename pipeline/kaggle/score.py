@@ -1,14 +1,11 @@
 """Find a submission at Kaggle again, and wait for its score."""
 
-import math
 import time
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.kaggle.calls import rank, submissions
+from pipeline.kaggle.calls import Submission, rank, submissions
 from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.submission_log import Entry, record
 from pipeline.kaggle.waiting import going_on, looks
@@ -16,7 +13,7 @@ from pipeline.kaggle.waiting import going_on, looks
 PATIENCE = 1800.0  # seconds
 
 
-def find_submission(kaggle: Kaggle, entry: Entry) -> Any:
+def find_submission(kaggle: Kaggle, entry: Entry) -> Submission | None:
     """The submission at Kaggle that carries the entry's mark; None if there is none."""
     return next((s for s in submissions(kaggle) if entry.is_described_by(s.description)), None)
 
@@ -40,7 +37,8 @@ def wait_for_score(kaggle: Kaggle, entry: Entry, command: str) -> Entry:
             if outcome.status != entry.status:
                 break
             if time.monotonic() > end:
-                raise RunError(f"no score after {PATIENCE / 60:.0f} minutes.")
+                absent = "" if found else " It is not in this account's list: is it another's? --again sends it anew."
+                raise RunError(f"no score after {PATIENCE / 60:.0f} minutes.{absent}")
     record(outcome)
     if outcome.status == "error":
         raise RunError(f"Kaggle could not score {outcome.source}: {outcome.error}")
@@ -48,14 +46,12 @@ def wait_for_score(kaggle: Kaggle, entry: Entry, command: str) -> Entry:
     return outcome
 
 
-def _outcome(entry: Entry, found: Any) -> Entry:
+def _outcome(entry: Entry, found: Submission) -> Entry:
     """The entry with the score or the error that Kaggle gives it; as it was if there is neither yet."""
-    if found.status.name == "ERROR":
-        return replace(entry, status="error", error=found.error_description or "no reason given")
-    if found.status.name == "COMPLETE":
-        with suppress(TypeError, ValueError):  # None, "", "None"
-            if math.isfinite(score := float(found.public_score)):
-                return replace(entry, status="complete", score=score)
+    if found.status == "ERROR":
+        return replace(entry, status="error", error=found.error or "no reason given")
+    if found.status == "COMPLETE" and found.score is not None:
+        return replace(entry, status="complete", score=found.score)
     return entry
 
 

@@ -47,9 +47,9 @@ class Entry:
         """What it is called at Kaggle: the message, then a mark of which predictions and which submission it is."""
         return f"{self.message} [{self.sha256[:HASH_LENGTH]}-{self.id}]"
 
-    def is_described_by(self, description: str | None) -> bool:
+    def is_described_by(self, description: str) -> bool:
         """Whether a description at Kaggle is this submission's."""
-        mark = MARK.search(description or "")
+        mark = MARK.search(description)
         return mark is not None and mark[2] == self.id
 
 

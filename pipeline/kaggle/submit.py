@@ -35,7 +35,7 @@ from pipeline.kaggle.client import Kaggle
 from pipeline.kaggle.refusals import NoAnswerError
 from pipeline.kaggle.score import find_submission, wait_for_score
 from pipeline.kaggle.submission_log import HASH_LENGTH, MARK, Entry, one_at_a_time, read_log, record
-from pipeline.kaggle.waiting import arrived
+from pipeline.kaggle.waiting import arrived, going_on
 from pipeline.records.atomic import file_sha256
 from pipeline.records.run_folder import SUBMISSION, RunFolder
 from pipeline.records.submission_record import read_submission_record
@@ -158,7 +158,7 @@ def _submit(
     `command` is what the user gave, without --again.
     """
     with one_at_a_time():
-        sent = None if again else _sent_before(kaggle, entry)
+        sent = _sent_before(kaggle, entry, again=again)
         if sent:
             print(f"already sent on {sent.time}; waiting for its score", flush=True)
         else:
@@ -176,31 +176,33 @@ def _send(kaggle: Kaggle, entry: Entry, send: Callable[[str], None]) -> None:
         send(entry.description)
     except NoAnswerError as error:
         print(f"{error}\nlooking whether it arrived all the same", flush=True)
-        if not arrived(partial(find_submission, kaggle, entry)):
-            raise RunError(
-                f"{error} The submission is not in Kaggle's list. Rerun the same command: it looks once more "
-                "before it sends anything."
-            ) from None
+        with going_on("It may have arrived all the same. Rerun the same command: it looks first, then sends."):
+            if not arrived(partial(find_submission, kaggle, entry)):
+                raise RunError(f"{error} The submission is not in Kaggle's list yet.") from None
     except (UserError, RunError):
         record(replace(entry, status="lost"))
         raise
 
 
-def _sent_before(kaggle: Kaggle, entry: Entry) -> Entry | None:
+def _sent_before(kaggle: Kaggle, entry: Entry, *, again: bool) -> Entry | None:
     """The entry of the same predictions that waits for its score at Kaggle; None if they never arrived there.
+
+    `again` asks only for those of which nobody knows yet whether they arrived.
 
     Raises:
         UserError: they have their score already.
     """
     for earlier in reversed(read_log()):
-        if earlier.sha256 != entry.sha256 or earlier.status == "lost":
+        if earlier.sha256 != entry.sha256 or earlier.status == "lost" or (again and earlier.status != "sending"):
             continue
         _refuse_if_ended(earlier)
-        if earlier.status == "pending" or arrived(partial(find_submission, kaggle, earlier)):
+        if earlier.status == "pending" or arrived(partial(find_submission, kaggle, earlier)) is not None:
             return earlier
         record(replace(earlier, status="lost"))
+    if again:
+        return None
     for found in submissions(kaggle):  # the log may be another machine's, or gone
-        mark = MARK.search(found.description or "")
+        mark = MARK.search(found.description)
         if mark and mark[1] == entry.sha256[:HASH_LENGTH]:
             message = found.description[: mark.start()].rstrip()
             return record(replace(entry, id=mark[2], message=message, time=_time(found.date), status="pending"))

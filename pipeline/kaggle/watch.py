@@ -8,9 +8,10 @@ from pipeline.config.errors import RunError, UserError
 from pipeline.config.text import printable
 from pipeline.kaggle.calls import kernel_output, kernel_status
 from pipeline.kaggle.client import Kaggle
-from pipeline.kaggle.pushes import FETCH, Push
+from pipeline.kaggle.pushes import Push, fetch_command
 from pipeline.kaggle.refusals import RefusedError
 from pipeline.kaggle.waiting import going_on, looks
+from pipeline.records.run_folder import RunFolder
 
 START = 180.0  # seconds after a push in which Kaggle may not know the kernel, or speak of the version before
 
@@ -19,7 +20,7 @@ FAILED = ("ERROR", "CANCEL_ACKNOWLEDGED")
 NOT_YET, NOT_OURS = "not known to Kaggle yet", "not started; Kaggle still speaks of the version before"
 
 
-def watch(kaggle: Kaggle, pushed: Push) -> tuple[str, str]:
+def watch(kaggle: Kaggle, pushed: Push, folder: RunFolder) -> tuple[str, str]:
     """Follow a kernel, printing its status and its log, to its end; its last status, and Kaggle's reason for a failure.
 
     Whatever else ends the watching leaves the kernel running, and says how to come back to it.
@@ -31,7 +32,7 @@ def watch(kaggle: Kaggle, pushed: Push) -> tuple[str, str]:
     """
     shown, last = 0, ""
     settled = time.monotonic() + START - min(pushed.age, START)
-    with going_on(f"The kernel goes on: {pushed.url}. To follow it again: {FETCH}"):
+    with going_on(f"The kernel goes on: {pushed.url}. To follow it again: {fetch_command(folder)}"):
         for status, reason in looks(lambda: _status(kaggle, pushed, early=time.monotonic() < settled)):
             if status != last:
                 new = "" if status in (*KNOWN, NOT_YET, NOT_OURS) else ", which is new to this program; following on"

@@ -1,9 +1,11 @@
 """The bundle's three parts; that it computes what the package computes is tested in test_kernel.py."""
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -37,6 +39,17 @@ def test_the_modules_are_there_word_for_word_but_for_what_no_kernel_needs(tiny):
         *("cluster.py", "nodes.py", "ray_connection.py")
     }
     assert not any("import ray" in content for content in bundled.values())
+
+
+def test_a_module_without_a_last_line_end_or_with_an_odd_name(tiny, tmp_path, monkeypatch):
+    package = Path(shutil.copytree(module.PACKAGE, tmp_path / "pipeline"))
+    monkeypatch.setattr(module, "PACKAGE", package)
+    rules = package / "config/rules.py"
+    rules.write_text(rules.read_text().rstrip("\n"))
+    assert len(re.findall("^# =+ pipeline/", bundle(tiny)[0], re.MULTILINE)) == len(module.modules())
+    shutil.copy(rules, package / "config/rules copy.py")
+    with pytest.raises(UserError, match="rules copy.py has a name that no module can have"):
+        bundle(tiny)
 
 
 def test_the_text_is_deterministic_and_says_what_it_is(tiny):
@@ -96,7 +109,8 @@ def test_in_a_notebooks_cell_it_says_where_it_belongs(tiny):
 
 
 def test_a_kernel_never_gets_places_of_this_machine(tiny):
-    assert "/home/ada" not in bundle(replace(tiny, out="/home/ada/runs/x"))[0]
+    with pytest.raises(UserError, match="--out /home/ada/runs/x: a kernel's run gets its folder under runs/"):
+        check_config(replace(tiny, out="/home/ada/runs/x"))
     with pytest.raises(UserError, match="--data /home/ada/x.zip is a place on this machine"):
         check_config(replace(tiny, data="/home/ada/x.zip"))
     with pytest.raises(UserError, match="--engine ray: a kernel is one machine"):
@@ -112,7 +126,7 @@ def test_a_kernel_knows_its_accelerator(wanted, accelerator, device, tiny):
 
 
 def test_an_accelerator_that_the_metadata_does_not_ask_for(tiny):
-    with pytest.raises(UserError, match="--device tpu, but kernel-metadata.json asks for no TPU. Set enable_tpu"):
+    with pytest.raises(UserError, match="asks for no TPU. Set enable_tpu .* true, .* machine_shape to TpuV5E8"):
         bundle(replace(tiny, device="tpu"), accelerator="gpu")
 
 

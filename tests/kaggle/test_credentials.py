@@ -30,6 +30,9 @@ def home(account, monkeypatch):
 
 
 def save(path, content):
+    if content is None:
+        path.mkdir()
+        return
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     path.chmod(0o600)
 
@@ -75,6 +78,7 @@ def test_a_token_that_kaggle_does_not_know(home, monkeypatch):
         Kaggle()
 
 
+LOGIN = {"refresh_token": SECRET}
 SOUND = json.dumps({"username": USER, "key": SECRET})
 UNUSABLE = {
     "a token with a line break": ("KAGGLE_API_TOKEN", f"{SECRET}\n{SECRET}", "its token holds a line break"),
@@ -91,6 +95,13 @@ UNUSABLE = {
     "kaggle.json with a list": ("kaggle.json", f"[{SOUND}]", "it holds no JSON object"),
     "kaggle.json with a number": ("kaggle.json", '{"username": "ada", "key": 12345678}', "it holds no key"),
     "kaggle.json with a key over two lines": ("kaggle.json", SOUND.replace("-", "\\n"), "its key holds a line break"),
+    "a token's file that is a folder": ("access_token", None, "it is a folder"),
+    "a log-in whose user is a number": ("credentials.json", json.dumps(LOGIN | {"username": 5}), "its username is"),
+    "a log-in of an odd time": ("credentials.json", json.dumps(LOGIN | {"access_token_expiration": 5}), "not a time"),
+    "a log-in without zone": (
+        *("credentials.json", json.dumps(LOGIN | {"access_token_expiration": "2026-11-28T10:00:00"})),
+        "its access_token_expiration is not a time with a zone",
+    ),
     "a log-in that has been undone": ("credentials.json", f'{{"access_token": "{SECRET}"}}', "no refresh_token"),
 }
 

@@ -16,6 +16,7 @@ from kaggle_server import KERNEL, cut_short
 from studies import findings_of
 
 from pipeline.cli import main, read
+from pipeline.config.config_json import to_json
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import member_specs
 from pipeline.ensemble.submission import write_submission
@@ -277,9 +278,23 @@ def test_a_kernel_that_others_pushed_is_fetched_by_its_name(server, account, tin
     (row,) = list_runs()
     assert (row.name, row.state) == (folder.path.name, "at Kaggle: ERROR")
     server.leave_output(pushed)
-    main(["fetch", KERNEL])
+    main(["fetch", f"https://www.kaggle.com/code/{KERNEL}"])
     assert is_fetched(folder)
     assert find_push(None)[1] == folder
+
+
+def test_the_output_of_an_edited_kernel_is_not_taken_for_what_was_pushed(server, account, pushed, tiny):
+    before, folder = pushed
+    edited = replace(tiny, seeds=2)
+    server.leave_output(before, also={"config.json": to_json(edited).encode()})
+    with pytest.raises(RunError, match=f"CONFIG of {KERNEL} was edited .*a run of its own: .* fetch {KERNEL}"):
+        fetch(account, before, folder)
+    assert (folder.read_config(), is_fetched(folder)) == (tiny, False)
+    server.kernel["text"] = server.kernel["text"].replace('"seeds": 1,', '"seeds": 2,')
+    server.version = 2
+    again, own = adopt(account, KERNEL)
+    fetch(account, again, own)
+    assert own.read_config() == edited
 
 
 @pytest.mark.parametrize(

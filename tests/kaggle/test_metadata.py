@@ -33,7 +33,7 @@ def test_the_projects_own_metadata(change):
 
 @pytest.mark.parametrize(("tpu", "accelerator"), [(True, "tpu"), (False, "auto")])
 def test_the_accelerator_that_it_asks_for(tpu, accelerator, change):
-    change(enable_gpu=False, enable_tpu=tpu)
+    change(enable_gpu=False, enable_tpu=tpu, machine_shape="TpuV5E8" if tpu else "")
     assert read_metadata().accelerator == accelerator
 
 
@@ -57,6 +57,8 @@ def test_the_owner_takes_the_placeholders_place_and_nothing_else(change):
         ),
         ({"competition_sources": []}, "competition_sources must hold 'digit-recognizer'"),
         ({"enable_tpu": True}, "enable_gpu and enable_tpu are both true"),
+        ({"enable_gpu": False}, "machine_shape NvidiaTeslaT4 is a GPU, and enable_gpu is false. Change one"),
+        ({"machine_shape": "TpuV5E8"}, "machine_shape TpuV5E8 is a TPU, and enable_tpu is false"),
         ({"enable_gpu": "true"}, "enable_gpu: Input should be a valid boolean"),
         ({"enable_internet": ...}, "enable_internet: Field required"),
         ({"enable_gpus": True}, "enable_gpus: Extra inputs are not permitted|enable_gpus: Unexpected"),

@@ -14,10 +14,9 @@ from conftest import ROOT, command_at
 from kaggle_server import KERNEL, After, refusal, reply
 
 from pipeline.config.errors import RunError, UserError
-from pipeline.kaggle import push as module
 from pipeline.kaggle.metadata import CODE_FILE, METADATA
 from pipeline.kaggle.push import confirmed, make_bundle, push
-from pipeline.kaggle.pushes import find_push
+from pipeline.kaggle.pushes import find_push, read_push, state
 
 
 @pytest.mark.parametrize(("owner", "folder"), [("INSERT_USERNAME", ["-p", "build"]), ("ada", [])])
@@ -65,7 +64,6 @@ def test_two_pushes_at_once_send_two_bundles(account, server, tiny):
     [
         (reply({"error": "Maximum batch GPU session count of 2 reached."}), RunError, "refused .*stop one"),
         (reply({"error": "You have used your weekly GPU quota"}), RunError, "refused .*counted per week"),
-        (reply({"invalidCompetitionSources": ["digit-recognizer"]}), RunError, "did not attach.*Accept the rules"),
         (403, UserError, "kernel-metadata.json's id one of yours"),
         (refusal(409, "Maximum batch CPU session count reached"), RunError, "answered 409.*stop one"),
     ],
@@ -79,12 +77,54 @@ def test_a_push_that_kaggle_refuses(fault, kind, message, server, account, pushe
     assert [path.name for path in Path("runs").iterdir()] == [pushed[1].path.name]  # no record of what was not pushed
 
 
-def test_a_first_push_that_never_arrived(server, account, tiny):
-    shutil.copy(ROOT / METADATA, METADATA)
-    server.faults["SaveKernel"] = [503]
-    server.faults["GetKernel"] = [403] * 3
-    with pytest.raises(RunError, match="does not have this version; push again"):
+def test_a_source_that_is_not_attached_is_said_of_a_push_that_is_recorded(server, account, pushed, tiny):
+    server.faults["SaveKernel"] = [lambda _: reply({"invalidCompetitionSources": ["digit-recognizer"]})]
+    with pytest.raises(RunError, match="was pushed, but .* did not attach the competition digit-rec.*Accept the rules"):
         push(account, tiny)
+    assert find_push(None)[0].arrived
+    assert find_push(None) != pushed
+
+
+LOOK_FIRST = "It may have arrived. Look before you push again: python -m pipeline fetch runs/tiny-"
+
+
+@pytest.mark.parametrize("fault", [503, After(504)])
+@pytest.mark.parametrize("look", [403, 503])
+def test_a_push_of_which_nobody_knows_whether_it_arrived_stays_recorded(fault, look, server, account, tiny):
+    """The answer is lost, and then Kaggle does not show it yet, or is not there at all."""
+    shutil.copy(ROOT / METADATA, METADATA)
+    server.runs_kernels = False
+    server.faults["SaveKernel"] = [fault]
+    server.faults["GetKernel"] = [look] * 9
+    with pytest.raises(RunError, match=LOOK_FIRST):
+        push(account, tiny)
+    lost, folder = find_push(None)
+    assert not lost.arrived
+    assert state(folder) == "perhaps at Kaggle"
+    server.faults["GetKernel"] = []
+    if fault == 504:  # it was carried out
+        assert confirmed(account, lost, folder) == replace(lost, version=1, arrived=True)
+
+
+def test_an_interrupted_push_says_to_look_first(server, account, pushed, tiny, monkeypatch, capsys):
+    send = account.save_kernel
+
+    def interrupted(folder):
+        send(folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(account, "save_kernel", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        push(account, tiny)
+    assert LOOK_FIRST in capsys.readouterr().out
+    cut_off, folder = find_push(None)
+    assert (cut_off.arrived, cut_off.version, server.version) == (False, 0, 2)
+    found = confirmed(account, cut_off, folder)
+    assert (found.arrived, found.version) == (True, 2)
+    assert find_push(folder.path) == (found, folder)
+    server.kernel["text"] = "another's"
+    with pytest.raises(UserError, match="Kaggle does not have the push .* cut off, or the kernel was pushed again"):
+        confirmed(account, cut_off, folder)
 
 
 @pytest.mark.parametrize("fault", [After(504), "slow"])
@@ -96,11 +136,23 @@ def test_a_push_that_arrived_though_the_answer_did_not(fault, server, account, p
 
 
 def test_an_answer_without_version_and_name(server, account, pushed, tiny, capsys):
-    server.faults["SaveKernel"] = [reply({})]
+    server.faults["SaveKernel"] = [reply({"ref": "?"}), lambda _: reply({})]
     again, folder = push(account, tiny)
     assert (again.version, again.kernel) == (0, KERNEL)
     assert find_push(None) == (again, folder)
     assert f"pushed {KERNEL}: https://www.kaggle.com/code/{KERNEL}\n" in capsys.readouterr().out
+    assert push(account, tiny)[0].version == 2  # an answer that says nothing: it was looked up
+
+
+@pytest.mark.parametrize("version", ["x", 1.5, None])
+def test_an_answer_of_odd_types(version, server, account, pushed, tiny):
+    server.faults["SaveKernel"] = [reply({"ref": 5, "versionNumber": version})]
+    again, folder = push(account, tiny)
+    assert (again.version, again.kernel) == (0, KERNEL)
+    assert read_push(folder) == again
+    server.faults["SaveKernel"] = [reply({"error": 5})]
+    with pytest.raises(RunError, match="Kaggle refused the kernel: 5"):
+        push(account, tiny)
 
 
 @pytest.mark.parametrize("name", ["/code/ada/renamed-kernel", "https://www.kaggle.com/code/ada/renamed-kernel"])
@@ -108,23 +160,6 @@ def test_kaggles_name_for_the_kernel_wins_over_ours(name, server, account, pushe
     server.faults["SaveKernel"] = [lambda _: reply({"ref": name, "url": name, "versionNumber": 1})]
     again, _ = push(account, tiny)
     assert (again.kernel, again.url) == ("ada/renamed-kernel", "https://www.kaggle.com/code/ada/renamed-kernel")
-
-
-def test_a_push_that_was_cut_off_is_looked_up_before_it_is_followed(server, account, pushed, tiny, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "_check_accepted", interrupted)  # right after Kaggle took it
-    with pytest.raises(KeyboardInterrupt):
-        push(account, tiny)
-    cut_off, folder = find_push(None)
-    assert (cut_off.arrived, cut_off.version, server.version) == (False, 0, 2)
-    found = confirmed(account, cut_off, folder)
-    assert (found.arrived, found.version) == (True, 2)
-    assert find_push(folder.path) == (found, folder)
-    server.kernel["text"] = "another's"
-    with pytest.raises(UserError, match="Kaggle does not have the push .* cut off, or the kernel was pushed again"):
-        confirmed(account, cut_off, folder)
 
 
 def test_the_latest_push_is_the_one_that_says_so_whatever_the_files_times(server, account, pushed, tiny, capsys):

@@ -60,4 +60,4 @@ def test_a_description_is_known_by_its_mark():
     assert entry.is_described_by(entry.description)
     assert not entry.is_described_by("a message [ffffffffffff-99999999]")
     assert not entry.is_described_by("a message [0123abcd]")
-    assert not entry.is_described_by(None)
+    assert not entry.is_described_by("")

@@ -7,6 +7,7 @@ import os
 import shutil
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from factories import record_votes
 from kaggle_server import KEY, After, redirect, refusal, reply
 
+from pipeline.cli import main
 from pipeline.config.errors import RunError, UserError
 from pipeline.config.schema import digest
 from pipeline.ensemble.submission import keep_copy
@@ -188,7 +190,8 @@ def test_a_deleted_log_does_not_forget_what_kaggle_knows(account, server, mine):
 def test_what_kaggle_took_is_never_sent_again_though_its_list_lags(account, server, mine, monkeypatch):
     monkeypatch.setattr(score, "PATIENCE", 0.2)
     server.faults["ListSubmissions"] = [reply({})] * 1000
-    with pytest.raises(RunError, match=r"no score after .* which costs nothing: python -m pipeline submit mine.csv$"):
+    message = r"no score .* in this account's list.* --again .* costs nothing: python -m pipeline submit mine.csv$"
+    with pytest.raises(RunError, match=message):
         submit_file(account, mine)
     with pytest.raises(RunError, match="no score after"):
         submit_file(account, mine)
@@ -247,24 +250,94 @@ def test_after_a_lost_answer_it_looks_before_it_believes_in_failure(fault, accou
     assert "looking whether it arrived all the same" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("fault", [503, ELSEWHERE])
+@pytest.mark.parametrize("fault", [503, ELSEWHERE, reply({})])
 def test_a_submission_that_never_arrived_is_sent_by_the_next_command_only(fault, account, server, mine):
     server.faults["CreateSubmission"] = [fault]
-    with pytest.raises(RunError, match="not in Kaggle's list. Rerun the same command"):
+    with pytest.raises(RunError, match="not in Kaggle's list yet.*Rerun the same command: it looks first"):
         submit_file(account, mine)
     assert (sent(server), [e.status for e in read_log()]) == (1, ["sending"])
     assert submit_file(account, mine).score == 0.9
     assert (len(server.submissions), [e.status for e in read_log()]) == (1, ["lost", "complete"])
 
 
-def test_a_submission_that_turned_up_late_is_not_sent_again(account, server, mine):
-    server.faults["CreateSubmission"] = [503]
-    with pytest.raises(RunError):
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("fault", [[reply({})] * 3, [503] * 9])
+def test_a_submission_that_turned_up_late_is_not_sent_again(fault, again, account, server, mine):
+    """The answer is lost, and the list does not have it yet, or does not come; with --again, too."""
+    if again:
         submit_file(account, mine)
-    (entry,) = read_log()
-    server.submitted(mine.read_bytes(), entry.description)
-    assert submit_file(account, mine).id == entry.id
-    assert (sent(server), len(server.submissions)) == (1, 1)
+    before = sent(server)
+
+    def lost(_):
+        server.faults["ListSubmissions"] = [*fault]
+        return refusal(504)
+
+    server.faults["CreateSubmission"] = [lost]
+    with pytest.raises(RunError, match="It may have arrived all the same. Rerun the same command: it looks first"):
+        submit_file(account, mine, again=again)
+    server.faults["ListSubmissions"] = []
+    entry = read_log()[-1]
+    assert submit_file(account, mine, again=again).id == entry.id
+    assert sent(server) == len(server.submissions) == before + 1
+    if again:  # that one is settled
+        assert submit_file(account, mine, again=True).id != entry.id
+
+
+ODD = {
+    "GetSubmissionLimits": [{"numAllowedNow": None}, {"numAllowedNow": "5", "numToday": 0}],
+    "ListSubmissions": [{"submissions": [{"status": 5, "description": 7}]}, {"submissions": 3}, {"submissions": [3]}],
+}
+
+
+@pytest.mark.parametrize(("rpc", "content"), [(rpc, content) for rpc, contents in ODD.items() for content in contents])
+def test_answers_of_odd_types_are_explained_and_send_nothing(rpc, content, account, server, mine):
+    server.faults[rpc] = [reply(content)] * 9
+    with suppress(UserError, RunError):
+        submit_file(account, mine)
+    server.faults[rpc] = []
+    submit_file(account, mine)
+    assert sent(server) == 1
+
+
+@pytest.mark.parametrize("rank", [{"userRank": "12"}, {"userRank": 12, "teamCount": [5]}])
+def test_a_score_counts_though_the_rank_is_odd(rank, account, server, mine, capsys):
+    server.faults["GetCompetition"] = [reply(rank)] * 9
+    assert submit_file(account, mine).status == "complete"
+    assert "the rank is not known" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [5, "\ud800", "\x1b[2J"])
+def test_whatever_kaggle_says_of_a_failure_the_log_can_be_read(error, account, server, mine, capsys):
+    server.faults["CreateSubmission"] = [lambda answer: server.submissions[0].update(errorDescription=error) or answer]
+    server.truth.append(0)
+    with pytest.raises(RunError, match="Kaggle could not score"):
+        submit_file(account, mine)
+    assert read_log()[0].status == "error"
+    assert "WARNING" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["-k", "", "-v", "3"], "owner/slug. Received: ''"), (["-k", "ada/x", "-v", "0"], "versions begin at 1")],
+)
+def test_a_kernel_that_is_none_is_not_another_submission(words, message, account, server, a_run, capsys):
+    with pytest.raises(SystemExit):
+        main(["submit", *words])
+    assert message in capsys.readouterr().err
+    assert sent(server) == 0
+
+
+def test_an_interrupted_submission_does_not_say_to_give_the_same_command(account, server, mine, monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    server.faults["ListSubmissions"] = [reply({}), reply({})]
+    monkeypatch.setattr(score.time, "sleep", interrupted)
+    with pytest.raises(SystemExit):
+        main(["submit", str(mine), "--again"])
+    captured = capsys.readouterr()
+    assert "costs nothing: python -m pipeline submit mine.csv\n" in captured.out
+    assert captured.err.endswith("\ninterrupted\n")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_watch_prints_each_event_once_though_the_stream_breaks(server, account, 
         return response
 
     server.faults["Logs"] = [500, cut_short(b'data: {"data": "line 1"}\n\n'), go_on]
-    watch(account, pushed[0])
+    watch(account, *pushed)
     printed = capsys.readouterr().out
     assert printed.count("line 1") == printed.count("line 2") == 1
     assert printed.index("RUNNING") < printed.index("line 2") < printed.index("COMPLETE")
@@ -37,7 +37,7 @@ def test_watch_gives_up_when_kaggle_stays_silent(server, account, pushed, monkey
     monkeypatch.setattr(waiting, "MOST_FAILURES", 2)
     server.faults["GetKernelSessionStatus"] = [500] * 6
     with pytest.raises(RunError, match=GOES_ON):
-        watch(account, pushed[0])
+        watch(account, *pushed)
 
 
 def test_failures_count_in_a_row_only(server, account, pushed, monkeypatch):
@@ -46,32 +46,32 @@ def test_failures_count_in_a_row_only(server, account, pushed, monkeypatch):
     server.faults["GetKernelSessionStatus"] = [*[500] * 3, running, *[500] * 3, running, *[500] * 3]
     server.faults["Logs"] = [404] * 2
     server.status = "COMPLETE"
-    watch(account, pushed[0])
+    watch(account, *pushed)
     assert server.calls.count("GetKernelSessionStatus") == 12
 
 
 def test_a_kernel_that_kaggle_does_not_know_in_its_first_minute(server, account, pushed, capsys):
     server.faults["GetKernelSessionStatus"] = [403, 404]
     server.status = "COMPLETE"
-    watch(account, pushed[0])
+    watch(account, *pushed)
     assert "not known to Kaggle yet" in capsys.readouterr().out
     old = replace(pushed[0], time=(datetime.now(UTC) - timedelta(minutes=4)).isoformat())
     server.faults["GetKernelSessionStatus"] = [403]
     with pytest.raises(UserError, match=rf"Is that the kernel's owner/slug.*{GOES_ON}"):
-        watch(account, old)
+        watch(account, old, pushed[1])
 
 
 def test_a_status_that_is_new_is_followed_on(server, account, pushed, capsys):
     server.faults["GetKernelSessionStatus"] = [reply({"status": "HIBERNATING"}), reply({"status": None})]
     server.status = "COMPLETE"
-    watch(account, pushed[0])
+    watch(account, *pushed)
     assert "HIBERNATING, which is new to this program; following on" in capsys.readouterr().out
 
 
 def test_a_refusal_names_how_to_go_on(server, account, pushed):
     server.faults["GetKernelSessionStatus"] = [401]
     with pytest.raises(UserError, match=GOES_ON):
-        watch(account, pushed[0])
+        watch(account, *pushed)
 
 
 def test_an_interruption_names_how_to_go_on(server, account, pushed, monkeypatch, capsys):
@@ -80,7 +80,7 @@ def test_an_interruption_names_how_to_go_on(server, account, pushed, monkeypatch
 
     monkeypatch.setattr(waiting.time, "sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        watch(account, pushed[0])
+        watch(account, *pushed)
     assert "To follow it again: python -m pipeline fetch" in capsys.readouterr().out
 
 
@@ -89,7 +89,7 @@ def test_a_log_that_the_terminal_cannot_show(server, account, pushed, monkeypatc
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(terminal, "ascii"))
     server.status, server.log = "COMPLETE", "accuracy 0.99 \u00b1 0.01 \u2501\u2501 \u2713\n"
     with tolerant_output():
-        watch(account, pushed[0])
+        watch(account, *pushed)
     assert b"accuracy 0.99 +/- 0.01 ?? ?" in terminal.getvalue()
 
 
@@ -99,7 +99,7 @@ def test_a_log_that_is_odd(server, account, pushed, capsys):
     events = 'data: {"data": "a dict"}\n\ndata: 7\n\ndata: not JSON\n\ndata: END_OF_LOG\n\n'
     server.faults["Logs"] = [Response(events, content_type="text/event-stream")]
     server.status = "COMPLETE"
-    watch(account, pushed[0])
+    watch(account, *pushed)
     assert "a dict\n7\nnot JSON\n" in capsys.readouterr().out
 
 
@@ -121,7 +121,7 @@ def test_the_status_of_the_version_before_is_not_ours(server, account, pushed, c
         return response
 
     server.faults["ListKernelSessionOutput"] = [lambda response: response, start]
-    assert watch(account, pushed[0]) == ("COMPLETE", "")
+    assert watch(account, *pushed) == ("COMPLETE", "")
     told = capsys.readouterr().out
     assert [told.count(words) for words in ("version before", "RUNNING", "COMPLETE")] == [1, 1, 1]
 
@@ -134,7 +134,7 @@ def test_what_kaggle_asks_for_is_waited_for(asked_for, waited, server, account, 
     monkeypatch.setattr(waiting.time, "sleep", lambda seconds: sleeps.append(seconds))
     server.faults["GetKernelSessionStatus"] = [refusal(429, **{"Retry-After": asked_for})]
     server.status = "COMPLETE"
-    watch(account, pushed[0])
+    watch(account, *pushed)
     assert max(sleeps) == waited
 
 
