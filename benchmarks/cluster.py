@@ -94,6 +94,10 @@ class Stopwatch:
     def finished(self, spec: MemberSpec) -> None:
         """Nothing to note."""
 
+    def failed(self, spec: MemberSpec, reason: str) -> None:
+        """Show it."""
+        print(f"{spec.id} failed: {reason}")
+
     def warn(self, text: str) -> None:
         """Show it."""
         print(text)

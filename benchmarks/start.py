@@ -59,6 +59,9 @@ def train_first_steps(data: str) -> None:
         def finished(self, *_: object) -> None:
             pass
 
+        def failed(self, spec: MemberSpec, reason: str) -> None:
+            print(f"{spec.id} failed: {reason}")
+
         def warn(self, text: str) -> None:
             print(text)
 

@@ -5,14 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.config.errors import UserError
-from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
+from pipeline.config.places import runs_folder
 from pipeline.config.schema import MemberSpec
 from pipeline.ensemble.soft_vote import predicted_labels, soft_vote
 from pipeline.ensemble.submission import keep_copy_of, make_room_for_copies, write_submission
 from pipeline.evidence.contributions import judge_blend
 from pipeline.records.members import Member
 from pipeline.records.opened_runs import OpenedRun, folders_digest, load_data, open_run, read_run, run_names
-from pipeline.records.run_folder import RunFolder
+from pipeline.records.run_folder import RunFolder, own_folder
 from pipeline.records.submission_record import SubmissionRecord
 from pipeline.report.terminal import blend_screen, new_console, show
 
@@ -41,7 +41,7 @@ def blend_runs(folders: Sequence[Path], out: Path | None = None, data: str | Non
     members = [member for group in groups.values() for member in group]
     predictions = predicted_labels(soft_vote([member.test_probabilities for member in members]))
     blend = judge_blend(groups, digits)
-    target = _own_folder(out or runs_folder() / f"blend-{folders_digest(folders)}")
+    target = own_folder(out or runs_folder() / f"blend-{folders_digest(folders)}", "blend", lambda it: it.is_blend)
     made_of = SubmissionRecord(
         members={name: [member.spec.id for member in group] for name, group in groups.items()},
         missing=missing,
@@ -53,18 +53,6 @@ def blend_runs(folders: Sequence[Path], out: Path | None = None, data: str | Non
     console = new_console()
     is_sample = any(run.config.data == "sample" for run in runs)
     show(console, blend_screen(blend, made_of, notes, (target, copy), is_sample, console.width))
-    return target
-
-
-def _own_folder(path: Path) -> RunFolder:
-    """A folder for the blend alone: new, empty, or that of an earlier blend.
-
-    Raises:
-        UserError: it holds something else, such as a run and its submission; or it cannot be written.
-    """
-    target = RunFolder(make_folder(path, CHOOSE_ANOTHER))
-    if not target.is_blend and any(not inside.name.startswith(".") for inside in path.iterdir()):
-        raise UserError(f"the folder {path} is not empty and holds no blend. Choose another with --out.")
     return target
 
 

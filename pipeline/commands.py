@@ -52,8 +52,8 @@ class Compare:
     arms: tuple[str, ...] = ()
     """Activations to compare. By default all that the runs have."""
     out: Path | None = None
-    """Where to write the record: report.html, comparison.json, metrics.csv and probabilities.npz. By default
-    runs/compare-DIGEST."""
+    """Where to write the record, in place of an earlier one: report.html, probabilities.npz and what they hold. By
+    default runs/compare-DIGEST."""
     data: str | None = None
     """Where the runs' data is. By default where the first run found it."""
     labels: Path | None = None

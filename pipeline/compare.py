@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config.errors import UserError
-from pipeline.config.places import CHOOSE_ANOTHER, make_folder, runs_folder
+from pipeline.config.places import runs_folder
 from pipeline.config.schema import MemberSpec, RunConfig
 from pipeline.data.submission_file import with_labels
 from pipeline.evidence.comparison import compare
 from pipeline.records.members import Member
 from pipeline.records.opened_runs import arm_names, folders_digest, load_data, open_run, read_run
-from pipeline.records.run_folder import RunFolder
+from pipeline.records.run_folder import RunFolder, own_folder
 from pipeline.records.study import Study, as_recorded, is_study, read_study, write_study
 from pipeline.report.findings import Findings
 from pipeline.report.page import write_report
@@ -46,7 +46,7 @@ def compare_runs(
 
     Raises:
         UserError: no run, no finished member, an arm that no run has, runs that differ in data or folds, records that
-            are not one study's, or labels that are not of the test images.
+            are not one study's, labels that are not of the test images, or a folder that holds something else.
     """
     if any(is_study(RunFolder(folder)) for folder in folders):
         if data or labels or not all(is_study(RunFolder(folder)) for folder in folders):
@@ -63,7 +63,8 @@ def compare_runs(
     findings = Findings(
         study.configs, study.digits, study.members, compare(study.members, study.digits, {}), study.note
     )
-    target = RunFolder(make_folder(out or runs_folder() / f"compare-{folders_digest(folders, arms)}", CHOOSE_ANOTHER))
+    usual = runs_folder() / f"compare-{folders_digest(folders, [*arms, *([str(labels)] if labels else [])])}"
+    target = own_folder(out or usual, "comparison", is_study)
     write_report(target, findings)
     write_study(target, study)
     console = new_console()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from multiprocessing import parent_process
 from pathlib import Path
 
 import pandas as pd
@@ -67,8 +68,11 @@ def main(
 
     Raises:
         UserError: a mistake in the config, the data or the folder, found before any training.
+        SystemExit: a script calls it without a guard, so that each worker would begin the run again.
         RunError: not one member could be trained, or the disk is full.
     """
+    if parent_process() is not None:  # a worker of this very run, which begins by running the user's script again
+        raise SystemExit('error: in a script, call main below `if __name__ == "__main__":`.')
     started, limits = time.perf_counter(), Limits(config.hours)
     validate(config)
     console, folder, specs = new_console(), RunFolder.of(config), member_specs(config)

@@ -102,16 +102,30 @@ def _at_kaggle(sent: Sequence[Entry]) -> str:
 
 
 def latest_finished() -> Path:
-    """The folder of the run that was finished last, by what the runs recorded.
+    """The folder of the run or blend that was finished last, by what they recorded.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or not all of its networks voted: whether to send that is the user's to say.
     """
     folders = [RunFolder(path) for path in runs_folder().glob("*")]
     finished = [folder for folder in folders if folder.submission.exists()]
     if not finished:
         raise UserError(f"no finished run under {runs_folder()}/. Name a CSV, or a run's folder.")
-    return max(finished, key=_finished_at).path
+    latest = max(finished, key=_finished_at)
+    if incomplete := _incomplete(latest):
+        raise UserError(
+            f"{latest.path} was written last, and is not complete: {incomplete}. Name it to submit it as it is, or "
+            "name another run's folder or a CSV."
+        )
+    return latest.path
+
+
+def _incomplete(folder: RunFolder) -> str:
+    """How many of the networks voted, in words; empty if all did, or where a damaged record does not tell."""
+    with suppress(UserError):
+        if record := read_submission_record(folder):
+            return record.incomplete
+    return ""
 
 
 def _finished_at(folder: RunFolder) -> datetime:

@@ -1,9 +1,10 @@
 """What makes a config sound; every problem is reported at once, by field."""
 
+import os
 import re
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import get_args
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any, cast, get_args
 
 from pipeline.config.errors import UserError, suggest
 from pipeline.config.schema import (
@@ -19,7 +20,7 @@ from pipeline.config.schema import (
     settings,
 )
 
-LONGEST_NAME = 100  # characters; names of folders and files begin with it
+LONGEST_NAME = 100  # bytes; names of folders and files begin with it
 MOST_MEMBERS = 100_000  # more is a slip of the hand, and only listing them would take minutes
 # The least and the greatest value of each field, and why that is the greatest, where it is not plain.
 RANGES: dict[str, tuple[float, float, str]] = {
@@ -47,7 +48,9 @@ Require = Callable[[bool, str, str, object], None]  # (is it sound, field, rule,
 
 def problems(config: RunConfig) -> list[str]:
     """All that is wrong with a config, one line per problem naming the field and what it holds; empty when sound."""
-    found: list[str] = []
+    found = list(_of_other_types(config))
+    if found:  # no other rule could read them
+        return found
 
     def require(sound: bool, where: str, rule: str, received: object) -> None:
         if not sound:
@@ -72,11 +75,29 @@ def problems(config: RunConfig) -> list[str]:
     return found
 
 
+def _of_other_types(part: Any, prefix: str = "") -> Iterator[str]:
+    """Fields of a config that hold another type than they say; a script can put anything there."""
+    from pydantic import TypeAdapter, ValidationError  # 0.1 s, which --help does not need
+
+    for each in fields(part):
+        value, name, kind = getattr(part, each.name), prefix + each.name, cast(Any, each.type)
+        if each.name == "architecture" or (isinstance(value, str) and each.name in ("data", "out")):
+            continue  # has a rule of its own; may hold bytes that pydantic refuses
+        if is_dataclass(kind) and isinstance(value, cast(type, kind)):
+            yield from _of_other_types(value, "" if each.name == "recipe" else f"{name}.")
+            continue
+        try:
+            TypeAdapter(kind).validate_python(value, strict=True)
+        except ValidationError as error:
+            yield f"{name}: {error.errors()[0]['msg']}. Received: {value!r}"
+
+
 def _check_run(config: RunConfig, require: Require) -> None:
     require(len(config.arms) > 0, "arms", "at least one activation", config.arms)
     require(len(set(config.arms)) == len(config.arms), "arms", "free of repetitions", config.arms)
-    rule = f"at most {LONGEST_NAME} letters, digits, '.', '_', '-'"
-    require(re.fullmatch(rf"\w[\w.-]{{,{LONGEST_NAME - 1}}}", config.name) is not None, "name", rule, config.name)
+    rule = f"letters, digits, '.', '_', '-', at most {LONGEST_NAME} bytes"
+    is_sound = re.fullmatch(r"\w[\w.-]*", config.name) and len(os.fsencode(config.name)) <= LONGEST_NAME
+    require(bool(is_sound), "name", rule, config.name)
     for field, place in (("data", config.data), ("out", config.out)):
         require(place is None or (place != "" and "\0" not in place), field, "a place", place)
     folds = config.recipe.folds
@@ -111,9 +132,9 @@ def _check_recipe(recipe: Recipe, require: Require) -> None:
 
 
 def _check_train(train: TrainConfig, folds: int, require: Require) -> None:
-    lowest = train.min_learning_rate
-    require(0 <= lowest <= train.learning_rate, "train.min_learning_rate", "in [0, learning_rate]", lowest)
     if train.schedule == "plateau":
+        lowest = train.min_learning_rate
+        require(0 <= lowest <= train.learning_rate, "train.min_learning_rate", "in [0, learning_rate]", lowest)
         require(folds > 0, "train.schedule", "'cosine' when folds is 0: plateau watches validation", "plateau")
         require(train.warmup == 0, "train.warmup", "0 with schedule 'plateau'", train.warmup)
     if train.optimizer != "adamw":

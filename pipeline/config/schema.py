@@ -7,7 +7,7 @@ keeps the JSON. The docstring under a field is its help text: its unit first, th
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 OWN_ACTIVATIONS = ("relu", "swish", "swish_beta")
@@ -31,8 +31,17 @@ WIDTHS = (1, 2, 3)
 FORBID_UNKNOWN_KEYS = {"extra": "forbid"}
 
 
+class _Settled:
+    """Holds whole numbers as floats where the field is one, as config.json gives them back: digests tell 1 from 1.0."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):  # type: ignore[arg-type]
+            if each.type is float and type(value := getattr(self, each.name)) is int:
+                object.__setattr__(self, each.name, float(value))
+
+
 @dataclass(frozen=True)
-class AugmentConfig:
+class AugmentConfig(_Settled):
     """Random distortion of each training image, drawn anew every epoch; 0 switches one off."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
@@ -52,7 +61,7 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(_Settled):
     """How one network is trained."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS
@@ -87,7 +96,7 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(_Settled):
     """All that a network's training depends on besides its activation, seed and fold."""
 
     __pydantic_config__ = FORBID_UNKNOWN_KEYS

@@ -69,9 +69,9 @@ def _copies(digits: Digits) -> str | None:
         return None
     contrary = int((digits.labels[copies] != digits.labels[first[copies]]).sum())
     return (
-        f"{len(copies)} labelled rows repeat the picture of an earlier row, such as rows {first[copies[0]] + 1} and "
-        f"{copies[0] + 1}; {contrary} of them have another label. Copies share a fold, so that no network is "
-        "validated on a picture that it trained on."
+        f"{len(copies)} labelled rows repeat the picture of an earlier row, such as the rows {first[copies[0]]} and "
+        f"{copies[0]} (counted from 0); {contrary} of them have another label. Copies share a fold, so that no network "
+        "is validated on a picture that it trained on."
     )
 
 

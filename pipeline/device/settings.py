@@ -21,10 +21,13 @@ HIDDEN_GPUS = ("", "-1")  # values of CUDA_VISIBLE_DEVICES that leave none
 # With another value of one of these, a network has other bits.
 BITS_DEPEND_ON = (
     ONEDNN,
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA",
     "JAX_DEFAULT_MATMUL_PRECISION",
     "NVIDIA_TF32_OVERRIDE",
     "ONEDNN_DEFAULT_FPMATH_MODE",
     "ONEDNN_MAX_CPU_ISA",
+    "TF_SET_ONEDNN_FPMATH_MODE",
     "TF_XLA_FLAGS",
     "XLA_FLAGS",
 )

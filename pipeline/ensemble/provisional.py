@@ -58,6 +58,10 @@ class ProvisionalVote:
             self.warn(str(error))
         self._vote()
 
+    def failed(self, spec: MemberSpec, reason: str) -> None:
+        """A member is left out."""
+        self.view.failed(spec, reason)
+
     def warn(self, text: str) -> None:
         """Something went wrong that the run survives."""
         self.view.warn(text)

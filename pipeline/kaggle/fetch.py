@@ -123,7 +123,7 @@ def _downloading(folder: RunFolder) -> Iterator[Path]:
 
 
 def _move_into(source: Path, target: Path) -> None:
-    """Move all that is in a folder into another one of the same disk; folders there are replaced, others kept."""
+    """Move all that is in a folder into another one of the same disk; folders are merged, files replaced."""
     for path in sorted(source.iterdir()):
         there = target / path.name
         if path.is_dir() and there.is_dir():

@@ -37,6 +37,8 @@ def open_run(folder: RunFolder) -> OpenedRun:
     Raises:
         UserError: the folder holds no run, or its records are damaged.
     """
+    if folder.path.is_file():
+        raise UserError(f"{folder.path} is a file. Name the run's folder: {folder.path.parent}")
     try:
         config, data_sha256 = folder.read_config(), folder.read_data_digest()
     except OSError as error:
@@ -130,7 +132,7 @@ def _place_of_data(run: OpenedRun) -> str:
     )
 
 
-def folders_digest(folders: Sequence[Path], arms: Sequence[str] = ()) -> str:
-    """Eight hex digits that stand for some runs' folders, and arms of theirs."""
-    parts = [*(str(folder.resolve()) for folder in folders), *arms]
+def folders_digest(folders: Sequence[Path], more: Sequence[str] = ()) -> str:
+    """Eight hex digits that stand for some runs' folders, and what else is asked of them."""
+    parts = [*(str(folder.resolve()) for folder in folders), *more]
     return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()[:8]

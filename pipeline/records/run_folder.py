@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -193,3 +193,15 @@ class RunFolder:
         """Record a config as the one of the run here."""
         with atomic_replace(self.config) as temporary:
             temporary.write_text(to_json(config))
+
+
+def own_folder(path: Path, what: str, is_one: Callable[[RunFolder], bool]) -> RunFolder:
+    """A folder for a blend or a comparison alone: new, empty, or that of an earlier one.
+
+    Raises:
+        UserError: it holds something else, such as a run; or it cannot be written.
+    """
+    target = RunFolder(make_folder(path, CHOOSE_ANOTHER))
+    if not is_one(target) and any(not inside.name.startswith(".") for inside in path.iterdir()):
+        raise UserError(f"the folder {path} is not empty and holds no {what}. Choose another with --out.")
+    return target

@@ -8,6 +8,7 @@ members recorded.
 import csv
 import io
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,8 +44,9 @@ class Study:
 
 
 def is_study(folder: RunFolder) -> bool:
-    """Whether a folder holds a study's record, and no run."""
-    return folder.probabilities.exists() and not folder.data.exists()
+    """Whether a folder holds a study's record, and neither a run nor a blend."""
+    others = (folder.data, folder.config, folder.submission_record)
+    return folder.probabilities.exists() and not any(path.exists() for path in others)
 
 
 def write_study(folder: RunFolder, study: Study) -> None:
@@ -129,9 +131,9 @@ def _member(
     histories: Mapping[tuple[str, int, str], History],
 ) -> Member:
     spec = MemberSpec(configs[own["config"]].recipe, own["activation"], own["seed"], own["fold"])
-    history = histories.get((own["label"] or spec.activation, spec.seed, _fold(spec.fold)))
-    if not history:
-        raise ValueError(f"metrics.csv has no epochs of {spec.id}")
+    history = histories.get((own["label"] or spec.activation, spec.seed, _fold(spec.fold)), [])
+    if fault := _history_fault(history, spec.recipe.train.epochs):
+        raise ValueError(f"metrics.csv {fault} of {spec.id}")
     member = Member(
         spec=spec,
         history=history,
@@ -145,6 +147,18 @@ def _member(
     if fault := probability_fault(member):
         raise ValueError(f"{spec.id}: {fault}")
     return member
+
+
+def _history_fault(history: History, epochs: int) -> str | None:
+    """What is wrong with the epochs of a network, in words; None if nothing is."""
+    if [record.get("epoch") for record in history] != list(range(1, epochs + 1)):
+        return f"has not the {epochs} epochs"
+    for record in history:
+        if not {"loss", "seconds"} <= record.keys() or record.keys() != history[0].keys():
+            return f"lacks a value in epoch {record['epoch']:.0f}"
+        if not all(map(math.isfinite, record.values())) or record["seconds"] <= 0:
+            return f"holds a value that cannot be in epoch {record['epoch']:.0f}"
+    return None
 
 
 def _digits(source: str, arrays: Mapping[str, Any]) -> Digits:

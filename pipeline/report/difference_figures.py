@@ -86,7 +86,7 @@ def epoch_differences(paired: Sequence[Paired]) -> Plot | None:
     panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axes, result in zip(panels, shown, strict=True):
         _draw_epochs(axes, result)
-    panels[-1].set_xlabel("epoch")
+    panels[-1].set(xlabel="epoch", xlim=(0.4, max(len(result.by_epoch) for result in shown) + 0.6))
     return Plot(
         "Epoch by epoch",
         figure,
@@ -105,7 +105,7 @@ def _draw_epochs(axes: Axes, result: Paired) -> None:
         low, high = np.array([span.interval for span in result.by_epoch]).T
         axes.errorbar(epochs, means, (np.array(means) - low, high - means), color=INK, alpha=0.6, lw=1, ls="none")
     reach = _late_reach(result.by_epoch)
-    axes.set(ylim=(-reach, reach), xlim=(0.4, len(epochs) + 0.6), ylabel="points")
+    axes.set(ylim=(-reach, reach), ylabel="points")
     axes.set_title(f"↑ {result.first} better, ↓ {result.second} better", loc="left")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 

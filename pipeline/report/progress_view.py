@@ -69,6 +69,12 @@ class ProgressView:
         self.trained += 1
         self._training.pop(spec, None)
 
+    def failed(self, spec: MemberSpec, reason: str) -> None:
+        """Take a member off the table and out of what is left, and say why."""
+        self._total -= 1
+        self._training.pop(spec, None)
+        self.warn(f"{spec.id} failed and is left out: {reason}")
+
     def warn(self, text: str) -> None:
         """Show a line that must not be overlooked."""
         self._console.print(f"WARNING: {text}", style="bold red", markup=False, highlight=False, soft_wrap=True)

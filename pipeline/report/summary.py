@@ -133,7 +133,7 @@ def _expected(findings: Findings) -> str:
         return ""
     accuracy = out_of_fold_accuracy(findings.configs[0].recipe)
     if accuracy is None:
-        return "This machine cannot know the score. With --folds 10 a tenth of the labelled rows would tell about it."
+        return "This machine cannot know the score. With --folds 10 --folds-used 1 a tenth of the labelled rows tells."
     return (
         "This machine cannot know the score. On labelled digits that they had not seen, two networks of this recipe "
         f"reached {accuracy:.4f}."

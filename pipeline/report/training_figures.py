@@ -39,7 +39,7 @@ def _draw_curves(
     value: Callable[[dict[str, float]], float],
 ) -> None:
     """The mean of each arm's networks, and a band over all of them; on a log scale, unless there are zeros."""
-    lowest = np.inf
+    lowest, longest = np.inf, max(len(m.history) for m in members)
     for arm, group in group_by_arm(members).items():
         curves, style = np.array([[value(record) for record in m.history] for m in group]), styles[arm]
         epochs = np.arange(1, curves.shape[1] + 1)
@@ -53,5 +53,5 @@ def _draw_curves(
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlim(0.5, len(epochs) + 0.5)
+    axes.set_xlim(0.5, longest + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -178,7 +178,7 @@ class _Training:
 
     def _give_up(self, spec: MemberSpec, reason: str) -> None:
         self.failed[spec.id] = reason
-        self._observer.warn(f"{spec.id} failed and is left out: {reason}")
+        self._observer.failed(spec, reason)
 
 
 def _name_of(folder: RunFolder) -> str:

@@ -30,6 +30,9 @@ class Observer(Protocol):
     def finished(self, spec: MemberSpec, /) -> None:
         """A member is finished and in its folder."""
 
+    def failed(self, spec: MemberSpec, reason: str, /) -> None:
+        """A member is left out."""
+
     def warn(self, text: str, /) -> None:
         """Something went wrong that the run survives."""
 

@@ -38,9 +38,11 @@ class DivergedError(Exception):
     """The loss, weights or probabilities of a member are no numbers; training it again would end the same way."""
 
     def __init__(self, what: str, spec: MemberSpec) -> None:
+        train = spec.recipe.train
+        or_warm_up = " or raise --train.warmup" if train.schedule == "cosine" else ""
         super().__init__(
-            f"{what}: training of {spec.id} diverged. "
-            f"Lower --train.learning-rate (now {spec.recipe.train.learning_rate:g}) or add warm-up."
+            f"{what}: training of {spec.id} diverged. Lower --train.learning-rate (now {train.learning_rate:g})"
+            f"{or_warm_up}."
         )
 
 

@@ -162,7 +162,7 @@ class Workers:
 
     def _give_up(self, spec: MemberSpec, reason: str) -> None:
         self._failed[spec.id] = reason
-        self._observer.warn(f"{spec.id} failed and is left out: {reason}")
+        self._observer.failed(spec, reason)
 
 
 def start_workers(folder: RunFolder, specs: Sequence[MemberSpec], config: RunConfig) -> Workers:

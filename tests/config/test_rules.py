@@ -1,9 +1,12 @@
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 from factories import changed
 
 from pipeline.config.errors import UserError
 from pipeline.config.rules import problems, validate
-from pipeline.config.schema import AugmentConfig, Recipe, RunConfig, TrainConfig
+from pipeline.config.schema import AugmentConfig, Recipe, RunConfig, TrainConfig, settings
 
 
 def test_all_problems_are_reported_at_once(tiny):
@@ -31,6 +34,7 @@ SOUND = RunConfig(
     folds_used=2,
 )
 NAN, INFINITE = float("nan"), float("inf")
+PLATEAU = {"train.schedule": "plateau"}
 
 
 def having(config, field, value):
@@ -47,6 +51,7 @@ def told(config, field):
     [
         ("arms", [(), ("relu", "relu"), ("swich",)], [("swish",), ("mish", "swish_beta")]),
         ("name", ["", ".x", "../x", "a b", "a\n", 101 * "x"], ["x", "4.a-b_c", 100 * "x"]),
+        ("name", [34 * "\u8a9e"], [33 * "\u8a9e"]),  # of 3 bytes each
         ("first_seed", [-1, 1_000_001], [0, 1_000_000]),
         ("data", ["", "a\0b"], ["auto", "x y", "\udcff"]),
         ("out", ["", "a\0b"], [None, "x", "\udcff"]),
@@ -67,7 +72,6 @@ def told(config, field):
         ("train.epochs", [0, 10**6], [1]),
         ("train.batch_size", [0, 10**30], [1]),
         ("train.learning_rate", [0, -1e-3, INFINITE, NAN, 1e39, 1e-50], [1e-12, 10, 1e30]),
-        ("train.min_learning_rate", [-1e-9, 2.1e-3, NAN], [0, 2e-3]),
         ("train.patience", [0, 10**30], [1]),
         ("train.warmup", [-0.01, 1, NAN], [0, 0.99]),
         ("train.weight_decay", [-0.01, 1, NAN], [0, 0.99]),
@@ -77,8 +81,9 @@ def told(config, field):
 )
 def test_each_field_has_its_range(field, refused, sound):
     for value in refused:
-        (line,) = told(having(SOUND, field, value), field)
-        assert line.endswith(f"Received: {value!r}") or "Known: " in line
+        config = having(SOUND, field, value)
+        (line,) = told(config, field)
+        assert line.endswith(f"Received: {settings(asdict(config))[field]!r}") or "Known: " in line
     for value in sound:
         config = having(having(SOUND, "train.min_learning_rate", 0), "train.epochs", 3)
         assert told(having(config, field, value), field) == []
@@ -93,6 +98,9 @@ def test_each_field_has_its_range(field, refused, sound):
         ({"folds": 0}, "folds_used", "0 when folds is 0"),
         ({"folds": 1000, "folds_used": 1000, "seeds": 99}, "seeds", "so few that there are at most 100,000 networks"),
         ({"train.schedule": "plateau", "folds": 0, "folds_used": 0}, "train.schedule", "'cosine' when folds is 0"),
+        ({**PLATEAU, "train.min_learning_rate": -1e-9}, "train.min_learning_rate", "in [0, learning_rate]"),
+        ({**PLATEAU, "train.min_learning_rate": 2.1e-3}, "train.min_learning_rate", "in [0, learning_rate]"),
+        ({**PLATEAU, "train.min_learning_rate": NAN}, "train.min_learning_rate", "in [0, learning_rate]"),
         ({"train.schedule": "plateau", "train.warmup": 0.1}, "train.warmup", "0 with schedule 'plateau'"),
         ({"device": "tpu", "backend": "tensorflow"}, "backend", "'jax' or 'auto' with device 'tpu'"),
         ({"engine": "ray", "device": "gpu"}, "device", "'auto' with engine 'ray'"),
@@ -118,7 +126,29 @@ def test_fields_that_do_not_go_together(change, field, rule):
         {"folds": 0, "folds_used": 0},
         {"architecture": "residual"},
         {"train": TrainConfig()},
+        {"train.learning_rate": 1e-6},  # below the floor of plateau, which cosine does not have
     ],
 )
 def test_what_is_sound_passes(change):
-    validate(changed(SOUND, **change))
+    config = SOUND
+    for name, value in change.items():
+        config = having(config, name, value)
+    validate(config)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("out", Path("x"), "valid string. Received: PosixPath('x')"),
+        ("hours", "2", "valid number. Received: '2'"),
+        ("seeds", 2.0, "valid integer. Received: 2.0"),
+        ("arms", ["relu"], "valid tuple. Received: ['relu']"),
+        ("train.fresh_statistics", "no", "valid boolean. Received: 'no'"),
+        ("train.precision", "half", "'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'. Received: 'half'"),
+        ("augment", {"zoom": 0}, "Received: {'zoom': 0}"),
+    ],
+)
+def test_what_a_script_may_put_into_a_field(field, value, message):
+    (line,) = problems(having(SOUND, field, value))
+    assert line.startswith(f"{field}: ")
+    assert line.endswith(message)

@@ -3,6 +3,7 @@ from dataclasses import asdict, fields, replace
 import pytest
 from factories import changed
 
+from pipeline.config.config_json import from_json, to_json
 from pipeline.config.schema import AugmentConfig, Recipe, RunConfig, TrainConfig, digest, member_specs, settings
 
 # Another value for every field of a run.
@@ -41,6 +42,15 @@ def test_a_runs_digest_sees_its_recipe_and_its_members_and_no_places(tiny, field
     assert other != tiny
     assert (digest(other) == digest(tiny)) == (field in ELSEWHERE)
     assert (digest(other.recipe) == digest(tiny.recipe)) == (field in ELSEWHERE | WHICH)
+
+
+def test_whole_numbers_from_a_script_are_the_floats_that_the_folder_gives_back():
+    recipe = Recipe(dropout=1, augment=AugmentConfig(rotation=15, zoom=0), train=TrainConfig(label_smoothing=0))
+    config = RunConfig("x", recipe=recipe)
+    again = from_json(to_json(config), "x")
+    assert (digest(config), digest(recipe)) == (digest(again), digest(again.recipe))
+    assert digest(member_specs(config)[0]) == digest(member_specs(again)[0])
+    assert isinstance(recipe.folds, int)
 
 
 def test_every_member_has_the_recipe_and_a_digest_of_its_own(tiny):

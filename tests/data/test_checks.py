@@ -35,7 +35,9 @@ def test_copies_are_told_with_those_that_contradict(digits):
     order = np.concatenate([np.arange(100), np.arange(40)[::-1]])
     labels = digits.labels[order]
     (text,) = data_warnings(replace(digits, images=digits.images[order], labels=labels))
-    assert text.startswith("40 labelled rows repeat the picture of an earlier row, such as rows 40 and 101; 0 of them")
+    assert text.startswith(
+        "40 labelled rows repeat the picture of an earlier row, such as the rows 39 and 100 (counted from 0); 0 of them"
+    )
     labels[-1] ^= 1
     (text,) = data_warnings(replace(digits, images=digits.images[order], labels=labels))
     assert "1 of them have another label" in text

@@ -18,8 +18,14 @@ class View:
     def __init__(self):
         self.warnings = []
 
+    def begin(self, finished, total):
+        pass
+
     def finished(self, spec):
         pass
+
+    def failed(self, spec, reason):
+        self.warnings.append(f"{spec.id} failed: {reason}")
 
     def warn(self, text):
         self.warnings.append(text)
@@ -63,6 +69,33 @@ def test_a_pair_is_all_arms_of_one_seed_and_fold(vote):
     finish("relu-s1-f1")
     finish("relu-s0-f1")
     assert published == [["relu-s0-f0", "swish-s0-f0"], ["relu-s0-f0", "swish-s0-f0", "relu-s0-f1", "swish-s0-f1"]]
+
+
+def test_all_finished_members_vote_at_the_beginning_of_a_run_and_the_vote_of_all_is_the_runs_own(vote, config):
+    observer, published, finish = vote
+    specs = member_specs(config)
+    for spec in specs[:4]:
+        finish(spec.id)
+    published.clear()
+    observer.folder.submission.unlink()
+    again = replace(observer)
+    again.begin(specs[:4], len(specs))
+    assert published == [[spec.id for spec in specs[:4]]]
+    published.clear()
+    for spec in specs[4:]:
+        finish(spec.id)
+    assert all(len(voters) < len(specs) for voters in published)
+
+
+def test_a_vote_under_another_config_does_not_count(vote, config):
+    observer, published, finish = vote
+    specs = member_specs(config)
+    for spec in specs[:4]:
+        finish(spec.id)
+    published.clear()
+    observer.folder.write_config(replace(config, seeds=3))  # the run is extended
+    replace(observer).begin(specs[:4], len(specs))
+    assert published == [[spec.id for spec in specs[:4]]]
 
 
 def test_one_digit_for_all_images_is_never_published_and_a_damaged_member_does_not_vote(vote):

@@ -106,6 +106,7 @@ def test_each_vote_counts_where_it_is_cast(spec, ten):
     ]  # fmt: skip
     (ensemble,) = compare(members, ten, {}).ensembles
     assert (ensemble.members, ensemble.votes, ensemble.validation.images) == (4, 2, 10)
+    assert compare(members[:3], ten, {}).ensembles[0].votes == 1.5  # a fold has two, the other one
 
 
 def test_held_back_images_judge_a_run_without_folds(spec, ten):

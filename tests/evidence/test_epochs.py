@@ -20,6 +20,11 @@ def test_each_epoch_has_its_mean_and_interval():
     assert differences_by_epoch(CURVES[:1])[0].interval is None
 
 
+def test_a_difference_of_rounding_errors_is_none():
+    (found,) = differences_by_epoch([np.array([0.1 + 0.2 - 0.3])] * 3)
+    assert (found.first_ahead, found.second_ahead) == (0, 0)
+
+
 def test_without_curves_or_with_curves_of_several_lengths_there_is_nothing():
     for curves in ([np.empty(0)] * 2, [CURVES[0], CURVES[1][:3]]):
         assert differences_by_epoch(curves) == []

@@ -90,6 +90,20 @@ def test_other_arithmetic_is_said_and_so_is_what_nobody_recorded(what, ours, the
     assert found.shared == [shared for shared in Shared if shared != what]
 
 
+def test_what_is_shared_is_of_the_pairs_that_are_compared(spec):
+    """Not of unfair ones; and nothing that one pair of arms does not share."""
+    groups = {
+        "relu": [member(spec, "relu", 0, 0)],
+        "swish": [member(spec, "swish", 0, 0)],
+        "elu": [member(spec, "elu", 0, 0, rows="other", dropout="other")],
+    }
+    assert check_fairness(groups).shared == list(Shared)
+    groups["mish"] = [member(spec, "mish", 0, 0, dropout="other")]
+    assert check_fairness(groups).shared == [each for each in Shared if each is not Shared.DROPOUT]
+    some = {arm: [member(spec, arm, 0, 0), member(spec, arm, 1, 0, dropout=NO_DROPOUT)] for arm in ("relu", "swish")}
+    assert check_fairness(some).shared == list(Shared)
+
+
 def test_learning_rates_are_compared_epoch_by_epoch(spec):
     plateau = [HISTORY[0], {"epoch": 2, "learning_rate": 0.1}]
     for history, recorded in ((plateau, True), ([{"epoch": 1}, {"epoch": 2}], False)):

@@ -74,6 +74,9 @@ def test_accuracy_by_epoch_and_time_ratio(spec, digits):
     ((_, (found,)),) = pairs_of(groups, digits).items()
     assert found.by_epoch == pytest.approx([0, -25, 25])
     assert found.time_ratio == 1.5
+    history = [{"epoch": e, "validation_accuracy": 0.5, "seconds": s} for e, s in enumerate((9.0, 30.0, 90.0, 30.0), 1)]
+    groups["swish"] = [replace(groups["swish"][0], history=history)]  # the first compiles, and one waited for others
+    assert pairs_of(groups, digits)["swish", "relu"][0].time_ratio == 1.5
     groups["swish"] = [member(spec, "swish", 0, 0, [0], [0], curve=(0.25, 0.5, 1.0))]
     ((_, (longer,)),) = pairs_of(groups, digits).items()
     assert longer.by_epoch.tolist() == []

@@ -35,7 +35,8 @@ def make_run(digits, monkeypatch, tmp_path):
             _, rows = split_rows(spec, digits)
             shared = dict.fromkeys(("rows", "draws", "initial_weights"), f"{spec.seed} {spec.fold}")
             guesses, known = generator.dirichlet(np.ones(10), len(rows)), np.eye(10)[digits.labels[rows]]
-            history = [{"epoch": 1, "loss": 1.0, "validation_accuracy": 0.5, "seconds": 1.0}]
+            epochs = range(1, spec.recipe.train.epochs + 1)
+            history = [{"epoch": e, "loss": 1.0, "validation_accuracy": 0.5, "seconds": 1.0} for e in epochs]
             member = make_member(
                 spec,
                 spec.activation,

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from factories import changed
 
@@ -74,6 +75,32 @@ def test_arms_can_be_chosen(make_run, tiny):
     assert "Half-finished" not in out.report.read_text()
     with pytest.raises(UserError, match="--arms names mish, but the arms of these runs are relu, swish, elu"):
         compare_runs([run], arms=["swish", "mish"])
+
+
+def test_a_comparison_never_takes_the_place_of_a_run_or_a_blend(make_run, tiny, tmp_path):
+    run, other = make_run(tiny), make_run(changed(tiny, epochs=9))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    blend = blend_runs([run, other], tmp_path / "blend").path
+    for folder in (run, blend):
+        with pytest.raises(UserError, match=f"the folder {folder} is not empty and holds no comparison. Choose"):
+            compare_runs([other], folder)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    own = compare_runs([run], tmp_path / "own")
+    assert compare_runs([other], own.path) == own  # in place of the earlier one
+
+
+def test_with_labels_it_has_a_folder_of_its_own(make_run, tiny, digits, tmp_path):
+    labels = tmp_path / "labels.csv"
+    pd.DataFrame({"ImageId": digits.image_ids, "Label": digits.labels[:30]}).to_csv(labels, index=False)
+    run = make_run(tiny)
+    assert compare_runs([run]).path != compare_runs([run], labels=labels).path
+
+
+def test_a_file_is_no_runs_folder(make_run, tiny):
+    run = make_run(tiny)
+    for act in (compare_runs, blend_runs):
+        with pytest.raises(UserError, match=f"config.json is a file. Name the run's folder: {run}"):
+            act([run / "config.json", run])
 
 
 def test_what_an_earlier_command_with_other_arms_left_counts_too(make_run, tiny):

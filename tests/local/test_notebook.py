@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from multiprocessing import get_context
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from stand_in_worker import plan_faults, stand_in
 
 from pipeline.config import presets
 from pipeline.records.run_folder import RunFolder
+from pipeline.run import main
 
 (LINES,) = re.findall(r"```python\n(.*main\(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
@@ -44,3 +46,15 @@ def test_three_lines_train_and_give_a_table_and_the_report(planned, monkeypatch,
     assert '"' not in shown.split('"')[1].replace("&quot;", "")
     assert "&lt;title&gt;" in shown
     assert len(repr(ending)) < 300
+
+
+def test_a_script_without_a_guard_is_told_to_have_one(tmp_path, capfd):
+    """Each worker process begins by running the script again."""
+    process = get_context("spawn").Process(
+        target=main, args=(replace(presets.preset("sample"), out=str(tmp_path / "x")),)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == 1
+    assert capfd.readouterr().err == 'error: in a script, call main below `if __name__ == "__main__":`.\n'
+    assert not (tmp_path / "x").exists()

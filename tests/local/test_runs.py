@@ -104,6 +104,9 @@ def test_the_best_score_known_is_shown(run):
 
 def test_the_run_to_submit_is_the_one_finished_last(run):
     assert latest_finished() == Path("runs/a")
+    record_votes(run, 2, missing=14)
+    with pytest.raises(UserError, match="runs/a was written last, and is not complete: 2 of 16 networks voted. Name"):
+        latest_finished()
     run.submission.unlink()
     with pytest.raises(UserError, match="no finished run under runs/"):
         latest_finished()

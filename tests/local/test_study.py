@@ -104,8 +104,25 @@ def test_a_damaged_record_is_named(make_run, tiny, tmp_path):
             compare_runs([record.path])
     record.probabilities.write_bytes(whole)
     record.metrics.write_text(table.replace("swish", "other"))
-    with pytest.raises(UserError, match=r"probabilities.npz is damaged .metrics.csv has no epochs of swish-s0-f0"):
+    with pytest.raises(
+        UserError, match=r"probabilities.npz is damaged .metrics.csv has not the 3 epochs of swish-s0-f0"
+    ):
         read_study(record)
+    lines = table.splitlines(keepends=True)
+    last = lines[-1].strip().split(",")
+    seconds = lines[0].strip().split(",").index("seconds")
+    for content, reason in (
+        ("".join(lines[:-1]), "has not the 3 epochs of swish"),
+        ("".join([*lines[:-1], ",".join(last[:-1]) + "\n"]), "lacks a value in epoch 3 of swish"),
+        ("".join(",".join(line.strip().split(",")[:seconds]) + "\n" for line in lines), "lacks a value in epoch 1"),
+        *(
+            ("".join([*lines[:-1], ",".join([*last[:seconds], odd, *last[seconds + 1 :]]) + "\n"]), "that cannot be")
+            for odd in ("0", "-1", "nan", "inf")
+        ),
+    ):
+        record.metrics.write_text(content)
+        with pytest.raises(UserError, match=f"probabilities.npz is damaged .metrics.csv .*{reason}"):
+            read_study(record)
     record.metrics.unlink()
     with pytest.raises(UserError, match=r"metrics.csv cannot be read"):
         read_study(record)

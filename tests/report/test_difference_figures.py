@@ -70,6 +70,13 @@ def test_differences_by_epoch():
     assert "-4.000 points after epoch 6" in plot.alt
 
 
+def test_the_longest_training_is_seen_to_its_end():
+    short = [pair(1, images=4, fold=fold, seed=fold, by_epoch=[1.0, 2.0]) for fold in range(3)]
+    results = compare_pairs({("swish", "relu"): PAIRS, ("elu", "relu"): short})
+    for panels in (epoch_differences(results), epoch_differences(results[::-1])):
+        assert [axes.get_xlim() for axes in panels.figure.axes] == [(0.4, 6.6)] * 2
+
+
 def test_early_epochs_do_not_squeeze_the_late_ones():
     early = [pair(1, images=4, seed=i, by_epoch=[50.0, 0.1, 0.1]) for i in range(2)]
     (axes,) = epoch_differences(result(*early)).figure.axes

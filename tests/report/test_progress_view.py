@@ -43,6 +43,21 @@ def test_a_log_gets_a_line_with_a_time_for_each_epoch_of_a_network(spec):
     ]
 
 
+def test_a_network_that_failed_is_neither_trained_nor_to_be_waited_for(spec):
+    stream = io.StringIO()
+    other, third = replace(spec, seed=1), replace(spec, seed=2)
+    with ProgressView(Console(file=stream, width=200)) as view:
+        view.begin([], 3)
+        view.watch(spec, EPOCH)
+        view.failed(spec, "the loss is no number")
+        for member in (other, third):
+            view.watch(member, EPOCH)
+            view.finished(member)
+    assert f"WARNING: {spec.id} failed and is left out: the loss is no number" in stream.getvalue()
+    assert view.images_per_second == 4 * spec.recipe.train.batch_size / 2.5  # one at a time
+    assert view._epochs_done() == view._total * view._epochs
+
+
 def test_a_log_says_how_long_it_takes_once_an_epoch_was_measured(spec, monkeypatch):
     """From the first report on, which comes when libraries are loaded and programs compiled; two networks at a time."""
     clock = iter([100.0, 101.0, 120.0, 140.0])

@@ -132,7 +132,7 @@ def test_an_entry_without_labels_says_on_how_much_it_agrees_and_what_its_recipe_
     assert f"python -m pipeline submit {FOLDER.path}" in text
     assert "for a better" not in text  # there is none
     other = replace(preset("leaderboard"), recipe=replace(preset("leaderboard").recipe, dropout=0.25))
-    assert "With --folds 10 a tenth" in " ".join(run_lines(ended(other)))
+    assert "With --folds 10 --folds-used 1 a tenth of the labelled rows tells" in " ".join(run_lines(ended(other)))
 
 
 def test_nothing_invites_to_submit_what_is_spread_unlike_the_labels(ended):

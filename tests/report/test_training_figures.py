@@ -45,6 +45,14 @@ def test_scales_fit_what_is_on_them(spec):
     assert [axes.get_yscale() for axes in perfect.figure.axes] == ["log", "linear"]
 
 
+def test_the_longest_training_is_seen_to_its_end(spec):
+    for first, second in (("relu", "swish"), ("swish", "relu")):
+        for accuracy in (0.5, 1.0):  # a log scale, or none
+            members = [member(spec, first, 0, 5, accuracy), member(spec, second, 0, 2, accuracy)]
+            panels = learning_curves(members, STYLES).figure.axes
+            assert [axes.get_xlim() for axes in panels] == [(0.5, 5.5)] * 2
+
+
 def test_without_validation_there_is_the_loss_alone(spec):
     plot = learning_curves([make_member(spec, "relu", history=[{"epoch": 1, "loss": 1.0, "seconds": 1.0}])], STYLES)
     assert len(plot.figure.axes) == 1

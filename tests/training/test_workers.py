@@ -36,6 +36,9 @@ class Recorder:
     def finished(self, spec):
         self.done.append(spec.id)
 
+    def failed(self, spec, reason):
+        self.warnings.append(f"{spec.id} failed: {reason}")
+
     def warn(self, text):
         self.warnings.append(text)
 
