@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 
-from pipeline.evidence.intervals import LEVEL, Spread, Tally, two_way
+from pipeline.evidence.intervals import LEVEL, Spread
 from pipeline.evidence.verdict import judge
 
 EASY = 1e-3  # images below this chance are taken to be never misread
@@ -87,26 +87,21 @@ def _difficulties(setting, studies, generator):
     return drawn
 
 
-def tally_studies(readings, setting):
-    """The sums that `tally` makes, of every study."""
-    by_image = readings.sum(axis=2, dtype=np.int64)
-    return Tally(
-        nets=readings.sum(axis=3, dtype=np.int64).reshape(len(readings), setting.pairs),
-        images=np.full(setting.pairs, setting.images),
-        cell_squares=np.count_nonzero(readings, axis=(1, 2, 3)),
-        image_squares=(by_image**2).sum(axis=(1, 2)),
-        image_products=by_image.sum(axis=(1, 2)) * setting.seeds,
-        squared_counts=setting.folds * setting.images * setting.seeds**2,
-    )
+def spreads_of(readings, setting):
+    """What `spread_of` finds in every study, by sums over the images that are not easy; some reading must differ."""
+    pairs, cells = setting.pairs, setting.pairs * setting.images
+    images, nets = readings.sum(axis=2, dtype=np.int64), readings.sum(axis=3, dtype=np.int64)
+    mean = nets.sum(axis=(1, 2)) / cells
+    by_pair = ((nets - mean[:, None, None] * setting.images) ** 2).sum(axis=(1, 2)) * pairs / (pairs - 1)
+    by_image = (images**2).sum(axis=(1, 2)) - mean**2 * cells * setting.seeds
+    by_cell = np.count_nonzero(readings, axis=(1, 2, 3)) - mean**2 * cells
+    variance = np.maximum(by_image - by_cell, 0) + np.maximum(by_pair, np.minimum(by_image, by_cell))
+    return [Spread(pairs, *numbers) for numbers in zip(100 * mean, variance * (100 / cells) ** 2, strict=True)]
 
 
 def judge_studies(setting, studies):
     """The spreads of simulated studies, and their verdicts."""
     generator = np.random.default_rng(0)
-    spreads = [two_way(tally_studies(simulate(setting, CHUNK, generator), setting)) for _ in range(studies // CHUNK)]
-    difference, variance = (
-        np.concatenate([getattr(spread, name) for spread in spreads]) for name in ("difference", "variance")
-    )
-    images = setting.folds * setting.images
-    each = [Spread(setting.pairs, d, v) for d, v in zip(difference, variance, strict=True)]
-    return Spread(setting.pairs, difference, variance), [judge(one, images, LEVEL) for one in each]
+    chunks = [spreads_of(simulate(setting, CHUNK, generator), setting) for _ in range(studies // CHUNK)]
+    spreads = [spread for chunk in chunks for spread in chunk]
+    return spreads, [judge(spread, setting.folds * setting.images, LEVEL) for spread in spreads]

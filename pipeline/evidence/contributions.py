@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data.digits import Digits
-from pipeline.evidence.intervals import Interval, one_way, tally
+from pipeline.evidence.intervals import Interval, spread_of
 from pipeline.evidence.judged import Judges, judged_images
 from pipeline.records.members import Member
 from pipeline.records.scores import Score
@@ -58,7 +58,7 @@ def judge_blend(runs: Mapping[str, Sequence[Member]], digits: Digits) -> Blend |
     for name, members in runs.items():
         without = images.right([m for other, group in runs.items() if other != name for m in group])
         readings = right.astype(np.int8) - without.astype(np.int8)
-        low, high = one_way(tally([images.numbers], [readings])).interval()
+        low, high = spread_of([images.numbers], [readings]).interval()
         to_errors = len(images) / 100
         contributions.append(
             Contribution(
@@ -66,7 +66,7 @@ def judge_blend(runs: Mapping[str, Sequence[Member]], digits: Digits) -> Blend |
                 networks=len(members),
                 alone=images.score(members),
                 saved_errors=int(readings.sum()),
-                interval=(float(low) * to_errors, float(high) * to_errors),
+                interval=(low * to_errors, high * to_errors),
             )
         )
     return Blend(

@@ -26,40 +26,25 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Tally:
-    """Sums over the readings of one study, or of many studies along leading axes."""
-
-    nets: NDArray[Any]
-    """Sum of the readings of each pair, shape (..., pairs)."""
-    images: NDArray[np.int64]
-    """How many images each pair read, shape (pairs,)."""
-    cell_squares: Any
-    """Sum of the squared readings."""
-    image_squares: Any
-    """Sum over images of the squared sum of its readings."""
-    image_products: Any
-    """Sum over images of the sum of its readings times their number."""
-    squared_counts: int
-    """Sum over images of the squared number of its readings."""
-
-
-@dataclass(frozen=True)
 class Spread:
-    """The mean difference and its variance, in percentage points; arrays where the tally is one of many studies."""
+    """A mean difference and its variance, in percentage points."""
 
     pairs: int
-    difference: Any
-    variance: Any
+    difference: float
+    variance: float
 
-    def interval(self, level: float = LEVEL) -> tuple[Any, Any]:
+    def interval(self, level: float = LEVEL) -> Interval:
         """The interval that misses the true difference with a probability of `level`."""
         degrees = self.pairs - 1 if self.pairs > 1 else np.inf
-        half = t.ppf(1 - level / 2, degrees) * np.sqrt(self.variance)
+        half = float(t.ppf(1 - level / 2, degrees)) * self.variance**0.5
         return self.difference - half, self.difference + half
 
 
-def tally(images: Sequence[NDArray[np.int64]], readings: Sequence[NDArray[Any]]) -> Tally:
-    """Add up what pairs read.
+def spread_of(images: Sequence[NDArray[np.int64]], readings: Sequence[NDArray[Any]]) -> Spread:
+    """The mean difference of some pairs, and its two-way clustered variance.
+
+    The variance is never below that of sums by image alone, nor below that of sums by pair alone. That of a single pair
+    is over images alone, for these two networks.
 
     Args:
         images: Ids of the images that each pair read, one array of shape (v,) per pair.
@@ -67,41 +52,18 @@ def tally(images: Sequence[NDArray[np.int64]], readings: Sequence[NDArray[Any]])
     """
     _, image = np.unique(np.concatenate(images), return_inverse=True)
     values = np.concatenate(readings).astype(np.float64)
-    sums, counts = np.bincount(image, values), np.bincount(image)
-    return Tally(
-        nets=np.array([reading.sum() for reading in readings]),
-        images=np.array([len(ids) for ids in images]),
-        cell_squares=(values**2).sum(),
-        image_squares=(sums**2).sum(),
-        image_products=(sums * counts).sum(),
-        squared_counts=int((counts**2).sum()),
-    )
-
-
-def two_way(sums: Tally) -> Spread:
-    """The mean difference of two or more pairs, and its two-way clustered variance.
-
-    The variance is never below that of sums by image alone, nor below that of sums by pair alone.
-    """
-    pairs, cells = len(sums.images), sums.images.sum()
-    mean = sums.nets.sum(axis=-1) / cells
-    by_pair = ((sums.nets - mean[..., None] * sums.images) ** 2).sum(axis=-1) * pairs / (pairs - 1)
-    by_image = sums.image_squares - 2 * mean * sums.image_products + mean**2 * sums.squared_counts
-    # Where no reading differs, the rule of three: what none of n images shows may still befall about 3 in n.
-    by_image = np.where(sums.cell_squares == 0, 2 * (sums.squared_counts / cells) ** 2, by_image)
-    by_cell = sums.cell_squares - mean**2 * cells
-    # The first part stays however many pairs read the same images, the second falls as 1 / pairs.
-    shared, own = np.maximum(by_image - by_cell, 0), np.maximum(by_pair, np.minimum(by_image, by_cell))
-    to_points = 100 / cells
-    return Spread(pairs, 100 * mean, shared * to_points**2 + own * to_points**2)
-
-
-def one_way(sums: Tally) -> Spread:
-    """The same of a single pair: its variance over images alone, for these two networks."""
-    cells = sums.images.sum()
-    mean = sums.nets.sum(axis=-1) / cells
-    by_image = np.where(sums.cell_squares == 0, 2, sums.cell_squares - mean**2 * cells)
-    return Spread(1, 100 * mean, by_image * (100 / cells) ** 2)
+    pairs, mean = len(images), float(values.mean())
+    by_image: float = (np.bincount(image, values - mean) ** 2).sum()
+    by_cell = ((values - mean) ** 2).sum()
+    if not values.any():
+        # The rule of three: what none of n images shows may still befall about 3 in n.
+        by_image = 2 * ((np.bincount(image) ** 2).sum() / len(values)) ** 2
+    variance = by_image
+    if pairs > 1:
+        by_pair = sum((reading - mean).sum() ** 2 for reading in readings) * pairs / (pairs - 1)
+        # The first part stays however many pairs read the same images, the second falls as 1 / pairs.
+        variance = max(by_image - by_cell, 0) + max(by_pair, min(by_image, by_cell))
+    return Spread(pairs, float(100 * mean), float(variance * (100 / len(values)) ** 2))
 
 
 def student_interval(values: Any, level: float = LEVEL) -> Interval | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.digits import Digits
-from pipeline.evidence.intervals import FEWEST_PAIRS, Interval, tally, two_way
+from pipeline.evidence.intervals import FEWEST_PAIRS, Interval, spread_of
 from pipeline.evidence.judged import Judges, judged_images
 from pipeline.records.members import Member
 
@@ -112,8 +112,8 @@ def _summary(size: int, first: str, second: str, blocks: Sequence[_Block]) -> Sa
         mean = float(images * np.concatenate(readings).mean())
         if len(blocks) < FEWEST_PAIRS:
             return Gain(over, mean, None)
-        low, high = two_way(tally([block.images for block in blocks], readings)).interval()
-        return Gain(over, mean, (float(low) * to_errors, float(high) * to_errors))
+        low, high = spread_of([block.images for block in blocks], readings).interval()
+        return Gain(over, mean, (low * to_errors, high * to_errors))
 
     ours, theirs = [block.first for block in blocks], [block.second for block in blocks]
     return SameSize(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.evidence.epochs import EpochDifference, differences_by_epoch
-from pipeline.evidence.intervals import FEWEST_PAIRS, LEVEL, Interval, Spread, one_way, student_interval, tally, two_way
+from pipeline.evidence.intervals import FEWEST_PAIRS, LEVEL, Interval, Spread, spread_of, student_interval
 from pipeline.evidence.pairs import Pair
 
 MARGIN = 0.03  # percentage points; closer than this, two activations are as good as each other here
@@ -100,7 +100,7 @@ def judge(spread: Spread, images: int, level: float) -> Verdict:
 
 
 def _paired(arms: tuple[str, str], pairs: Sequence[Pair], level: float) -> Paired:
-    spread = _spread(pairs, [pair.difference for pair in pairs])
+    spread = spread_of([pair.images for pair in pairs], [pair.difference for pair in pairs])
     images = len(np.unique(np.concatenate([pair.images for pair in pairs])))
     logs = np.log([pair.time_ratio for pair in pairs])
     times = student_interval(logs, level)
@@ -114,7 +114,7 @@ def _paired(arms: tuple[str, str], pairs: Sequence[Pair], level: float) -> Paire
         points=points,
         images=images,
         level=level,
-        difference=float(spread.difference),
+        difference=spread.difference,
         interval=_interval(spread, level),
         equivalence_interval=_interval(spread, 2 * level),
         first_ahead=sum(x > 0 for x in points),
@@ -127,22 +127,13 @@ def _paired(arms: tuple[str, str], pairs: Sequence[Pair], level: float) -> Paire
     )
 
 
-def _spread(pairs: Sequence[Pair], readings: Sequence[NDArray[Any]]) -> Spread:
-    """Of readings of the pairs' images, one array of shape (v,) per pair."""
-    sums = tally([pair.images for pair in pairs], readings)
-    return two_way(sums) if len(pairs) > 1 else one_way(sums)
-
-
 def _interval(spread: Spread, level: float) -> Interval | None:
-    if spread.pairs < FEWEST_PAIRS:
-        return None
-    low, high = spread.interval(level)
-    return float(low), float(high)
+    return spread.interval(level) if spread.pairs >= FEWEST_PAIRS else None
 
 
 def _estimate(pairs: Sequence[Pair], readings: Sequence[NDArray[Any]], level: float) -> Estimate | None:
     """Of readings in percent; None where a pair has none."""
     if not all(len(reading) for reading in readings):
         return None
-    spread = _spread(pairs, readings)
-    return Estimate(float(spread.difference), _interval(spread, level))
+    spread = spread_of([pair.images for pair in pairs], readings)
+    return Estimate(spread.difference, _interval(spread, level))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from simulated_studies import Setting, judge_studies, simulate, tally_studies
+from simulated_studies import Setting, judge_studies, simulate, spreads_of
 
-from pipeline.evidence.intervals import tally, two_way
+from pipeline.evidence.intervals import spread_of
 from pipeline.evidence.verdict import MARGIN, Verdict
 
 STUDIES = 1000
@@ -18,9 +18,9 @@ SHOWN = (Verdict.FIRST_BETTER, Verdict.SECOND_BETTER)
 def test_level_and_coverage_hold_and_no_verdict_contradicts_its_interval(folds, seeds, widest, noise):
     errors, disagreements = NOISES[noise]
     setting = Setting(folds, seeds, seed_sd=0.05, errors=errors, disagreements=disagreements)
-    spread, verdicts = judge_studies(setting, STUDIES)
-    low, high = spread.interval()
-    low_90, high_90 = spread.interval(0.1)
+    spreads, verdicts = judge_studies(setting, STUDIES)
+    low, high = np.array([spread.interval() for spread in spreads]).T
+    low_90, high_90 = np.array([spread.interval(0.1) for spread in spreads]).T
     assert np.mean((low <= 0) & (high >= 0)) > 0.95 - NOISE
     assert np.mean(high - low) / 2 < widest
     assert np.mean([verdict in SHOWN for verdict in verdicts]) < 0.05 + NOISE
@@ -45,14 +45,14 @@ def test_simulated_studies_have_the_errors_and_disagreements_of_the_setting():
         assert 100 * readings.sum(axis=3).mean() / 8400 == pytest.approx(0.05, abs=0.006)
 
 
-def test_simulated_studies_are_tallied_as_real_ones():
+def test_simulated_studies_have_the_spread_of_real_ones():
     setting = Setting(2, 3, 0.05, images=500)
     readings = simulate(setting, 4, np.random.default_rng(0))
-    spread = two_way(tally_studies(readings, setting))
+    spreads = spreads_of(readings, setting)
     hard = readings.shape[3]
     for study, own in enumerate(readings):
         images = [500 * fold + np.arange(500) for fold in range(2) for _ in range(3)]
         padded = [np.pad(own[fold, seed], (0, 500 - hard)) for fold in range(2) for seed in range(3)]
-        alone = two_way(tally(images, padded))
-        assert spread.variance[study] == pytest.approx(alone.variance)
-        assert spread.interval()[0][study] == pytest.approx(alone.interval()[0])
+        alone = spread_of(images, padded)
+        assert spreads[study].variance == pytest.approx(alone.variance)
+        assert spreads[study].interval() == pytest.approx(alone.interval())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t, ttest_1samp
 
-from pipeline.evidence.intervals import one_way, student_interval, tally, two_way
+from pipeline.evidence.intervals import spread_of, student_interval
 
 # Three pairs: the first two of one fold, all three with two images in common (4 and 5).
 IMAGES = [np.array([0, 1, 4, 5]), np.array([0, 1, 4, 5]), np.array([2, 3, 6, 4, 5])]
@@ -24,7 +24,7 @@ def parts(images, readings):
 
 
 def test_variance_is_images_plus_pairs_less_cells():
-    spread = two_way(tally(IMAGES, READINGS))
+    spread = spread_of(IMAGES, READINGS)
     by_image, by_pair, by_cell = parts(IMAGES, READINGS)
     assert min(by_image, by_pair) > by_cell
     assert spread.variance / 100**2 == pytest.approx(by_image + by_pair - by_cell)
@@ -44,7 +44,7 @@ def test_variance_is_images_plus_pairs_less_cells():
     ],
 )
 def test_variance_is_never_below_that_of_images_or_that_of_pairs(readings):
-    spread = two_way(tally(IMAGES, readings))
+    spread = spread_of(IMAGES, readings)
     by_image, by_pair, by_cell = parts(IMAGES, readings)
     assert spread.variance / 100**2 == pytest.approx(max(by_image + by_pair - by_cell, by_image, by_pair))
 
@@ -53,7 +53,7 @@ def test_networks_that_never_differ_have_the_interval_of_the_rule_of_three():
     nothing = [np.zeros(1000)] * 6
     same_images, own_images = [np.arange(1000)] * 6, [1000 * p + np.arange(1000) for p in range(6)]
     for images, count in ((same_images, 1000), (own_images, 6000)):
-        spread = two_way(tally(images, nothing))
+        spread = spread_of(images, nothing)
         low, high = spread.interval()
         assert spread.variance == pytest.approx(2 * (100 / count) ** 2)
         assert high == -low == pytest.approx(100 * 2**0.5 * t.ppf(0.975, 5) / count)
@@ -61,11 +61,11 @@ def test_networks_that_never_differ_have_the_interval_of_the_rule_of_three():
 
 def test_a_single_pair_varies_over_images():
     readings = np.repeat([1, -1, 0], [30, 20, 950])
-    spread = one_way(tally([np.arange(1000)], [readings]))
+    spread = spread_of([np.arange(1000)], [readings])
     assert spread.difference == pytest.approx(1)
     error = 100 * ((0.05 - 0.01**2) / 1000) ** 0.5
     assert spread.interval()[1] == pytest.approx(1 + norm.ppf(0.975) * error)
-    low, high = one_way(tally([np.arange(1000)], [np.zeros(1000)])).interval()
+    low, high = spread_of([np.arange(1000)], [np.zeros(1000)]).interval()
     assert high == -low == pytest.approx(100 * 3 / 1000, rel=0.1)
 
 

@@ -5,7 +5,7 @@ import pytest
 from factories import make_member
 
 from pipeline.data.digits import Digits
-from pipeline.evidence.intervals import tally, two_way
+from pipeline.evidence.intervals import spread_of
 from pipeline.evidence.same_size import same_size
 
 TRUTH = np.array([0, 1, 2, 3], np.uint8)
@@ -71,7 +71,7 @@ def test_blocks_of_several_folds_are_compared_like_pairs(spec):
             mixed = (wrong(fold, ("relu", a), ("swish", b)) + wrong(fold, ("relu", b), ("swish", a))) / 2
             readings.append(wrong(fold, ("relu", a), ("relu", b)) - mixed)
             images.append(np.arange(2) + 2 * fold)
-    expected = two_way(tally(images, readings))
+    expected = spread_of(images, readings)
     assert two.gains[0].errors == pytest.approx(4 * np.concatenate(readings).mean())
     assert two.gains[0].interval == pytest.approx([4 * x / 100 for x in expected.interval()])
     assert four.gains[0].interval is None  # of two blocks

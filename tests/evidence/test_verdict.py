@@ -5,7 +5,7 @@ import pytest
 from factories import compared, pair
 from scipy.stats import t, ttest_1samp
 
-from pipeline.evidence.intervals import Spread, tally, two_way
+from pipeline.evidence.intervals import Spread, spread_of
 from pipeline.evidence.verdict import Verdict, compare_pairs, judge
 
 
@@ -26,9 +26,9 @@ def test_numbers_of_a_hand_computed_case():
 def test_the_second_measure_has_its_own_estimate_and_decides_nothing():
     pairs = [pair(3, 2, fold=fold, surer=[0.5 + 0.1 * fold, -0.2]) for fold in range(3)]
     result, without = compared(*pairs), compared(*(pair(3, 2, fold=fold) for fold in range(3)))
-    sums = tally([p.images for p in pairs], [p.wrong_probability for p in pairs])
+    spread = spread_of([p.images for p in pairs], [p.wrong_probability for p in pairs])
     assert result.wrong_probability.mean == pytest.approx(100 * (0.3 + 0.4 + 0.5) / 6000)
-    assert result.wrong_probability.interval == pytest.approx(two_way(sums).interval())
+    assert result.wrong_probability.interval == pytest.approx(spread.interval())
     losses = sum(-np.log(1 - x) - np.log(1.2) for x in (0.5, 0.6, 0.7)) / 6000
     assert result.log_loss.mean == pytest.approx(losses)  # in nats
     assert result.log_loss.interval[0] < losses < result.log_loss.interval[1] < 2e-3
