@@ -1,14 +1,14 @@
 """The flags that all benchmarks share."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pipeline.config.errors import UserError
+from pipeline.device.host import cores
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CORES = cores()
 
 
 @dataclass(frozen=True)

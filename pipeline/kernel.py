@@ -3,7 +3,6 @@
 A bundle's loader starts it. Its working directory is all that survives of a kernel, and a kernel has no arguments.
 """
 
-import os
 import platform
 import shutil
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from pipeline.config.config_json import from_literal
 from pipeline.config.errors import RunError, StoppedError, UserError
 from pipeline.config.schema import RunConfig
 from pipeline.device.accelerator import listed_gpus
-from pipeline.device.host import installed_version
+from pipeline.device.host import cores, installed_version
 from pipeline.records.atomic import atomic_replace, atomic_write_json, file_sha256
 from pipeline.records.run_folder import RECEIPT, RunFolder
 from pipeline.run import main as run
@@ -96,7 +95,7 @@ def _leave_receipt(folder: RunFolder, identity: Mapping[str, str]) -> None:
 def describe_machine() -> list[str]:
     """Versions and hardware, one line each; loads nothing that would take hold of a GPU."""
     lines = [
-        f"python {platform.python_version()} on {platform.platform()}, {os.cpu_count()} cores",
+        f"python {platform.python_version()} on {platform.platform()}, {cores()} cores",
         "packages: " + ", ".join(f"{name} {installed_version(name)}" for name in PACKAGES),
     ]
     return lines + (listed_gpus() or ["no NVIDIA GPU"])

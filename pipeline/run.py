@@ -88,8 +88,7 @@ def main(
             folder.claim(config, digits)
             finished = FinishedMembers(folder, digits.digest())
             observer = ProvisionalVote(view, folder, config, digits, finished, publish)
-            failed, left = train_members(engine, specs, digits, folder, finished, observer, limits)
-        members, _ = finished.among(spec for spec in specs if spec.id not in failed | left)
+            members, failed, left = train_members(engine, specs, digits, folder, finished, observer, limits)
         if not members:
             raise RunError(_without_members(failed | left))
         findings = Findings(

@@ -13,7 +13,7 @@ from pipeline.data.archives import quoted
 from pipeline.data.digits import Digits
 
 SUBMISSION_COLUMNS = ["ImageId", "Label"]
-SUBMISSION_HEADER = "ImageId,Label"
+SUBMISSION_HEADER = ",".join(SUBMISSION_COLUMNS)
 LARGEST_SUBMISSION = 10_000_000  # bytes; the competition's have 210 KB
 SAMPLE_IMAGES = 2_000
 OF_THE_SAMPLE = (

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline.ensemble.soft_vote import predicted_labels
 from pipeline.report.plots import csv_text
 from pipeline.report.readings import Readings
 from pipeline.report.words import joined
+from pipeline.training.draws import UNDISTORTED
 
 SHOWN = 24  # of the least sure
 MOST = 96  # tiles; the others are in the CSV only
@@ -114,8 +115,7 @@ def _tile(read: Readings, row: int) -> Tile:
 def distortions(configs: Sequence[AugmentConfig], digits: Digits) -> Picture | None:
     """Labelled digits as the training distorts them; None where it does not, or the images are not at hand."""
     config = configs[0]
-    plain = not any((config.rotation, config.zoom, config.shift, config.shear, config.elastic))
-    if plain or len(set(configs)) > 1 or not len(digits.images):
+    if replace(config, clean_epochs=0) == UNDISTORTED or len(set(configs)) > 1 or not len(digits.images):
         return None
     originals = digits.images[[int(np.argmax(digits.labels == digit)) for digit in range(CLASSES)]]
     transforms = draw_transforms(config, VARIANTS * CLASSES, np.random.default_rng(0))

@@ -63,11 +63,11 @@ def train_members(
     members: FinishedMembers,
     observer: Observer,
     limits: Limits,
-) -> tuple[dict[str, str], dict[str, str]]:
+) -> tuple[list[Member], dict[str, str], dict[str, str]]:
     """Train the members that the run's folder does not hold yet; `members` are those that it holds.
 
     Returns:
-        The ids of members that failed, and of those that the limits left out, each with the reason.
+        All finished members; the ids of those that failed, and of those that the limits left out, each with the reason.
 
     Raises:
         RunError: nothing can be trained at all.
@@ -80,8 +80,8 @@ def train_members(
             observer.warn(f"{reason}; it is trained again")
     blind = replace(digits, held_back_labels=None)  # so that nothing could train on them
     failed = engine.run(list(missing), blind, observer, limits)
-    _, absent = members.among(spec for spec in missing if spec.id not in failed)
-    return failed, {spec.id: limits.reason or reason for spec, reason in absent.items()}
+    finished, absent = members.among(spec for spec in specs if spec.id not in failed)
+    return finished, failed, {spec.id: limits.reason or reason for spec, reason in absent.items()}
 
 
 def _take_in(finished: Sequence[Member], folder: RunFolder, observer: Observer, limits: Limits) -> None:

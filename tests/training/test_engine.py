@@ -47,7 +47,7 @@ def test_an_engine_gets_what_is_missing_and_no_held_back_labels(tiny, digits, tm
         folder.checkpoints(spec).mkdir(parents=True)
     (folder.member(damaged) / "history.csv").write_text("half")
     engine, limits = Engine(folder), Limits(hours=1)
-    failed, absent = train_members(
+    members, failed, absent = train_members(
         engine, specs, digits, folder, FinishedMembers(folder, digits.digest()), observer, limits
     )
     specs_given, digits_given = engine.given
@@ -57,6 +57,7 @@ def test_an_engine_gets_what_is_missing_and_no_held_back_labels(tiny, digits, tm
     assert engine.measured == {done.activation: [1.0]}  # so that the hours count from the first member on
     assert observer.begun == ([done], 4)
     assert [path.name for path in folder.all_checkpoints.iterdir()] == [damaged.id]
+    assert [member.spec for member in members] == [done, damaged]
     assert failed == {missing.id: "it died"}
     assert list(absent) == [left.id]
     assert "the run's 1 hours" in absent[left.id]
