@@ -125,7 +125,9 @@ class Trainer:
             # Under JAX it shares the array of the average, which Keras's prediction would delete with its own.
             variable.assign(_copied(variable))
         if self._statistics:
-            self._statistics.recompute(self._images[training_rows[:STATISTICS_IMAGES]])
+            count = min(STATISTICS_IMAGES, len(training_rows))
+            evenly = np.arange(count) * len(training_rows) // count  # the file may be sorted by digit
+            self._statistics.recompute(self._images[training_rows[evenly]])
 
     @contextmanager
     def final_weights(self, training_rows: NDArray[np.int64]) -> Iterator[None]:

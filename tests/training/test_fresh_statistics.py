@@ -55,7 +55,8 @@ def test_a_trainer_uses_them_in_the_end_and_leaves_training_as_it_was(digits, mo
     for ours, value in zip(fresh.network.variables, before, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(ours), value)
     assert fresh.run(*steps(1)) == plain.run(*steps(1))
-    FreshStatistics(plain.network).recompute(digits.images[rows[:20]])
+    evenly = [row for at, row in enumerate(rows) if at % 3 != 2]  # 20 of 30 from all parts of the file
+    FreshStatistics(plain.network).recompute(digits.images[evenly])
     fresh.finalize(rows)
     np.testing.assert_array_equal(plain.predict(digits.images), fresh.predict(digits.images))
     assert np.abs(inside - fresh.predict(digits.images)).max() > 0  # one more step lies between them
