@@ -109,11 +109,11 @@ def same_size_line(result: SameSize) -> str:
         + (f" (95%: {_fewer(gain.interval[1])} to {_fewer(gain.interval[0])})" if gain.interval else "")
         for gain in result.gains
     )
-    over = "over seeds and images" if result.blocks >= FEWEST_PAIRS else "for these networks"
+    scope = "for other seeds and images" if result.blocks >= FEWEST_PAIRS else "for these networks"
     return (
-        f"Ensembles of {size}, errors of {result.images:,} images: {pure[result.first]} {result.first_errors:.1f}, "
-        f"{pure[result.second]} {result.second_errors:.1f}, {mixed} {result.mixed_errors:.1f}. Errors of "
-        f"{mixed}: {gains}, {over}, from {count(result.blocks, 'block')} of seeds."
+        f"Votes of {size} networks, wrong of {result.images:,} images: {pure[result.first]} {result.first_errors:.1f}, "
+        f"{pure[result.second]} {result.second_errors:.1f}, {mixed} {result.mixed_errors:.1f}. The mixed vote makes "
+        f"{gains}, {scope}, by {count(result.blocks, 'vote')} of each kind."
     )
 
 
