@@ -145,11 +145,13 @@ class Push:
 
     def __call__(self) -> None:
         from pipeline.ensemble.submission import make_room_for_copies
+        from pipeline.kaggle.bundle import check_config
         from pipeline.kaggle.client import Kaggle
         from pipeline.kaggle.push import push
         from pipeline.kaggle.pushes import fetch_command
         from pipeline.kaggle.submit import submit_file
 
+        check_config(self.config)  # before anybody is asked for a token
         make_room_for_copies()
         kaggle = Kaggle()
         pushed, folder = push(kaggle, self.config)
@@ -167,7 +169,7 @@ class Fetch:
 
     usage: ClassVar = "fetch [RUN or KERNEL]"
 
-    run: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="RUN")]] = None
+    run: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="[RUN or KERNEL]")]] = None
     """The run's folder under runs/, or a kernel that was made from a bundle. By default what was pushed last."""
 
     def __call__(self) -> None:
@@ -202,9 +204,9 @@ class Submit:
     message: Annotated[str | None, tyro.conf.arg(aliases=["-m"])] = None
     """Description of the submission at Kaggle. By default the run's name and its config's digest."""
     kernel: Annotated[str | None, tyro.conf.arg(aliases=["-k"])] = None
-    """owner/slug of a kernel whose output is submitted instead."""
+    """owner/slug of a kernel whose output is submitted instead; with -v."""
     version: Annotated[int | None, tyro.conf.arg(aliases=["-v"], metavar="N")] = None
-    """The kernel's version."""
+    """The kernel's version; with -k."""
     again: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Submit although the same predictions were submitted before."""
 

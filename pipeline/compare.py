@@ -65,8 +65,8 @@ def compare_runs(
     )
     usual = runs_folder() / f"compare-{folders_digest(folders, [*arms, *([str(labels)] if labels else [])])}"
     target = own_folder(out or usual, "comparison", is_study)
+    write_study(target, study)  # first: it marks the folder as a comparison's, whatever ends the rest
     write_report(target, findings)
-    write_study(target, study)
     console = new_console()
     show(console, comparison_screen(findings, target, console.width))
     return target

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from multiprocessing import parent_process
+from multiprocessing import current_process
 from pathlib import Path
 
 import pandas as pd
@@ -71,7 +71,7 @@ def main(
         SystemExit: a script calls it without a guard, so that each worker would begin the run again.
         RunError: not one member could be trained, or the disk is full.
     """
-    if parent_process() is not None:  # a worker of this very run, which begins by running the user's script again
+    if getattr(current_process(), "_inheriting", False):  # a worker, which begins by running the user's script again
         raise SystemExit('error: in a script, call main below `if __name__ == "__main__":`.')
     started, limits = time.perf_counter(), Limits(config.hours)
     validate(config)

@@ -81,7 +81,7 @@ def _of_other_types(part: Any, prefix: str = "") -> Iterator[str]:
 
     for each in fields(part):
         value, name, kind = getattr(part, each.name), prefix + each.name, cast(Any, each.type)
-        if each.name == "architecture" or (isinstance(value, str) and each.name in ("data", "out")):
+        if isinstance(value, str) and each.name in ("architecture", "data", "out"):
             continue  # has a rule of its own; may hold bytes that pydantic refuses
         if is_dataclass(kind) and isinstance(value, cast(type, kind)):
             yield from _of_other_types(value, "" if each.name == "recipe" else f"{name}.")
@@ -132,9 +132,10 @@ def _check_recipe(recipe: Recipe, require: Require) -> None:
 
 
 def _check_train(train: TrainConfig, folds: int, require: Require) -> None:
+    lowest = train.min_learning_rate
+    highest, rule = (train.learning_rate, "learning_rate") if train.schedule == "plateau" else (1e38, "1e38")
+    require(0 <= lowest <= highest, "train.min_learning_rate", f"in [0, {rule}]", lowest)
     if train.schedule == "plateau":
-        lowest = train.min_learning_rate
-        require(0 <= lowest <= train.learning_rate, "train.min_learning_rate", "in [0, learning_rate]", lowest)
         require(folds > 0, "train.schedule", "'cosine' when folds is 0: plateau watches validation", "plateau")
         require(train.warmup == 0, "train.warmup", "0 with schedule 'plateau'", train.warmup)
     if train.optimizer != "adamw":

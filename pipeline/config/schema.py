@@ -36,7 +36,7 @@ class _Settled:
 
     def __post_init__(self) -> None:
         for each in fields(self):  # type: ignore[arg-type]
-            if each.type is float and type(value := getattr(self, each.name)) is int:
+            if each.type is float and type(value := getattr(self, each.name)) is int and abs(value) < 1 << 53:
                 object.__setattr__(self, each.name, float(value))
 
 

@@ -99,7 +99,9 @@ def embedded_sample() -> Digits:
 
 def _load_competition(path: Path) -> Digits:
     if not os.path.exists(path):  # noqa: PTH110 - Path's raises for a name that is too long or out of reach
-        raise UserError(f"no data at {path}: it {contents(path)}. {GET_THE_DATA}")
+        here = [folder for folder in data_candidates() if find_archive(folder, "train.csv")]
+        remedy = f"{here[0]} has the data: leave --data out." if here else GET_THE_DATA
+        raise UserError(f"no data at {path}: it {contents(path)}. {remedy}")
     if path.is_file() and path.name.lower().endswith((".csv", ".csv.gz")):
         raise UserError(f"{path} is one file. Name the folder that has train.csv and test.csv with --data.")
     train = read_csv(path, "train.csv", ["label", *PIXELS], np.uint8)

@@ -67,8 +67,8 @@ def spread_of(images: Sequence[NDArray[np.int64]], readings: Sequence[NDArray[An
 
 
 def student_interval(values: Any, level: float = LEVEL) -> Interval | None:
-    """Student's interval of the mean of values, shape (n,); None with fewer than two."""
-    if len(values) < 2:
+    """Student's interval of the mean of values, shape (n,); None with fewer than `FEWEST_PAIRS`."""
+    if len(values) < FEWEST_PAIRS:
         return None
     with warnings.catch_warnings(action="ignore"):  # that values are all alike, which here they may be
         low, high = ttest_1samp(values, 0).confidence_interval(1 - level)

@@ -86,13 +86,13 @@ def explained(what: str, remedies: Mapping[int, str]) -> Iterator[None]:
 
 
 def _broken_connection(what: str, error: requests.RequestException) -> Exception:
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return UserError(
             f"{what}: the connection is not Kaggle's: its certificate is signed by nobody whom this machine trusts. "
             "Does your network inspect TLS? Then save its root certificate as a PEM file and set REQUESTS_CA_BUNDLE to "
             "that file."
         )
-    if isinstance(error, requests.exceptions.InvalidProxyURL) or "SOCKS" in str(error):
+    if isinstance(error, requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema):
         return UserError(
             f"{what}: http_proxy, https_proxy or all_proxy is not the address of a proxy that can be used. A SOCKS "
             "proxy needs one more package: python -m pip install 'requests[socks]'"

@@ -103,7 +103,7 @@ def same_size_line(result: SameSize) -> str:
     """What mixing two arms adds to an ensemble."""
     size, half = result.size, result.size // 2
     pure = {result.first: f"{size} {result.first}", result.second: f"{size} {result.second}"}
-    mixed = f"{half} {result.first} + {half} {result.second}"
+    mixed = f"{half} {result.first} + {half} {result.second} of other seeds"
     gains = " and ".join(
         f"{_fewer(gain.errors)} than {pure[gain.over]}"
         + (f" (95%: {_fewer(gain.interval[1])} to {_fewer(gain.interval[0])})" if gain.interval else "")

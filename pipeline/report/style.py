@@ -47,7 +47,7 @@ figcaption { font-size: .9rem; }
 .tile { font-size: .85rem; line-height: 1.35; }
 .scroll { overflow-x: auto; max-width: 100%; margin: .6rem 0; }
 .hint { display: none; }
-@media (max-width: 60rem) { .hint { display: block; } }
+@media (max-width: 46rem) { .hint { display: block; } }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .5rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }

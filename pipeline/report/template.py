@@ -118,7 +118,8 @@ TEMPLATE = """\
 <section id="scores"><h2>Scores</h2>
 {{ table("Scores", heads, rows) }}
 <p class="muted">One network: the mean of so many networks, each by itself, with the range from the best to the worst.
-A vote is the mean of the probabilities of its networks. Seconds per epoch: median, first epochs left out.</p>
+A vote is the mean of the probabilities of its networks. Seconds per epoch: median, but for first epochs where there are
+others.</p>
 </section>
 
 {% if digits %}
@@ -126,7 +127,8 @@ A vote is the mean of the probabilities of its networks. Seconds per epoch: medi
 {{ hang(mistakes) }}
 <div class="plots">
 <div><h3>Digit by digit</h3>
-{{ plain_table(["digit", "right", "wrong", "recall", "precision"], digits) }}
+<div class="scroll" tabindex="0" role="region" aria-label="Digit by digit">
+{{ plain_table(["digit", "right", "wrong", "recall", "precision"], digits) }}</div>
 <p class="muted">Recall: of the images of the digit, how many are read right. Precision: of the images read as it, how
 many are it.</p></div>
 {{ draw(confused) }}

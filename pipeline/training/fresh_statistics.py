@@ -32,7 +32,8 @@ class FreshStatistics:
     def recompute(self, images: NDArray[np.uint8]) -> None:
         """Set them to those of images, uint8 of shape (n, 28, 28); a batch of them normalises by its own statistics."""
         self._copy.set_weights(self._network.get_weights())
-        batches = np.array_split(images[..., None].astype(np.float32), -(-len(images) // STATISTICS_BATCH))
+        count = -(-len(images) // STATISTICS_BATCH)
+        batches = [images[i::count, ..., None].astype(np.float32) for i in range(count)]  # they may be sorted by digit
         seen: list[list[NDArray[Any]]] = []
         for batch in batches:
             self._forward(batch, training=True)

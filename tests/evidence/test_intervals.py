@@ -73,5 +73,5 @@ def test_students_interval_is_scipys():
     values = [0.1, -0.3, 0.25, 0.05]
     assert student_interval(values) == pytest.approx(ttest_1samp(values, 0).confidence_interval())
     assert student_interval(values, 0.1) == pytest.approx(ttest_1samp(values, 0).confidence_interval(0.9))
-    assert student_interval([2.0, 2.0]) == (2.0, 2.0)
-    assert student_interval([1.0]) is None
+    assert student_interval([2.0, 2.0, 2.0]) == (2.0, 2.0)
+    assert student_interval([1.0, 3.0]) is None

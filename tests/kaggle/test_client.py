@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 from conftest import PYTHON_PATH
 from kaggle_server import KEY, After, refusal, reply
 from werkzeug import Response
@@ -19,7 +20,7 @@ from pipeline.config.errors import RunError, UserError
 from pipeline.kaggle import calls, connection
 from pipeline.kaggle.calls import download_outputs, kernel_status, submissions, submissions_left, submit_kernel_output
 from pipeline.kaggle.connection import transfer
-from pipeline.kaggle.refusals import NoAnswerError
+from pipeline.kaggle.refusals import NoAnswerError, explained
 
 
 def test_a_busy_server_is_asked_again(server, account, capsys):
@@ -214,3 +215,15 @@ def test_a_list_without_end_is_left(server, account, monkeypatch):
     with pytest.raises(RunError, match="list does not end after 5 pages"):
         list(submissions(account))
     assert server.calls.count("ListSubmissions") == 5
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.exceptions.SSLError("[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC] decryption failed"),
+        requests.ReadTimeout("SOCKSHTTPSConnectionPool(host='www.kaggle.com', port=443): Read timed out."),
+    ],
+)
+def test_a_connection_that_broke_in_the_middle_tells_nothing_of_what_arrived(error):
+    with pytest.raises(NoAnswerError, match="pushing: no answer from Kaggle"), explained("pushing", {}):
+        raise error

@@ -16,7 +16,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is no
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)")
 
-SIZES = {"narrow": (390, 844), "wide": (1280, 800)}  # pixels
+SIZES = {"narrow": (320, 700), "wide": (1280, 800)}  # pixels
 SWITCHES = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 CONTRAST_AA = 4.5
 

@@ -18,6 +18,7 @@ from pipeline.records import opened_runs
 from pipeline.records.opened_runs import load_data, open_run
 from pipeline.records.run_folder import RunFolder
 from pipeline.records.submission_record import read_submission_record
+from pipeline.report import page
 
 
 def comparison(folder):
@@ -87,6 +88,18 @@ def test_a_comparison_never_takes_the_place_of_a_run_or_a_blend(make_run, tiny, 
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     own = compare_runs([run], tmp_path / "own")
     assert compare_runs([other], own.path) == own  # in place of the earlier one
+
+
+def test_a_comparison_that_was_cut_off_is_made_by_the_same_command(make_run, tiny, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    run = make_run(tiny)
+    with monkeypatch.context() as patch:
+        patch.setattr(page, "render_report", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            compare_runs([run])
+    assert compare_runs([run]).report.exists()
 
 
 def test_with_labels_it_has_a_folder_of_its_own(make_run, tiny, digits, tmp_path):

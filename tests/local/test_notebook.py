@@ -1,8 +1,10 @@
 """README's lines from Python, as a notebook would run them; the members are guessed."""
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
-from multiprocessing import get_context
 
 import pandas as pd
 import pytest
@@ -11,7 +13,6 @@ from stand_in_worker import plan_faults, stand_in
 
 from pipeline.config import presets
 from pipeline.records.run_folder import RunFolder
-from pipeline.run import main
 
 (LINES,) = re.findall(r"```python\n(.*main\(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
@@ -48,13 +49,32 @@ def test_three_lines_train_and_give_a_table_and_the_report(planned, monkeypatch,
     assert len(repr(ending)) < 300
 
 
-def test_a_script_without_a_guard_is_told_to_have_one(tmp_path, capfd):
-    """Each worker process begins by running the script again."""
-    process = get_context("spawn").Process(
-        target=main, args=(replace(presets.preset("sample"), out=str(tmp_path / "x")),)
-    )
+SCRIPT = """
+import multiprocessing
+from pipeline.config.presets import preset
+from pipeline.run import main
+
+if __name__ == "__main__":  # as a run starts a worker
+    process = multiprocessing.get_context("spawn").Process(target=print)
     process.start()
-    process.join(60)
-    assert process.exitcode == 1
-    assert capfd.readouterr().err == 'error: in a script, call main below `if __name__ == "__main__":`.\n'
-    assert not (tmp_path / "x").exists()
+    process.join()
+    raise SystemExit(process.exitcode)
+main(preset("sample"))
+"""
+
+
+def test_a_script_without_a_guard_is_told_to_have_one(tmp_path):
+    """Each worker process begins by running the script again."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == 'error: in a script, call main below `if __name__ == "__main__":`.\n'
+    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]

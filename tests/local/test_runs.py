@@ -11,6 +11,7 @@ from pipeline.config.config_json import to_json
 from pipeline.config.errors import UserError
 from pipeline.kaggle.pushes import Push
 from pipeline.kaggle.submission_log import Entry, record
+from pipeline.records.readers import SEAL, sealed
 from pipeline.records.run_folder import RunFolder
 from pipeline.runs import latest_finished, list_runs, runs_screen
 
@@ -102,11 +103,16 @@ def test_the_best_score_known_is_shown(run):
     assert [row.score for row in list_runs() if row.name == "a"] == ["0.99710 Kaggle"]
 
 
-def test_the_run_to_submit_is_the_one_finished_last(run):
+def test_the_run_to_submit_is_the_one_finished_last(run, tiny):
     assert latest_finished() == Path("runs/a")
+    other = folder_of("restored", tiny, 1_790_000_000, submission_csv="ImageId,Label\n1,2\n")
+    record = json.loads(run.submission_record.read_text()) | {"written": "2020-01-01T00:00:00+00:00"}
+    other.submission_record.write_text(json.dumps(sealed({k: v for k, v in record.items() if k != SEAL})))
+    assert latest_finished() == Path("runs/a")  # by what they recorded, not by their files
     record_votes(run, 2, missing=14)
     with pytest.raises(UserError, match="runs/a was written last, and is not complete: 2 of 16 networks voted. Name"):
         latest_finished()
     run.submission.unlink()
+    other.submission.unlink()
     with pytest.raises(UserError, match="no finished run under runs/"):
         latest_finished()

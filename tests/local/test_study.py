@@ -115,6 +115,7 @@ def test_a_damaged_record_is_named(make_run, tiny, tmp_path):
         ("".join(lines[:-1]), "has not the 3 epochs of swish"),
         ("".join([*lines[:-1], ",".join(last[:-1]) + "\n"]), "lacks a value in epoch 3 of swish"),
         ("".join(",".join(line.strip().split(",")[:seconds]) + "\n" for line in lines), "lacks a value in epoch 1"),
+        (table.replace("loss", "lost"), "lacks a value in epoch 1"),
         *(
             ("".join([*lines[:-1], ",".join([*last[:seconds], odd, *last[seconds + 1 :]]) + "\n"]), "that cannot be")
             for odd in ("0", "-1", "nan", "inf")

@@ -93,7 +93,10 @@ def test_what_pairs_did_not_share_is_said():
 def test_what_mixing_arms_adds_in_words():
     gains = [Gain("relu", 9.75, (1.26, 18.24)), Gain("swish", 11.25, (-2, 24.5))]
     text = same_size_line(SameSize(2, "relu", "swish", 10, 42_000, 200, 201.5, 190.25, gains))
-    assert "Votes of 2 networks, wrong of 42,000 images: 2 relu 200.0, 2 swish 201.5, 1 relu + 1 swish 190.2." in text
+    assert (
+        "Votes of 2 networks, wrong of 42,000 images: 2 relu 200.0, 2 swish 201.5, 1 relu + 1 swish of other seeds "
+        "190.2." in text
+    )
     assert "9.8 fewer than 2 relu (95%: 18.2 fewer to 1.3 fewer)" in text
     assert "11.2 fewer than 2 swish (95%: 24.5 fewer to 2.0 more), for other seeds and images, by 10 votes" in text
     gains = [Gain("relu", -2, None), Gain("swish", -1, None)]
