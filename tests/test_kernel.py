@@ -50,7 +50,7 @@ def test_the_whole_way_from_code_to_score(server, push, finished, csv_source, tm
     assert done.returncode == 0, done.stderr
     sent = server.kernel
     assert sent["slug"] == KERNEL
-    assert (sent["language"], sent["kernelType"], sent["machineShape"]) == ("python", "script", "NvidiaTeslaT4")
+    assert (sent["language"], sent["kernelType"], sent["machineShape"]) == ("python", "script", "")
     assert (sent["isPrivate"], sent["enableGpu"], sent["enableInternet"]) == (True, False, False)
     assert sent["competitionDataSources"] == ["digit-recognizer"]
 
