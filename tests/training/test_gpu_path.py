@@ -57,7 +57,10 @@ def assert_resumes_and_loads(t, folder, digits):
     ("architecture", "changes"),
     [
         ("ghouzam", {"optimizer": "rmsprop"}),
-        ("residual", {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9, "label_smoothing": 0.1}),
+        pytest.param(
+            *("residual", {"optimizer": "adamw", "weight_decay": 0.01, "ema_momentum": 0.9, "label_smoothing": 0.1}),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_network_computes_the_same_compiled_whole(architecture, changes, digits, tmp_path, monkeypatch):
