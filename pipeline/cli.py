@@ -59,7 +59,7 @@ def _exit_code(arguments: list[str]) -> int:
         return USER_ERROR if isinstance(error, UserError) else STOPPED if isinstance(error, StoppedError) else FAILED
     except KeyboardInterrupt:
         # The two that send something say themselves how to go on: to give them again may send it again.
-        resumes = arguments[0] not in ("push", "submit")
+        resumes = arguments[:1] not in (["push"], ["submit"])
         how = "; nothing that was finished is lost: rerun the same command to resume" if resumes else ""
         print(f"\ninterrupted{how}", file=sys.stderr)
         return INTERRUPTED

@@ -104,14 +104,14 @@ class Kaggle:
         self._api.redirects = False
         with explained("pushing the kernel", {403: "Is kernel-metadata.json's id one of yours?"}):
             answer = self._api.kernels_push(str(folder))
-        if answer.error:  # the client reports a refused push as if it had worked
-            raise RunError(f"Kaggle refused the kernel: {printable(answer.error).rstrip('.')}.")
-        invalid = {kind: getattr(answer, f"invalid_{kind}_sources", None) or [] for kind in SOURCES}
-        saved = SavedKernel(
-            printable(answer.ref or answer.url or ""),
-            answer.version_number if isinstance(answer.version_number, int) else 0,
-            {kind: [printable(name) for name in names] for kind, names in invalid.items() if names},
-        )
+            if answer.error:  # the client reports a refused push as if it had worked
+                raise RunError(f"Kaggle refused the kernel: {printable(answer.error).rstrip('.')}.")
+            invalid = {kind: getattr(answer, f"invalid_{kind}_sources", None) or [] for kind in SOURCES}
+            saved = SavedKernel(
+                printable(answer.ref or answer.url or ""),
+                answer.version_number if isinstance(answer.version_number, int) else 0,
+                {kind: [printable(name) for name in names] for kind, names in invalid.items() if names},
+            )
         if saved == SavedKernel("", 0, {}):
             raise NoAnswerError("pushing the kernel: Kaggle's answer says nothing.")
         return saved
