@@ -100,6 +100,8 @@ def _registry(short: bool) -> rules.ConstructorRegistry:
                 kind = Annotated[kind, tyro.conf.arg(name="")]
             elif rare and short:
                 kind = Annotated[kind, tyro.conf.Suppress]
+            if default in (None, (), tyro.MISSING):  # the field's text says what happens without it
+                kind = Annotated[kind, tyro.conf.arg(help_behavior_hint="")]
             specs.append(rules.StructFieldSpec(field.name, kind, default, docs.get(field.name)))
         return rules.StructConstructorSpec(info.type, tuple(specs))
 

@@ -114,6 +114,8 @@ def test_help_fits_a_terminal_and_breaks_no_sentence(command, capsys, monkeypatc
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     text = " ".join(line.strip("│| ") for line in lines)
+    assert "None" not in text
+    assert "(default: )" not in text
     assert summary(COMMANDS[command.split()[0]]) in text if command else all(name in text for name in COMMANDS)
     if not command or hasattr(COMMANDS[command.split()[0]], "usual_preset"):
         assert all(name in text for name in PRESETS)
