@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Output that nobody takes does not count, unless the command does nothing but print.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    os.environ["MPLBACKEND"] = "agg"  # a notebook's, inherited, may not be installed here; nothing is shown in windows
+    # A notebook's backend, inherited, may not be installed here; a matplotlibrc that is broken ends its import.
+    os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     with tolerant_output() as stdout:
         code = _exit_code(arguments)
     failure = stdout.failure

@@ -89,8 +89,10 @@ def test_no_home_folder_and_none_in_the_passwd_file(monkeypatch):
     assert training_environment()["KERAS_BACKEND"] == "tensorflow"
 
 
-def test_the_backend_of_a_notebooks_figures_is_not_ours(home, monkeypatch):
+def test_the_backend_of_a_notebooks_figures_and_a_broken_matplotlibrc_are_not_ours(home, tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "module://not_installed_here")
+    (tmp_path / "matplotlibrc").write_bytes(b"font.size: 12\nfont.family: \xe9\n")
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "compare", "none"], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
