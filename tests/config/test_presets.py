@@ -48,8 +48,8 @@ def test_all_but_the_first_two_are_one_recipe():
     assert (train.epochs, train.batch_size, train.optimizer, train.learning_rate) == (30, 64, "adamw", 4e-3)
     assert (train.schedule, train.warmup, train.weight_decay, train.label_smoothing) == ("cosine", 0.05, 0.01, 0)
     assert (train.ema_momentum, train.fresh_statistics) == (0.999, True)
-    assert changed(study, name="leaderboard", seeds=8, folds=0, folds_used=0) == leaderboard
-    assert changed(quick, name="leaderboard", seeds=8, dropout=1.0, train=train) == leaderboard
+    assert changed(study, name="leaderboard", seeds=leaderboard.seeds, folds=0, folds_used=0) == leaderboard
+    assert changed(quick, name="leaderboard", seeds=leaderboard.seeds, dropout=1.0, train=train) == leaderboard
     assert changed(quick.recipe.train, epochs=30) == changed(residual.recipe.train, epochs=30) == train
     assert changed(residual, name="leaderboard", architecture="deotte", train=train) == leaderboard
     assert (residual.recipe.architecture, residual.recipe.train.epochs) == ("residual", 16)
