@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from conftest import ROOT
-from figures import page, prose, record, row, votes
+from figures import page, prose, record, row
 from scipy.stats import binom, ttest_1samp
 
 from pipeline.compare import compare_runs
@@ -16,8 +17,8 @@ from pipeline.records.study import read_study
 
 TEXT = page("docs/study.md")
 PROSE = prose(TEXT)
-STRONG = ROOT / "docs/study/strong"
-HOURS = {"strong": "2.8", "30-epochs": "5.0"}
+STUDIES = {"25 pairs": "strong-25/comparison", "ten pairs before": "strong/comparison", "both, not planned": "joint"}
+HOURS = {"strong-25": "8.9", "30-epochs": "5.0"}
 
 
 def metrics(place):
@@ -90,48 +91,58 @@ def test_coverage_is_that_of_the_record():
     assert [line for line in shown if line not in lines] == []
 
 
-def test_the_answer_is_the_records():
-    (result,) = record("study/strong/comparison")["paired"]
-    last = result["by_epoch"][-1]
+@pytest.mark.parametrize(("title", "study"), STUDIES.items())
+def test_the_answer_is_the_records(title, study):
+    (result,) = record(f"study/{study}")["paired"]
+    assert result["images"] == 42_000
+    assert result["verdict"] == ("equally good" if study == "joint" else "not shown")
+    last, (low, high) = result["by_epoch"][-1], result["time_interval"]
     ahead = f"{last['first_ahead']}, {last['second_ahead']}"
-    difference = signed(result["difference"])
-    assert row("swish - relu", 30, 10, difference, signed(*result["interval"]), ahead) in TEXT
-    assert (len(result["points"]), result["images"], result["verdict"]) == (10, 42_000, "not shown")
-    assert f"the 90% interval ({signed(*result['equivalence_interval'])}) leaves the margin of ±0.03" in PROSE
-    assert max(map(abs, result["equivalence_interval"])) > 0.03
-    ratio, (low, high) = result["time_ratio"], result["time_interval"]
-    assert f"{ratio:.2f} times as long per epoch (95% {low:.2f} to {high:.2f})" in PROSE
-    errors = votes("votes")
-    for arm, group in metrics("strong").query("epoch == 30").groupby("arm"):
-        accuracy = group["validation_accuracy"]
-        spread = f"{accuracy.mean():.4f} ± {accuracy.std():.4f}"
-        assert row(arm, len(group), spread, f"{errors[f'2 {arm}']:.0f}") in TEXT
+    time = f"{result['time_ratio']:.2f} ({low:.2f} to {high:.2f})"
+    intervals = [signed(*result[name]) for name in ("interval", "equivalence_interval")]
+    assert row(title, len(result["points"]), signed(result["difference"]), *intervals, ahead, time) in TEXT
+
+
+def test_the_larger_study_misses_equivalence_by_little():
+    low, _ = record("study/strong-25/comparison")["paired"][0]["equivalence_interval"]
+    assert f"leaves the margin of ±0.03 points, by {-0.03 - low:.3f}" in PROSE
 
 
 def test_the_second_measure_is_the_records():
-    (result,) = record("study/strong/comparison")["paired"]
+    (result,) = record("study/strong-25/comparison")["paired"]
     wrong, loss = (result[name] for name in ("wrong_probability", "log_loss"))
     assert f"{wrong['mean']:+.3f} points are in Swish's favour ({signed(*wrong['interval'])})" in PROSE
     low, high = loss["interval"]
     assert f"of the log loss {loss['mean']:+.5f} ({low:+.5f} to {high:+.5f})" in PROSE
 
 
+def test_the_arms_are_those_of_the_larger_study():
+    last = metrics("strong-25").query("epoch == 30").groupby("arm")["validation_accuracy"]
+    (relu, swish) = (f"{last.mean()[arm]:.4f} ± {last.std()[arm]:.4f}" for arm in ("relu", "swish"))
+    assert f"a network reaches {relu} (mean ± sd) with ReLU and {swish} with Swish" in PROSE
+
+
 def test_swish_is_ahead_at_first_only():
-    spans = record("study/strong/comparison")["paired"][0]["by_epoch"]
+    spans = record("study/strong-25/comparison")["paired"][0]["by_epoch"]
     first = [f"{span['difference']:.{digits}f}" for span, digits in zip(spans, (1, 2, 2), strict=False)]
     assert f"ahead by {first[0]}, {first[1]} and {first[2]} points after the epochs 1, 2 and 3" in PROSE
-    assert all(span["interval"][0] > 0 for span in spans[:3])
-    assert f"at most {max(abs(span['difference']) for span in spans[3:]):.2f} points either way" in PROSE
+    early = [span["difference"] for span in spans[3:12]]
+    assert f"by {min(early):.2f} to {max(early):.2f} up to the twelfth" in PROSE
+    assert all(span["interval"][0] > 0 for span in spans[:12])
+    assert not any(span["interval"][0] > 0 for span in spans[14:])
 
 
 def test_the_recorded_recipe_is_the_preset():
-    (config,) = read_study(RunFolder(STRONG)).configs
-    assert config == preset("study")
+    larger, first = (read_study(RunFolder(ROOT / "docs/study" / place)).configs for place in ("strong-25", "strong"))
+    assert first == [preset("study")]
+    assert larger == [replace(preset("study"), seeds=5, first_seed=2, out=larger[0].out, data=larger[0].data)]
 
 
-def test_the_record_repeats_the_comparison(tmp_path):
-    again = compare_runs([STRONG], tmp_path / "again")
-    assert json.loads(again.comparison.read_text()) == record("study/strong/comparison")
+@pytest.mark.parametrize("study", STUDIES.values())
+def test_the_records_repeat_the_comparisons(study, tmp_path):
+    places = ["strong", "strong-25"] if study == "joint" else [study.partition("/")[0]]
+    again = compare_runs([ROOT / "docs/study" / place for place in places], tmp_path / "again")
+    assert json.loads(again.comparison.read_text()) == record(f"study/{study}")
 
 
 def test_the_plan_is_as_it_was_written_before_the_training():
