@@ -57,7 +57,7 @@ IDENTITY = {identity}
 CONFIG = {config}
 '''
 
-MINUTES = "leaderboard's 2 x 8 x 30 train for 4 to 8 minutes on two T4s (estimated)."
+MINUTES = "leaderboard's 2 x 3 x 30 train for 2 to 3 minutes on two T4s (estimated)."
 
 LOADER = """
 # The loader. It deletes __file__, or every worker process would begin by running this file again.
