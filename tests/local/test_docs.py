@@ -119,7 +119,8 @@ def test_the_second_measure_is_the_records():
 def test_the_arms_are_those_of_the_larger_study():
     last = metrics("strong-25").query("epoch == 30").groupby("arm")["validation_accuracy"]
     (relu, swish) = (f"{last.mean()[arm]:.4f} ± {last.std()[arm]:.4f}" for arm in ("relu", "swish"))
-    assert f"a network reaches {relu} (mean ± sd) with ReLU and {swish} with Swish" in PROSE
+    assert record("study/strong-25/comparison")["fairness"]["unequal"] == []
+    assert f"All 25 pairs are fair; a network reaches {relu} (mean ± sd) with ReLU and {swish} with Swish" in PROSE
 
 
 def test_swish_is_ahead_at_first_only():
