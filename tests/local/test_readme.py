@@ -55,7 +55,7 @@ def test_the_answer_is_that_of_the_records():
     (low, high), images = study["interval"], 28_000 / 100
     assert low < 0 < high
     assert (
-        f"reads {-images * study['difference']:.0f} ± {images * (high - low) / 2:.0f} fewer of 28,000 images right "
+        f"reads {-images * study['difference']:.1f} ± {images * (high - low) / 2:.1f} fewer of 28,000 images right "
         f"than ReLU (95%, 25 networks of each) and took {study['time_ratio'] - 1:.0%} longer"
     ) in PROSE
     assert len(study["points"]) == 25
