@@ -34,7 +34,9 @@ def test_the_estimate_is_the_records():
     rows = record("benchmarks/gpu")["compiled for a T4"]
     (row,) = [row for row in rows if (row["architecture"], row["arm"]) == ("deotte", "swish")]
     residual, other = preset("leaderboard-residual"), max(rows, key=lambda r: r["microseconds"])
+    start = [whole - training for whole, training in zip(row["minutes"], row["training_minutes"], strict=True)]
     for words in (
+        f"Start-up, {start[0]:.1f} to {start[1]:.1f} minutes, is",
         f"{row['launches']} launches, which move {row['megabytes']:.0f} MB",
         f"the {sum(row['convolutions'].values())} calls for its 7 convolutions",
         f"{row['microseconds'] / 1000:.1f} ms per step",
@@ -44,3 +46,5 @@ def test_the_estimate_is_the_records():
     ):
         assert words in text
     assert f"train for {in_words(row['training_minutes'])} minutes on two T4s" in MINUTES
+    entry = preset("leaderboard")
+    assert f"leaderboard's {len(entry.arms)} x {entry.seeds} x {entry.recipe.train.epochs} train" in MINUTES

@@ -35,7 +35,7 @@ def test_submitting_and_what_would_be_better_depend_on_what_there_is(monkeypatch
 
 def test_the_time_is_of_the_networks_rows_and_work_of_what_is_proposed():
     pace = Pace(1000, preset("leaderboard").recipe)
-    assert pace.time_of(preset("leaderboard"), 42_000, 16) == "about 5 h 36 min here"  # 16 x 30 x 42 s
+    assert pace.time_of(replace(preset("leaderboard"), seeds=8), 42_000) == "about 5 h 36 min here"  # 16 x 30 x 42 s
     assert pace.time_of(preset("study"), 42_000, 1) == "about 17 min here"  # four fifths of 30 x 42 s
     assert replace(pace, is_lowest=True).time_of(preset("quick"), 42_000, 1) == "at most 4 min here"
     residual = replace(preset("quick").recipe, architecture="residual", width=2)
